@@ -1,0 +1,22 @@
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace planner::cpp {
+
+/// The gRPC target of an address as Planner's programs write it: "127.0.0.1:7070", "[::1]:7070",
+/// "planner.example:7070" or "unix:/run/planner/plannerd.sock". INVALID_ARGUMENT for anything else;
+/// gRPC itself would take "localhost" and only fail much later, by trying port 443.
+absl::StatusOr<std::string> TargetOf(std::string_view address);
+
+/// A channel to a plannerd at `address`; connects with the first call. Without TLS, and past any
+/// HTTP proxy of the environment: the daemon is in the same site. INVALID_ARGUMENT as above.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(std::string_view address);
+
+}  // namespace planner::cpp

@@ -1,0 +1,176 @@
+#include <google/protobuf/util/message_differencer.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clients/plannerctl/bounded_file.h"
+#include "clients/plannerctl/cluster_file.h"
+#include "clients/plannerctl/command.h"
+#include "clients/plannerctl/durations.h"
+#include "clients/plannerctl/estimate_view.h"
+#include "clients/plannerctl/numbers.h"
+#include "core/base/status_macros.h"
+#include "fmt/format.h"
+#include "planner/v1/cluster_service.grpc.pb.h"
+
+namespace planner::plannerctl {
+namespace {
+
+using enum Table::Align;
+
+/// "main" of "clusters/main".
+std::string ShortName(const std::string& name) {
+  static constexpr std::string_view kPrefix = "clusters/";
+  return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
+}
+
+int64_t CardsOf(const v1::NodePool& pool) { return pool.node_count() * pool.gpus_per_node(); }
+
+/// Whether two clusters are the same but for what every update changes.
+bool SameContent(v1::Cluster a, v1::Cluster b) {
+  for (v1::Cluster* cluster : {&a, &b}) {
+    cluster->clear_update_time();
+    cluster->clear_etag();
+  }
+  return google::protobuf::util::MessageDifferencer::Equals(a, b);
+}
+
+/// Puts one cluster there; says "created", "configured" or "unchanged".
+absl::StatusOr<std::string> Apply(v1::Cluster& cluster, bool dry_run, Session& session) {
+  v1::GetClusterRequest get;
+  get.set_name(cluster.name());
+  const auto before = session.Call(&v1::ClusterService::Stub::GetCluster, get);
+  const bool is_new = before.status().code() == absl::StatusCode::kNotFound;
+  if (!before.ok() && !is_new) return before.status();
+  v1::UpdateClusterRequest update;
+  *update.mutable_cluster() = cluster;
+  update.set_allow_missing(true);
+  update.set_validate_only(dry_run);
+  ASSIGN_OR_RETURN(cluster, session.Call(&v1::ClusterService::Stub::UpdateCluster, update));
+  if (is_new) return "created";
+  return SameContent(*before, cluster) ? "unchanged" : "configured";
+}
+
+absl::StatusOr<ExitCode> ApplyFile(const std::string& path, bool dry_run, Session& session) {
+  ASSIGN_OR_RETURN(const std::string text, ReadBoundedFile(path, session.in()));
+  auto clusters = ParseClusters(text);
+  if (!clusters.ok()) {
+    return absl::InvalidArgumentError(fmt::format("{}: {}", path, std::string(clusters.status().message())));
+  }
+  v1::ListClustersResponse applied;
+  for (v1::Cluster& cluster : *clusters) {
+    ASSIGN_OR_RETURN(const std::string outcome, Apply(cluster, dry_run, session));
+    *applied.add_clusters() = cluster;
+    if (session.format() != OutputFormat::kTable) continue;
+    // Line by line: what was done before an error must be known.
+    session.out() << fmt::format("cluster/{} {}{}\n", Printable(ShortName(cluster.name())), outcome,
+                                 dry_run ? " (dry run)" : "");
+  }
+  const auto nothing = [](std::ostream&) {};
+  if (applied.clusters_size() == 1) {
+    session.Print(applied.clusters(0), nothing);
+  } else {
+    session.Print(applied, nothing);
+  }
+  return ExitCode::kOk;
+}
+
+void PrintClusters(const v1::ListClustersResponse& list, const TableStyle& style, std::ostream& out) {
+  Table table({{"NAME"}, {"GPUS", kRight}, {"POOLS"}, {"UPDATED"}, {"DESCRIPTION"}});
+  for (const v1::Cluster& cluster : list.clusters()) {
+    int64_t cards = 0;
+    std::string pools;
+    for (const v1::NodePool& pool : cluster.node_pools()) {
+      cards += CardsOf(pool);
+      pools += fmt::format("{}{} × {}", pools.empty() ? "" : ", ", FormatGrouped(CardsOf(pool)), pool.gpu_type());
+    }
+    table.AddRow({ShortName(cluster.name()), FormatGrouped(cards), pools, TimeText(ToTime(cluster.update_time())),
+                  cluster.description()});
+  }
+  table.Print(out, style);
+}
+
+void PrintCluster(const v1::Cluster& cluster, const TableStyle& style, std::ostream& out) {
+  out << Printable(fmt::format("Cluster  {}", ShortName(cluster.name()))) << '\n';
+  if (!cluster.description().empty()) out << "         " << Printable(cluster.description()) << '\n';
+  out << fmt::format("Updated  {}, etag {}\n\n", TimeText(ToTime(cluster.update_time())), Printable(cluster.etag()));
+  Table table(
+      {{"POOL"}, {"GPU TYPE"}, {"NODES", kRight}, {"GPUS", kRight}, {"PRICE PER GPU HOUR", kRight}, {"WATTS", kRight}});
+  for (const v1::NodePool& pool : cluster.node_pools()) {
+    table.AddRow({pool.name(), pool.gpu_type(), FormatGrouped(pool.node_count()), FormatGrouped(CardsOf(pool)),
+                  pool.has_price_per_gpu_hour() ? FormatMoney(pool.price_per_gpu_hour(), cluster.currency()) : "-",
+                  pool.has_power_watts_per_gpu() ? FormatRate(pool.power_watts_per_gpu(), 1) : "-"});
+  }
+  table.Print(out, style);
+}
+
+absl::StatusOr<ExitCode> List(Session& session) {
+  ASSIGN_OR_RETURN(const v1::ListClustersResponse list,
+                   session.CallAllPages(&v1::ClusterService::Stub::ListClusters, v1::ListClustersRequest()));
+  session.Print(list, [&](std::ostream& out) { PrintClusters(list, session.style(), out); });
+  return ExitCode::kOk;
+}
+
+absl::StatusOr<ExitCode> Get(const std::string& name, Session& session) {
+  v1::GetClusterRequest request;
+  request.set_name(name);
+  ASSIGN_OR_RETURN(const v1::Cluster cluster, session.Call(&v1::ClusterService::Stub::GetCluster, request));
+  session.Print(cluster, [&](std::ostream& out) { PrintCluster(cluster, session.style(), out); });
+  return ExitCode::kOk;
+}
+
+absl::StatusOr<ExitCode> Delete(const std::vector<std::string>& names, const std::string& etag, Session& session) {
+  for (const std::string& name : names) {
+    v1::DeleteClusterRequest request;
+    request.set_name(name);
+    request.set_etag(etag);
+    RETURN_IF_ERROR(session.Call(&v1::ClusterService::Stub::DeleteCluster, request).status());
+    if (session.format() != OutputFormat::kTable) continue;
+    session.out() << fmt::format("cluster/{} deleted\n", Printable(ShortName(name)));
+  }
+  session.Print(google::protobuf::Empty(), [](std::ostream&) {});  // One document, however many names.
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void AddClusterCommand(CLI::App& root, Action& chosen) {
+  CLI::App& noun = *root.add_subcommand("cluster", "The inventory: node pools and prices")->require_subcommand(1);
+
+  struct ApplyFlags {
+    std::string file;
+    bool dry_run = false;
+  };
+  const auto apply_flags = std::make_shared<ApplyFlags>();
+  CLI::App& apply = *noun.add_subcommand("apply", "Create or change clusters as a file says");
+  apply.add_option("-f,--filename", apply_flags->file, "YAML, JSON or textproto; - reads standard input")
+      ->required()
+      ->type_name("FILE");
+  apply.add_flag("--dry-run", apply_flags->dry_run, "Check everything and store nothing");
+  apply.callback([apply_flags, &chosen] {
+    chosen = [apply_flags](Session& session) { return ApplyFile(apply_flags->file, apply_flags->dry_run, session); };
+  });
+
+  noun.add_subcommand("list", "All clusters")->callback([&chosen] { chosen = List; });
+
+  CLI::App& get = *noun.add_subcommand("get", "One cluster");
+  const auto name = std::make_shared<std::string>();
+  get.add_option("name", *name, "Name of the cluster")->required();
+  get.callback([name, &chosen] { chosen = [name](Session& session) { return Get(*name, session); }; });
+
+  struct DeleteFlags {
+    std::vector<std::string> names;
+    std::string etag;
+  };
+  const auto delete_flags = std::make_shared<DeleteFlags>();
+  CLI::App& remove = *noun.add_subcommand("delete", "Delete clusters");
+  remove.add_option("name", delete_flags->names, "Names of the clusters")->required();
+  remove.add_option("--etag", delete_flags->etag, "Only if it is still the cluster's");
+  remove.callback([delete_flags, &chosen] {
+    chosen = [delete_flags](Session& session) { return Delete(delete_flags->names, delete_flags->etag, session); };
+  });
+}
+
+}  // namespace planner::plannerctl

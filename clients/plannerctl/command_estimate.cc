@@ -1,0 +1,65 @@
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <memory>
+
+#include "clients/plannerctl/command.h"
+#include "clients/plannerctl/estimate_flags.h"
+#include "clients/plannerctl/estimate_page.h"
+#include "clients/plannerctl/estimate_view.h"
+#include "clients/plannerctl/flag_names.h"
+#include "core/base/status_macros.h"
+#include "fmt/format.h"
+#include "planner/v1/estimation_service.grpc.pb.h"
+
+namespace planner::plannerctl {
+namespace {
+
+struct Flags {
+  EstimateFlags job;
+  bool explain = false;
+  std::string html;
+};
+
+absl::Status WritePage(const v1::EstimateResponse& estimate, const std::string& path) {
+  errno = 0;
+  std::ofstream file(path, std::ios::binary);
+  file << EstimatePage(estimate);
+  file.close();
+  if (file.good()) return absl::OkStatus();
+  return absl::UnknownError(fmt::format("--html: {} cannot be written: {}", path, std::strerror(errno)));
+}
+
+absl::StatusOr<ExitCode> Estimate(const Flags& flags, Session& session) {
+  ASSIGN_OR_RETURN(const v1::EstimateRequest request, BuildEstimateRequest(flags.job, session.in()));
+  auto answer = session.Call(&v1::EstimationService::Stub::Estimate, request);
+  if (!answer.ok()) return NameFlags(answer.status());
+  for (const std::string& warning : answer->warnings()) session.Warn(NameFlags(warning));
+  session.Print(*answer, [&](std::ostream& out) { PrintEstimate(*answer, flags.explain, session.style(), out); });
+  if (!flags.html.empty()) RETURN_IF_ERROR(WritePage(*answer, flags.html));
+  if (!answer->recommendations().empty()) return ExitCode::kOk;
+  for (const std::string& reason : answer->infeasible_reasons()) {
+    session.Error("infeasible: " + reason);
+  }
+  return ExitCode::kInfeasible;
+}
+
+}  // namespace
+
+void AddEstimateCommand(CLI::App& root, Action& chosen) {
+  const auto flags = std::make_shared<Flags>();
+  CLI::App& command =
+      *root.add_subcommand("estimate", "How many cards, of which type, in which layout, for how long, at what cost");
+  AddEstimateFlags(command, flags->job);
+  command.add_flag("--explain", flags->explain, "Say how the numbers came about");
+  command.add_option("--html", flags->html, "Write the answer as a page, too")->type_name("FILE");
+  command.footer(
+      "Examples:\n"
+      "  plannerctl estimate --model llama-65b --tokens 1.4T --gpu a100 --gpus 2048\n"
+      "  plannerctl estimate --model ./config.json --tokens 300B --deadline 30d\n"
+      "  plannerctl estimate --model resnet50 --samples 1.28M --epochs 90 --gpu a100 --gpus 8");
+  command.callback([flags, &chosen] { chosen = [flags](Session& session) { return Estimate(*flags, session); }; });
+}
+
+}  // namespace planner::plannerctl

@@ -1,0 +1,123 @@
+#include "clients/plannerctl/estimate_page.h"
+
+#include <sstream>
+#include <utility>
+
+#include "clients/plannerctl/durations.h"
+#include "clients/plannerctl/estimate_view.h"
+#include "clients/plannerctl/numbers.h"
+#include "clients/plannerctl/table.h"
+#include "fmt/format.h"
+
+namespace planner::plannerctl {
+namespace {
+
+constexpr std::string_view kStyle =
+    "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;"
+    "color:#1c2430}table{border-collapse:collapse;width:100%}th,td{padding:.3rem .7rem;"
+    "border-bottom:1px solid #d8dee6;text-align:right}th:first-child,td:first-child{"
+    "text-align:left}pre{white-space:pre-wrap}.bar{display:flex;height:1.4rem;background:#e8ecf1}"
+    ".bar div{height:100%}li{margin:.2rem 0}";
+
+/// The memory of the best candidate as a bar of its parts, to scale.
+std::string MemoryBar(const v1::MemoryPerGpu& memory) {
+  if (memory.capacity_bytes() <= 0) return "";
+  const std::pair<const char*, int64_t> parts[] = {{"parameters", memory.parameter_bytes()},
+                                                   {"gradients", memory.gradient_bytes()},
+                                                   {"optimizer", memory.optimizer_bytes()},
+                                                   {"activations", memory.activation_bytes()},
+                                                   {"overhead", memory.overhead_bytes()}};
+  static constexpr const char* kColours[] = {"#2f6db5", "#57a0d3", "#7a5ea8", "#d98c3f", "#8a94a0"};
+  std::string bar, legend;
+  const auto* colour = kColours;
+  for (const auto& [name, bytes] : parts) {
+    const double percent = 100 * static_cast<double>(bytes) / static_cast<double>(memory.capacity_bytes());
+    bar += fmt::format("<div style=\"width:{:.2f}%;background:{}\" title=\"{}\"></div>", percent, *colour, name);
+    legend += fmt::format("<li><span style=\"color:{}\">&#9632;</span> {} {}</li>", *colour, name,
+                          EscapeHtml(FormatGib(bytes)));
+    ++colour;
+  }
+  return fmt::format("<h2>Memory of the fullest GPU ({} of {})</h2><div class=\"bar\">{}</div><ul>{}</ul>",
+                     FormatGib(memory.total_bytes()), FormatGib(memory.capacity_bytes()), bar, legend);
+}
+
+std::string Rows(const v1::EstimateResponse& estimate) {
+  std::string rows;
+  for (const v1::Recommendation& one : estimate.recommendations()) {
+    rows += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+                        EscapeHtml(Cards(one)), EscapeHtml(LayoutText(one.layout())),
+                        DurationText(ToDuration(one.step_duration())), DurationText(ToDuration(one.total_duration())),
+                        FormatCount(one.gpu_hours()),
+                        one.currency().empty() ? "-" : EscapeHtml(FormatMoney(one.cost(), one.currency())),
+                        FormatPercent(one.model_flops_utilization()));
+  }
+  return rows;
+}
+
+template <typename Sentences>
+std::string List(std::string_view title, const Sentences& sentences) {
+  if (sentences.empty()) return "";
+  std::string list = fmt::format("<h2>{}</h2><ul>", title);
+  for (const std::string& sentence : sentences) {
+    list += fmt::format("<li>{}</li>", EscapeHtml(sentence));
+  }
+  return list + "</ul>\n";
+}
+
+}  // namespace
+
+std::string EscapeHtml(std::string_view text) {
+  std::string escaped;
+  for (const char c : Printable(text)) {
+    switch (c) {
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      case '\'':
+        escaped += "&#39;";
+        break;
+      default:
+        escaped += c;
+    }
+  }
+  return escaped;
+}
+
+std::string EstimatePage(const v1::EstimateResponse& estimate) {
+  // The three lines that the terminal shows first, too.
+  v1::EstimateResponse headline = estimate;
+  headline.clear_infeasible_reasons();
+  std::ostringstream text;
+  PrintEstimate(headline, /*explain=*/false, {}, text);
+  const std::string all = text.str();
+  std::string lines;
+  std::istringstream first(all.substr(0, all.find("\n\n")));
+  for (std::string line; std::getline(first, line);) lines += EscapeHtml(line) + "<br>";
+  std::string page = fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}: estimate</title>"
+      "<style>{1}</style></head><body>\n<h1>{0}</h1>\n<p>{2}</p>\n",
+      EscapeHtml(estimate.model()), kStyle, lines);
+  if (!estimate.recommendations().empty()) {
+    const v1::Recommendation& best = estimate.recommendations(0);
+    page += fmt::format(
+        "<h2>Candidates</h2>\n<table><tr><th>Cards</th><th>Layout</th><th>Step</th><th>Total</th>"
+        "<th>GPU hours</th><th>Cost</th><th>MFU</th></tr>\n{}</table>\n",
+        Rows(estimate));
+    page += MemoryBar(best.memory_per_gpu());
+    page += List("How the numbers came about", best.explanation());
+  }
+  page += List("Not possible", estimate.infeasible_reasons());
+  page += List("Warnings", estimate.warnings());
+  return page + "</body></html>\n";
+}
+
+}  // namespace planner::plannerctl

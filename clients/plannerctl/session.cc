@@ -1,0 +1,49 @@
+#include "clients/plannerctl/session.h"
+
+namespace planner::plannerctl {
+
+void Session::Warn(std::string_view text) {
+  if (!flags_.quiet) environment_.err << "plannerctl: warning: " << Printable(text) << '\n';
+}
+
+void Session::Wait(absl::Duration duration) {
+  environment_.wait(duration);
+  deadline_ = environment_.clock.Now() + flags_.timeout;
+}
+
+void Session::Error(std::string_view text) { environment_.err << "plannerctl: error: " << Printable(text) << '\n'; }
+
+void Session::Print(const google::protobuf::Message& message, const std::function<void(std::ostream&)>& table) {
+  switch (flags_.format) {
+    case OutputFormat::kTable:
+      return table(out());
+    case OutputFormat::kJson:
+      out() << ToJson(message);
+      return;
+    case OutputFormat::kYaml:
+      out() << ToYaml(message);
+      return;
+  }
+}
+
+void Session::PrintJson(const std::string& json, const std::function<void(std::ostream&)>& table) {
+  switch (flags_.format) {
+    case OutputFormat::kTable:
+      return table(out());
+    case OutputFormat::kJson:
+      out() << json << (json.ends_with('\n') ? "" : "\n");
+      return;
+    case OutputFormat::kYaml:
+      out() << JsonToYaml(json);
+      return;
+  }
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Session::Channel() {
+  if (!connection_) {
+    ASSIGN_OR_RETURN(connection_, environment_.connect(flags_.server, flags_.state_dir));
+  }
+  return connection_->channel;
+}
+
+}  // namespace planner::plannerctl

@@ -1,0 +1,126 @@
+#pragma once
+
+#include <google/protobuf/message.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <functional>
+#include <istream>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "clients/cpp/status.h"
+#include "clients/plannerctl/output.h"
+#include "clients/plannerctl/table.h"
+#include "core/base/clock.h"
+#include "core/base/status_macros.h"
+
+namespace planner::plannerctl {
+
+/// A way to talk to a planner: a server's channel, or a planner of this process.
+struct Connection {
+  /// What the channel needs to live: the planner of this process; null for a server.
+  std::shared_ptr<void> owner;
+  std::shared_ptr<grpc::Channel> channel;
+};
+
+/// The world around a run of plannerctl; tests hand in their own.
+struct Environment {
+  std::istream& in;
+  std::ostream& out;
+  std::ostream& err;
+  /// Whether `out` is a terminal that shows bold text.
+  bool bold = false;
+  const base::Clock& clock;
+  /// Variables of the environment; none if not set.
+  std::function<std::optional<std::string>(const std::string& name)> variable;
+  /// Opens a connection to the server, or to a planner in this process with its state in
+  /// `state_dir` (empty: the default) if `server` is empty.
+  std::function<absl::StatusOr<Connection>(const std::string& server, const std::string& state_dir)> connect;
+  /// Whether `out` is a pipe that nobody reads any more.
+  std::function<bool()> reader_left;
+  /// Lets time pass, for commands that watch.
+  std::function<void(absl::Duration)> wait;
+};
+
+/// Flags of every command.
+struct GlobalFlags {
+  std::string server;
+  std::string state_dir;
+  OutputFormat format = OutputFormat::kTable;
+  bool no_headers = false;
+  bool quiet = false;
+  absl::Duration timeout = absl::Seconds(30);  ///< Of the whole command; of one call where it watches.
+};
+
+/// One command at work: its flags, its world, and the connection that opens with the first call.
+class Session {
+ public:
+  Session(const Environment& environment, GlobalFlags flags)
+      : environment_(environment), flags_(std::move(flags)), deadline_(environment.clock.Now() + flags_.timeout) {}
+
+  std::istream& in() { return environment_.in; }
+  std::ostream& out() { return environment_.out; }
+  OutputFormat format() const { return flags_.format; }
+  const std::string& server() const { return flags_.server; }
+  TableStyle style() const { return {.headers = !flags_.no_headers, .bold = environment_.bold && !flags_.quiet}; }
+
+  /// A line "plannerctl: warning: …" on the error stream, unless `--quiet`.
+  void Warn(std::string_view text);
+  /// A line "plannerctl: error: …" on the error stream.
+  void Error(std::string_view text);
+
+  /// One unary call: `session.Call(&v1::EstimationService::Stub::Count, request)`. The server's
+  /// error, or UNAVAILABLE, DEADLINE_EXCEEDED.
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                                const Request& request) {
+    ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel, Channel());
+    Stub stub(channel);
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(deadline_));
+    Response response;
+    RETURN_IF_ERROR(cpp::FromGrpc((stub.*method)(&context, request, &response)));
+    return response;
+  }
+
+  /// All pages of a list as one answer.
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> CallAllPages(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                                        Request request) {
+    Response all;
+    while (true) {
+      ASSIGN_OR_RETURN(const Response page, Call(method, request));
+      all.MergeFrom(page);
+      all.clear_next_page_token();
+      if (page.next_page_token().empty()) return all;
+      if (page.next_page_token() == request.page_token()) {
+        return absl::InternalError("the server gave the same page token twice");
+      }
+      request.set_page_token(page.next_page_token());
+    }
+  }
+
+  /// Lets `duration` pass; the calls after it have the whole timeout again.
+  void Wait(absl::Duration duration);
+
+  /// Prints an answer in the asked format; `table` prints it for people.
+  void Print(const google::protobuf::Message& message, const std::function<void(std::ostream&)>& table);
+  /// The same for what no message of the API holds.
+  void PrintJson(const std::string& json, const std::function<void(std::ostream&)>& table);
+
+ private:
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> Channel();
+
+  const Environment& environment_;
+  GlobalFlags flags_;
+  absl::Time deadline_;
+  std::optional<Connection> connection_;
+};
+
+}  // namespace planner::plannerctl

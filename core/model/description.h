@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/model/module.h"
+
+namespace planner::model {
+
+/// The sizes of one batch. What does not apply to a model is ignored by it (a ViT has no sequence
+/// length).
+struct BatchShape {
+  int64_t batch = 1;               ///< Samples: sequences, images.
+  std::optional<int64_t> seq_len;  ///< Positions per sample; of both sides for encoder-decoder
+                                   ///< models. Absent: the model's default.
+  /// Inputs of a layer graph by position, with the batch dimension ("1x3x224x224"). Empty: as the
+  /// graph says. For image models the first one gives batch, channels, height and width.
+  std::vector<std::vector<int64_t>> inputs;
+};
+
+/// Transformer sizes that parallel layouts and activation memory depend on. For an encoder-decoder
+/// model, of the decoder, with `layers` those of both sides.
+struct TransformerShape {
+  int64_t layers = 1;
+  int64_t hidden = 1;
+  int64_t heads = 1;
+  int64_t kv_heads = 1;
+  int64_t qk_dim = 1;  ///< Per head.
+  int64_t v_dim = 1;   ///< Per head.
+  int64_t ffn = 1;     ///< Width of a dense block's feed-forward layer.
+  bool gated = false;  ///< Gate, up and down projections, not two.
+  int64_t vocab = 0;   ///< 0 where there is none (ViT).
+  bool tied_embeddings = false;
+  bool causal = true;
+  int64_t window = 0;   ///< Sliding window of those layers that have one; 0: none.
+  int64_t experts = 0;  ///< Routed experts per MoE block; 0: dense.
+  int64_t experts_per_token = 0;
+  int64_t expert_ffn = 0;         ///< Width of one routed expert.
+  int64_t shared_expert_ffn = 0;  ///< Width of the shared experts together; 0: none.
+  int64_t moe_layers = 0;         ///< Blocks with experts.
+};
+
+enum class ModelKind {
+  kDecoder,         ///< Causal language model.
+  kEncoder,         ///< BERT and its kin.
+  kEncoderDecoder,  ///< T5, Whisper.
+  kVision,          ///< Image in.
+  kMultimodal,      ///< CLIP: two towers.
+  kStateSpace,      ///< Mamba.
+  kLayerGraph,      ///< Described layer by layer.
+};
+
+/// A model as it was described, before a batch is chosen. A value: copies are independent, all
+/// members are safe to use from several threads.
+struct ModelDescription {
+  std::string name;    ///< "llama-7b", or the file's or graph's own name; may be empty.
+  std::string family;  ///< model_type ("llama", "qwen2_moe") or "layer_graph".
+  ModelKind kind = ModelKind::kDecoder;
+  bool has_sequence = true;        ///< Whether seq_len means something to it.
+  int64_t default_seq_len = 2048;  ///< min(longest position, 2048 for encoders and decoders without
+                                   ///< a limit, 4096 otherwise).
+  int64_t default_batch = 1;       ///< Samples that are counted if the caller names none: a layer graph's own.
+  int64_t max_seq_len = 0;         ///< Positions it was made for; 0: unlimited.
+  std::optional<TransformerShape> transformer;  ///< Absent for CNNs, RNNs and others that only data parallelism splits.
+  int64_t extra_stored_parameters =
+      0;  ///< What the published file stores beyond the unique tensors: a tied head, MTP layers.
+  std::vector<std::string> warnings;  ///< What was assumed: said in every answer that uses it.
+  /// Expands the description for one batch. INVALID_ARGUMENT names the field of BatchShape or the
+  /// layer that does not fit. Pure.
+  std::function<absl::StatusOr<Module>(const BatchShape&)> expand;
+};
+
+}  // namespace planner::model

@@ -1,0 +1,195 @@
+#include "core/parallel/memory.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace planner::parallel {
+namespace {
+
+constexpr double kMib = 1024.0 * 1024.0;
+constexpr double kContextBytes = 1024 * kMib;      ///< Driver context 0.5 to 0.8 GiB, cuBLAS and other workspaces.
+constexpr double kCommunicatorBytes = 512 * kMib;  ///< NCCL's buffers for one dimension of the layout.
+constexpr double kAllocatorFraction = 0.04;
+
+/// Logits in the activations' type, and their fp32 copy, in which the loss leaves the gradient.
+constexpr double kLogitBytes = 2 + 4;
+
+double ToDouble(int64_t value) { return static_cast<double>(value); }
+
+/// Saturates: five of them must add up within 64 bits.
+int64_t ToBytes(double bytes) {
+  constexpr double kMost = 1e18;
+  return static_cast<int64_t>(bytes < kMost ? std::max(bytes, 0.0) + 0.5 : kMost);
+}
+
+/// What one card owns.
+struct Owned {
+  double dense = 0;    ///< Parameters that every data-parallel rank replicates.
+  double experts = 0;  ///< Routed experts of this card.
+  double block = 0;    ///< Largest part that ZeRO-3 gathers at once: one block.
+};
+
+struct StageSizes {
+  double layers = 1;
+  double moe_layers = 0;
+};
+
+StageSizes SizesOf(const model::TransformerShape& shape, const Layout& layout) {
+  const double layers = std::max(1.0, ToDouble(shape.layers));
+  const double stage = std::ceil(layers / ToDouble(layout.pipeline_parallel));
+  return {stage, std::min(stage, std::ceil(ToDouble(shape.moe_layers) / ToDouble(layout.pipeline_parallel)))};
+}
+
+Owned OwnedBy(const MemoryInputs& inputs, const Layout& layout, bool first, bool last) {
+  if (!inputs.shape) return {inputs.parameters, 0, inputs.parameters};
+  const model::TransformerShape& shape = *inputs.shape;
+  const StageSizes stage = SizesOf(shape, layout);
+  const double tensor = ToDouble(layout.tensor_parallel);
+  const double blocks = std::max(0.0, inputs.parameters - inputs.embedding_parameters - inputs.expert_parameters);
+  const double block = blocks / std::max(1.0, ToDouble(shape.layers));
+  const double head = std::min(inputs.embedding_parameters, ToDouble(shape.vocab) * ToDouble(shape.hidden));
+  const double tables = shape.tied_embeddings ? inputs.embedding_parameters : inputs.embedding_parameters - head;
+
+  Owned owned;
+  owned.dense = block * stage.layers;
+  if (first) owned.dense += tables;
+  // A tied head on its own stage is a copy.
+  if (last && !(first && shape.tied_embeddings)) owned.dense += head;
+  owned.dense /= tensor;
+  const double moe_block = inputs.expert_parameters / std::max(1.0, ToDouble(shape.moe_layers)) /
+                           (tensor * ToDouble(layout.expert_parallel));
+  owned.experts = moe_block * stage.moe_layers;
+  owned.block = block / tensor + moe_block;
+  return owned;
+}
+
+}  // namespace
+
+StateBytes ShardedState(double parameters, const hardware::Recipe& recipe, int zero_stage, double shards) {
+  return {recipe.weight_bytes * parameters / (zero_stage >= 3 ? shards : 1),
+          recipe.gradient_bytes * parameters / (zero_stage >= 2 ? shards : 1),
+          recipe.optimizer_bytes * parameters / (zero_stage >= 1 ? shards : 1)};
+}
+
+double BlockActivationBytes(const MemoryInputs& inputs, const Layout& layout) {
+  const model::TransformerShape& shape = *inputs.shape;
+  const double hidden = ToDouble(shape.hidden);
+  const double heads = ToDouble(shape.heads);
+  const double width = inputs.activation_bytes;
+  const double tensor = ToDouble(layout.tensor_parallel);
+  const double tokens = ToDouble(layout.micro_batch_size) * inputs.positions / ToDouble(layout.context_parallel);
+
+  // Per token: what tensor parallelism splits, and what it replicates unless the sequence is split too.
+  const bool dropout = !shape.gated;
+  const double replicated =
+      4 * hidden * width + (dropout ? 2 * hidden : 0);  // Inputs of norms and of both halves; masks.
+  const double attention =
+      width * (heads * ToDouble(shape.qk_dim) +                                               // Q,
+               ToDouble(shape.kv_heads) * (ToDouble(shape.qk_dim) + ToDouble(shape.v_dim)) +  // K, V,
+               heads * ToDouble(shape.v_dim));                                                // output.
+  const double mlp_copies = shape.gated ? 3 : 2;  // Gate, up and product; or before and after the activation.
+  double mlp = mlp_copies * width * ToDouble(shape.ffn);
+  if (shape.moe_layers > 0) {
+    // The mean over dense and expert blocks; a stage has many of them. Permuted copies in and out, and fp32 router
+    // scores.
+    const double share = std::min(1.0, ToDouble(shape.moe_layers) / std::max(1.0, ToDouble(shape.layers)));
+    const double routed =
+        ToDouble(shape.experts_per_token) * (mlp_copies * width * ToDouble(shape.expert_ffn) + 2 * width * hidden);
+    const double shared = mlp_copies * width * ToDouble(shape.shared_expert_ffn);
+    mlp = (1 - share) * mlp + share * (routed + shared + 8 * ToDouble(shape.experts));
+  }
+  double scores = 0;
+  if (inputs.flash_attention) {
+    scores = 4 * heads;
+  } else if (layout.recompute != Recompute::kSelective) {
+    const double keys = shape.window > 0 ? std::min(ToDouble(shape.window), inputs.positions) : inputs.positions;
+    scores = heads * keys * (dropout ? 2 * width + 1 : width);  // Softmax, its dropout, and the mask.
+  }
+  return tokens * (replicated / (layout.sequence_parallel ? tensor : 1) + (attention + mlp + scores) / tensor);
+}
+
+double LeastStateBytes(const MemoryInputs& inputs, const Layout& layout) {
+  if (!inputs.shape || inputs.frozen_base) return 0;
+  const double model_cards = ToDouble(layout.tensor_parallel * layout.pipeline_parallel);
+  const double shards = ToDouble(layout.data_parallel * layout.context_parallel);
+  const double expert_parallel = ToDouble(layout.expert_parallel);
+  const double blocks = std::max(0.0, inputs.parameters - inputs.embedding_parameters - inputs.expert_parameters);
+  return ShardedState(blocks / model_cards, inputs.recipe, layout.zero_stage, shards).total() +
+         ShardedState(inputs.expert_parameters / (model_cards * expert_parallel), inputs.recipe, layout.zero_stage,
+                      std::max(1.0, shards / expert_parallel))
+             .total();
+}
+
+MemoryPerGpu PeakMemory(const MemoryInputs& inputs, const Layout& layout, double micro_batches) {
+  const double tensor = ToDouble(layout.tensor_parallel);
+  const double pipeline = ToDouble(layout.pipeline_parallel);
+  const double context = ToDouble(layout.context_parallel);
+  const double shards = ToDouble(layout.data_parallel) * context;
+  const double expert_shards = std::max(1.0, shards / ToDouble(layout.expert_parallel));
+  const int zero = layout.zero_stage;
+  const double batch = ToDouble(layout.micro_batch_size);
+  const double block = inputs.shape ? BlockActivationBytes(inputs, layout) : 0;
+  double working_set = 0;  // Of the one block whose backward pass runs, beyond what is kept of it.
+  if (inputs.shape && layout.recompute == Recompute::kFull) working_set = block;
+  if (inputs.shape && layout.recompute == Recompute::kSelective) {
+    Layout working = layout;
+    working.recompute = Recompute::kNone;
+    working_set = BlockActivationBytes(inputs, working) - block;  // The scores.
+  }
+
+  const auto stage_memory = [&](bool first, bool last) {
+    const Owned owned = OwnedBy(inputs, layout, first, last);
+    StateBytes state;
+    if (inputs.frozen_base) {
+      const double share = inputs.parameters > 0 ? (owned.dense + owned.experts) / inputs.parameters : 0;
+      state = ShardedState(inputs.adapter_parameters * share, inputs.recipe, zero, shards);
+      state.weights += inputs.frozen_bytes *
+                       (owned.dense / (zero >= 3 ? shards : 1) + owned.experts / (zero >= 3 ? expert_shards : 1));
+    } else {
+      const StateBytes dense = ShardedState(owned.dense, inputs.recipe, zero, shards);
+      const StateBytes experts = ShardedState(owned.experts, inputs.recipe, zero, expert_shards);
+      state = {dense.weights + experts.weights, dense.gradients + experts.gradients,
+               dense.optimizer + experts.optimizer};
+    }
+
+    double activations = 0;
+    double gathered = 0;
+    if (inputs.shape) {
+      const double layers = SizesOf(*inputs.shape, layout).layers;
+      double in_flight = first ? std::min(micro_batches, pipeline) : 1;
+      if (first && layout.virtual_pipeline > 1)
+        in_flight *= 1 + (pipeline - 1) / (pipeline * ToDouble(layout.virtual_pipeline));
+      if (layout.recompute == Recompute::kFull) {
+        const double checkpoint = inputs.activation_bytes * batch * inputs.positions / context *
+                                  ToDouble(inputs.shape->hidden) / (layout.sequence_parallel ? tensor : 1);
+        activations = checkpoint * layers * in_flight + working_set;
+      } else {
+        activations = block * layers * in_flight + working_set;
+      }
+      if (last && inputs.has_logits) {
+        activations += kLogitBytes * batch * inputs.positions / context * ToDouble(inputs.shape->vocab) / tensor;
+      }
+    } else {
+      activations = inputs.sample_activation_bytes * batch;
+    }
+    if (shards > 1 && zero >= 3) gathered += 2 * inputs.activation_bytes * owned.block;
+    if (shards > 1 && zero >= 2 && !inputs.frozen_base) gathered += inputs.recipe.gradient_bytes * owned.block;
+    // Weights in 4 bits are expanded block by block.
+    if (inputs.frozen_base && inputs.frozen_bytes < 1) gathered += inputs.activation_bytes * owned.block;
+
+    const int dimensions = (layout.data_parallel > 1) + (layout.tensor_parallel > 1) + (layout.pipeline_parallel > 1) +
+                           (layout.context_parallel > 1) + (layout.expert_parallel > 1);
+    const double overhead = kContextBytes + kCommunicatorBytes * dimensions + gathered +
+                            kAllocatorFraction * (state.total() + activations + gathered);
+    return MemoryPerGpu{ToBytes(state.weights), ToBytes(state.gradients), ToBytes(state.optimizer),
+                        ToBytes(activations), ToBytes(overhead)};
+  };
+
+  if (layout.pipeline_parallel <= 1) return stage_memory(true, true);
+  // The stages between hold fewer tables than the first and fewer microbatches.
+  const MemoryPerGpu first = stage_memory(true, false);
+  const MemoryPerGpu last = stage_memory(false, true);
+  return first.total_bytes() >= last.total_bytes() ? first : last;
+}
+
+}  // namespace planner::parallel

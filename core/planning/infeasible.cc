@@ -1,0 +1,150 @@
+#include "core/planning/infeasible.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "core/planning/text.h"
+#include "fmt/format.h"
+#include "fmt/ranges.h"
+
+namespace planner::planning {
+namespace {
+
+std::string RecomputePhrase(const parallel::Layout& layout) {
+  const char* recompute = layout.recompute == parallel::Recompute::kFull        ? "full recomputation"
+                          : layout.recompute == parallel::Recompute::kSelective ? "selective recomputation"
+                                                                                : "no recomputation";
+  return layout.zero_stage > 0 ? fmt::format("with ZeRO-{} and {}", layout.zero_stage, recompute)
+                               : fmt::format("with {}", recompute);
+}
+
+/// The fewest cards, beyond what the job or the pool offers too, that fit the memory: number by number at first, then
+/// by doublings.
+std::optional<int64_t> CardsThatFit(const PoolContext& context, int64_t from) {
+  constexpr int64_t kMost = 65536;
+  constexpr int kOneByOne = 32;
+  const CardRange range{.least = 1, .most = kMost, .per_node = context.range.per_node};
+  int64_t cards = range.AtLeast(std::max(from + 1, context.LeastCardsForMemory()));
+  for (int tried = 0; cards != 0; ++tried) {
+    const Trial trial = context.Try(cards);
+    if (trial.verdict != Verdict::kMemory && trial.verdict != Verdict::kNoLayout) return cards;
+    cards = range.AtLeast(tried < kOneByOne ? cards + 1 : 2 * cards);
+  }
+  return std::nullopt;
+}
+
+/// "the fixed tensor 8 x pipeline 12 x data parallel 8 make 768 cards" where that is not how many there are, or does not
+/// divide them; empty if it does.
+std::string FixedDegrees(const parallel::LayoutConstraints& fixed, int64_t gpus) {
+  std::vector<std::string> degrees;
+  double product = 1;  // Four degrees may exceed 64 bits.
+  const auto add = [&](const char* name, const std::optional<int64_t>& degree) {
+    if (!degree) return;
+    degrees.push_back(fmt::format("{} {}", name, *degree));
+    product *= static_cast<double>(*degree);
+  };
+  add("tensor", fixed.tensor_parallel);
+  add("pipeline", fixed.pipeline_parallel);
+  add("context", fixed.context_parallel);
+  add("data", fixed.data_parallel);
+  const bool whole = degrees.size() == 4;
+  const auto cards = static_cast<double>(gpus);
+  if (whole ? product == cards : std::fmod(cards, product) == 0) return "";
+  return fmt::format("the fixed {} parallel make {:.0f} cards{}", fmt::join(degrees, " x "), product,
+                     whole ? "" : " or a multiple of that");
+}
+
+std::string MemoryReason(const PoolContext& context, const Trial& trial) {
+  const double needed = static_cast<double>(trial.layout.memory.total_bytes());
+  const double capacity = static_cast<double>(context.pool.gpu.memory_bytes);
+  std::string reason =
+      fmt::format("{} x {}: needs {} per card, has {}: {} too much, even {}", context.Name(), trial.gpus, Gib(needed),
+                  Gib(capacity), Gib(needed - capacity), RecomputePhrase(trial.layout.batched.layout));
+  if (const std::optional<int64_t> cards = CardsThatFit(context, trial.gpus)) {
+    reason += fmt::format("; {} would fit", Cards(*cards));
+  }
+  return reason;
+}
+
+}  // namespace
+
+std::optional<std::string> ReasonBeforeSearch(const PoolContext& context) {
+  if (context.range.empty()) {
+    return fmt::format("{}: has {}, at least {} are asked for: {} too few", context.Name(),
+                       Cards(std::max<int64_t>(0, context.range.most)), context.range.least,
+                       context.range.least - std::max<int64_t>(0, context.range.most));
+  }
+  if (const std::optional<std::string> error = parallel::FixedDegreesError(context.space)) {
+    return fmt::format("{}: {}", context.Name(), *error);
+  }
+  if (context.limits.budget < Limits::kNone && !context.pool.price_per_gpu_hour) {
+    return fmt::format(
+        "{}: no price is known, so the budget cannot be kept: give the cluster's or a price per GPU hour",
+        context.Name());
+  }
+  if (context.limits.deadline_seconds <= 0) {
+    return fmt::format("{}: the deadline passed {} before the start", context.Name(),
+                       Duration(-context.limits.deadline_seconds));
+  }
+  return std::nullopt;
+}
+
+void FailedTrials::Add(const Trial& trial) {
+  // Better by more than rounding: among equals the first one stays, which has the fewest cards.
+  const auto keep = [&trial](std::optional<Trial>& slot, auto measure) {
+    constexpr double kRounding = 1e-9;
+    if (!slot || static_cast<double>(measure(trial)) < static_cast<double>(measure(*slot)) * (1 - kRounding))
+      slot = trial;
+  };
+  switch (trial.verdict) {
+    case Verdict::kDeadline:
+      keep(fastest_late_, [](const Trial& t) { return t.total_seconds; });
+      break;
+    case Verdict::kBudget:
+      keep(cheapest_, [](const Trial& t) { return t.cost; });
+      break;
+    case Verdict::kTooLong:
+      keep(too_long_, [](const Trial& t) { return t.total_seconds; });
+      break;
+    case Verdict::kMemory:
+      keep(least_memory_, [](const Trial& t) { return t.layout.memory.total_bytes(); });
+      break;
+    case Verdict::kNoLayout:
+      without_layout_ = trial.gpus;
+      break;
+    case Verdict::kMeets:
+      break;
+  }
+}
+
+std::string FailedTrials::Reason(const PoolContext& context) const {
+  const std::string name = context.Name();
+  if (fastest_late_) {
+    const Trial& late = *fastest_late_;
+    const double cards = static_cast<double>(late.gpus) * late.total_seconds / context.limits.deadline_seconds;
+    return fmt::format("{} x {}: takes {}, {} longer than the deadline allows; about {} would be needed", name,
+                       late.gpus, Duration(late.total_seconds),
+                       Duration(late.total_seconds - context.limits.deadline_seconds),
+                       Cards(static_cast<int64_t>(std::ceil(std::min(cards, 1e15)))));
+  }
+  if (cheapest_) {
+    return fmt::format("{} x {}: costs {:.2f} {}, {:.2f} over the budget of {:.2f}", name, cheapest_->gpus,
+                       cheapest_->cost, context.pool.currency, cheapest_->cost - context.limits.budget,
+                       context.limits.budget);
+  }
+  if (too_long_) {
+    return fmt::format("{} x {}: would take {}, longer than can be planned (until the year 9999)", name,
+                       too_long_->gpus, Duration(std::max(too_long_->total_seconds, too_long_->step_seconds)));
+  }
+  if (least_memory_) return MemoryReason(context, *least_memory_);
+  if (const std::string degrees = FixedDegrees(context.space.fixed, without_layout_); !degrees.empty()) {
+    return fmt::format("{} x {}: no layout: {}", name, without_layout_, degrees);
+  }
+  return fmt::format(
+      "{} x {}: no layout: tensor x pipeline x context x data parallel degrees of that product do not divide the "
+      "heads, layers and the global batch of {}",
+      name, without_layout_, context.space.global_batch);
+}
+
+}  // namespace planner::planning

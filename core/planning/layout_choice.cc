@@ -1,0 +1,91 @@
+#include "core/planning/layout_choice.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+namespace planner::planning {
+namespace {
+
+/// Whole doublings in n: 1 -> 0, 8 -> 3, 12 -> 3.
+int Doublings(int64_t n) {
+  return static_cast<int>(std::bit_width(static_cast<uint64_t>(std::max<int64_t>(n, 1)))) - 1;
+}
+
+/// The part of the expected loss that a split of the cards has whatever else is chosen, if `candidate` has the most
+/// microbatches that it can have.
+double SplitLoss(const parallel::BatchedLayout& candidate, const parallel::LayoutSpace& space) {
+  const parallel::Layout& layout = candidate.layout;
+  double loss = 0;
+  if (layout.pipeline_parallel > 1) {
+    const auto stages = static_cast<double>(layout.pipeline_parallel);
+    loss +=
+        (stages - 1) / (static_cast<double>(candidate.micro_batches) * static_cast<double>(layout.virtual_pipeline));
+    const auto layers = static_cast<double>(space.most_stages());
+    loss += std::ceil(layers / stages) * stages / layers - 1;
+  }
+  const int inside = Doublings(std::min(layout.tensor_parallel, space.scale_up_domain));
+  loss += 0.02 * inside + 0.06 * (Doublings(layout.tensor_parallel) - inside);
+  return loss + 0.03 * Doublings(layout.context_parallel);
+}
+
+}  // namespace
+
+double ExpectedLoss(const parallel::BatchedLayout& candidate, const parallel::LayoutSpace& space) {
+  const parallel::Layout& layout = candidate.layout;
+  double loss = SplitLoss(candidate, space) + 0.01 * Doublings(layout.expert_parallel);
+  if (layout.zero_stage == 2) loss += 0.01;
+  if (layout.zero_stage >= 3) {
+    loss += 0.05 + 0.01 * std::max(0, Doublings(layout.data_parallel * layout.context_parallel) - 6);
+  }
+  // Rows of the products of one card: tokens of a transformer, samples of others.
+  constexpr int kEnoughTokens = 11;  // 2,048.
+  constexpr int kEnoughSamples = 5;  // 32.
+  const int rows = space.shape ? Doublings(space.positions / std::max<int64_t>(1, layout.context_parallel)) : 0;
+  const int enough = space.shape ? kEnoughTokens : kEnoughSamples;
+  loss += 0.02 * std::max(0, enough - rows - Doublings(layout.micro_batch_size));
+  if (candidate.global_batch != space.global_batch) {
+    const double change = static_cast<double>(candidate.global_batch) / static_cast<double>(space.global_batch) - 1;
+    loss += 0.1 * std::abs(change);
+  }
+  return loss;
+}
+
+LayoutChoice ChooseLayout(const Workload& work, const parallel::LayoutSpace& space, int64_t gpus,
+                          int64_t capacity_bytes) {
+  LayoutChoice choice;
+  double best_score = std::numeric_limits<double>::infinity();
+  int64_t least = std::numeric_limits<int64_t>::max();
+  // By Recompute. A model without matrix products is ranked by the losses alone.
+  const std::array<double, 3> flops = {std::max(1.0, work.HardwareFlops(parallel::Recompute::kNone)),
+                                       std::max(1.0, work.HardwareFlops(parallel::Recompute::kSelective)),
+                                       std::max(1.0, work.HardwareFlops(parallel::Recompute::kFull))};
+  const auto flops_of = [&flops](parallel::Recompute recompute) { return flops[static_cast<size_t>(recompute)]; };
+  const auto may_be_best = [&](const parallel::BatchedLayout& split) {
+    return flops_of(split.layout.recompute) * (1 + SplitLoss(split, space)) < best_score;
+  };
+  parallel::ForEachLayout(space, gpus, may_be_best, [&](const parallel::BatchedLayout& candidate) {
+    const double work_flops = flops_of(candidate.layout.recompute);
+    if (work_flops >= best_score) return;  // Whatever it loses; the loss takes longer to work out.
+    const double score = work_flops * (1 + ExpectedLoss(candidate, space));
+    if (score >= best_score) return;
+    const double states = parallel::LeastStateBytes(work.memory, candidate.layout);
+    if (states > static_cast<double>(capacity_bytes) && (choice.best || states > static_cast<double>(least))) return;
+    const parallel::MemoryPerGpu memory =
+        parallel::PeakMemory(work.memory, candidate.layout, static_cast<double>(candidate.micro_batches));
+    const int64_t total = memory.total_bytes();
+    if (total <= capacity_bytes) {
+      choice.best = LayoutChoice::Fit{candidate, memory};
+      best_score = score;
+    } else if (!choice.best && total < least) {
+      choice.least_memory = LayoutChoice::Fit{candidate, memory};
+      least = total;
+    }
+  });
+  if (choice.best) choice.least_memory.reset();
+  return choice;
+}
+
+}  // namespace planner::planning

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "core/parallel/layout.h"
+
+namespace planner::planning {
+
+enum class UtilizationSource { kPredicted, kMeasured, kGiven };
+
+/// One way to run the job.
+struct Recommendation {
+  std::string gpu_type;
+  std::string cluster;
+  std::string node_pool;
+  int64_t gpu_count = 0;
+  int64_t node_count = 0;
+  parallel::Layout layout;
+  parallel::MemoryPerGpu memory;
+  int64_t capacity_bytes = 0;
+  int64_t global_batch = 0;
+  int64_t micro_batch_count = 0;  ///< Per pipeline and step.
+  double step_count = 0;          ///< Not rounded; 0 where no data set is given.
+  absl::Duration step_duration;
+  absl::Duration total_duration;      ///< Zero where no data set is given.
+  absl::Duration total_duration_low;  ///< 90 % interval.
+  absl::Duration total_duration_high;
+  absl::Time start_time;
+  absl::Time finish_time;
+  double model_flops = 0;     ///< Of the whole training, or of one step where no data set is given.
+  double hardware_flops = 0;  ///< With recomputation.
+  double gpu_hours = 0;
+  double cost = 0;  ///< 0 where `currency` is empty.
+  std::string currency;
+  double energy_kwh = 0;
+  double model_flops_utilization = 0;
+  double hardware_flops_utilization = 0;
+  double tokens_per_second = 0;  ///< Samples where the model has no sequences.
+  UtilizationSource utilization_source = UtilizationSource::kPredicted;
+  std::string limited_by;
+  std::vector<std::string> explanation;
+};
+
+/// The planner's answer. "Nothing fits" is an answer: no recommendations, and the reasons.
+struct Plan {
+  double model_flops = 0;
+  double hardware_flops = 0;  ///< Of the first recommendation.
+  int64_t parameters = 0;
+  int64_t active_parameters = 0;
+  double token_count = 0;  ///< 0: no data set given, or no sequences.
+  double sample_count = 0;
+  std::vector<Recommendation> recommendations;  ///< Best first.
+  std::vector<std::string> infeasible_reasons;
+  std::vector<std::string> warnings;
+  std::string counter;
+  std::string counter_version;
+  absl::Time snapshot_time;
+  std::vector<std::string> snapshot_sources;
+};
+
+}  // namespace planner::planning

@@ -1,0 +1,124 @@
+#include "core/planning/planner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/base/status_macros.h"
+#include "core/planning/pool_search.h"
+#include "core/planning/recommendation.h"
+#include "fmt/format.h"
+
+namespace planner::planning {
+namespace {
+
+/// Recommendations of one answer, unless it has more pools: then the best of each.
+constexpr size_t kMostRecommendations = 8;
+/// Of one pool beside its best: eight times the cards, or an eighth.
+constexpr size_t kMostAlternatives = 3;
+
+/// What google.protobuf.Duration and Timestamp can say: 10,000 years, and the end of the year 9999.
+constexpr double kLongestSeconds = 315576000000.0;
+constexpr int64_t kLastSecond = 253402300799;
+
+/// The goal, or what the limits mean by themselves: a deadline or budget asks for the fewest cards, a number of cards
+/// for the shortest time.
+Goal GoalOf(const JobSpec& job) {
+  if (job.goal != Goal::kUnspecified) return job.goal;
+  if (!std::holds_alternative<std::monostate>(job.deadline) || job.budget) return Goal::kFewest;
+  if (job.min_gpus || job.max_gpus) return Goal::kFastest;
+  return Goal::kUnspecified;
+}
+
+absl::StatusOr<Limits> LimitsOf(const JobSpec& job, absl::Time start) {
+  Limits limits;
+  limits.goal = GoalOf(job);
+  const double to_the_end = static_cast<double>(kLastSecond - absl::ToUnixSeconds(start));
+  limits.longest_seconds = std::clamp(to_the_end, 0.0, kLongestSeconds);
+  if (const auto* duration = std::get_if<absl::Duration>(&job.deadline)) {
+    limits.deadline_seconds = absl::ToDoubleSeconds(*duration);
+  } else if (const auto* time = std::get_if<absl::Time>(&job.deadline)) {
+    limits.deadline_seconds = absl::ToDoubleSeconds(*time - start);
+  }
+  if (job.budget) limits.budget = *job.budget;
+  if (limits.limited() && !job.token_count && !job.sample_count) {
+    return base::InvalidField("data_set", "a deadline or budget needs the amount of data: token_count or sample_count");
+  }
+  return limits;
+}
+
+/// An option of one pool, until all are sorted.
+struct Offer {
+  size_t pool = 0;
+  size_t rank = 0;  ///< Among the pool's options; 0 is its best.
+  Trial trial;
+};
+
+}  // namespace
+
+absl::StatusOr<Plan> Planner::MakePlan(const JobSpec& job, const cluster::Snapshot& snapshot,
+                                       absl::Time deadline) const {
+  ASSIGN_OR_RETURN(const Limits limits, LimitsOf(job, snapshot.time));
+  ASSIGN_OR_RETURN(const Workload work, MakeWorkload(job, counter_, deadline));
+  if (limits.limited() && work.samples <= 0) {
+    return base::InvalidField("data_set.sample_count",
+                              "a deadline or budget needs the amount of data: the model has no sequences");
+  }
+
+  Plan plan;
+  plan.parameters = work.parameters;
+  plan.active_parameters = work.active_parameters;
+  plan.sample_count = work.samples;
+  plan.token_count = work.samples * work.tokens_per_sample;
+  plan.warnings = work.warnings;
+  plan.counter = work.counter;
+  plan.counter_version = work.counter_version;
+  plan.snapshot_time = snapshot.time;
+  plan.snapshot_sources = snapshot.sources;
+  if (snapshot.pools.empty()) plan.infeasible_reasons.emplace_back("the inventory has no pool of such cards");
+
+  const size_t share = kMostRecommendations / std::max<size_t>(1, snapshot.pools.size());
+  const int alternatives = static_cast<int>(share > 1 ? std::min(share - 1, kMostAlternatives) : 0);
+  std::vector<std::optional<PoolContext>> contexts(snapshot.pools.size());
+  std::vector<std::string> limited_by(snapshot.pools.size());
+  std::vector<Offer> offers;
+  for (size_t i = 0; i < snapshot.pools.size(); ++i) {
+    auto context = MakePoolContext(work, snapshot.pools[i], job, limits);
+    if (!context.ok()) {
+      plan.infeasible_reasons.emplace_back(context.status().message());
+      continue;
+    }
+    contexts[i].emplace(*std::move(context));
+    PoolAnswer answer = SearchPool(*contexts[i], alternatives);
+    if (answer.options.empty()) {
+      plan.infeasible_reasons.push_back(std::move(answer.infeasible_reason));
+      continue;
+    }
+    const std::string& warning = contexts[i]->peak.warning;
+    if (!warning.empty() && std::find(plan.warnings.begin(), plan.warnings.end(), warning) == plan.warnings.end()) {
+      plan.warnings.push_back(warning);
+    }
+    limited_by[i] = std::move(answer.limited_by);
+    for (size_t rank = 0; rank < answer.options.size(); ++rank) offers.push_back({i, rank, answer.options[rank]});
+  }
+
+  const auto priced = [&](const Offer& offer) { return snapshot.pools[offer.pool].price_per_gpu_hour.has_value(); };
+  std::stable_sort(offers.begin(), offers.end(), [&](const Offer& a, const Offer& b) {
+    return Better(a.trial, priced(a), b.trial, priced(b), limits.goal);
+  });
+  for (const Offer& offer : offers) {
+    plan.recommendations.push_back(MakeRecommendation(*contexts[offer.pool], offer.trial, snapshot.time,
+                                                      offer.rank == 0 ? limited_by[offer.pool] : "compute"));
+  }
+  if (!plan.recommendations.empty()) {
+    plan.model_flops = plan.recommendations.front().model_flops;
+    plan.hardware_flops = plan.recommendations.front().hardware_flops;
+  } else {
+    const double samples = work.samples > 0 ? work.samples : static_cast<double>(work.space.global_batch);
+    plan.model_flops = samples * work.flops.model();
+    plan.hardware_flops = samples * work.HardwareFlops(work.space.fixed.recompute.value_or(parallel::Recompute::kNone));
+  }
+  return plan;
+}
+
+}  // namespace planner::planning

@@ -1,0 +1,373 @@
+#include "core/planning/planner.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/counting/analytic_counter.h"
+#include "core/hardware/gpu_catalog.h"
+#include "core/planning/fake_models.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace planner::planning {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class PlannerTest : public ::testing::Test {
+ protected:
+  cluster::Pool Pool(const char* gpu) const {
+    cluster::Pool pool;
+    pool.gpu = **catalog_->Find(gpu);
+    pool.gpus_per_node = pool.gpu.gpus_per_node;
+    return pool;
+  }
+  Plan Make(const JobSpec& job, std::vector<cluster::Pool> pools) const {
+    auto plan = planner_.MakePlan(job, {absl::FromUnixSeconds(1767225600), std::move(pools), {}});
+    EXPECT_TRUE(plan.ok()) << plan.status();
+    return plan.ok() ? *std::move(plan) : Plan{};
+  }
+  absl::Status StatusOf(const JobSpec& job) const {
+    return planner_.MakePlan(job, {absl::FromUnixSeconds(1767225600), {Pool("a100")}, {}}).status();
+  }
+  static JobSpec Job(model::ModelDescription model, double tokens) {
+    JobSpec job;
+    job.model = std::move(model);
+    if (tokens > 0) job.token_count = tokens;
+    return job;
+  }
+  static JobSpec Fixed(JobSpec job, int64_t gpus) {
+    job.min_gpus = job.max_gpus = gpus;
+    return job;
+  }
+  static double Days(absl::Duration duration) { return absl::ToDoubleHours(duration) / 24; }
+
+  const absl::StatusOr<hardware::GpuCatalog> catalog_ = hardware::GpuCatalog::Create();
+  const counting::AnalyticCounter counter_;
+  const Planner planner_{counter_};
+};
+
+// SC21 (2104.04473), section 5.1: 1,024 A100 at 140 TFLOP/s each train GPT-3 on 300B tokens in 34 days.
+TEST_F(PlannerTest, Gpt3TakesThePublished34Days) {
+  JobSpec job = Fixed(Job(FakeGpt3(), 300e9), 1024);
+  job.hardware_flops_ratio = 140.0 / 312;
+  const Plan plan = Make(job, {Pool("a100")});
+  ASSERT_THAT(plan.recommendations, SizeIs(1));
+  const Recommendation& best = plan.recommendations[0];
+  EXPECT_NEAR(Days(best.total_duration), 34, 34 * 0.03);
+  EXPECT_EQ(best.layout.recompute, parallel::Recompute::kFull);
+  EXPECT_EQ(best.utilization_source, UtilizationSource::kGiven);
+  EXPECT_EQ(best.total_duration_low, best.total_duration);
+  EXPECT_EQ(best.total_duration_high, best.total_duration);
+  EXPECT_NEAR(best.hardware_flops_utilization, 140.0 / 312, 1e-9);
+  EXPECT_LT(best.model_flops_utilization, best.hardware_flops_utilization);
+  EXPECT_EQ(best.node_count, 128);
+}
+
+// LLaMA (2302.13971), table 15: 1,022,362 GPU hours on A100-80GB.
+TEST_F(PlannerTest, Llama65BTakesThePublishedGpuHours) {
+  const Plan plan = Make(Fixed(Job(FakeLlama65B(), 1.4e12), 2048), {Pool("a100")});
+  ASSERT_THAT(plan.recommendations, SizeIs(1));
+  const Recommendation& best = plan.recommendations[0];
+  EXPECT_NEAR(best.gpu_hours, 1022362, 102236);
+  EXPECT_LT(best.total_duration_low, best.total_duration);
+  EXPECT_GT(best.total_duration_high, best.total_duration);
+  EXPECT_EQ(best.utilization_source, UtilizationSource::kPredicted);
+  EXPECT_EQ(best.global_batch, 2048);  // 4M tokens.
+  EXPECT_NEAR(best.energy_kwh, best.gpu_hours * 0.4, 1);
+  EXPECT_NEAR(best.tokens_per_second * absl::ToDoubleSeconds(best.total_duration), 1.4e12, 1e6);
+}
+
+TEST_F(PlannerTest, AGivenModelRatioIsOfModelFlopsWhateverIsRecomputed) {
+  JobSpec job = Fixed(Job(FakeLlama65B(), 1e12), 512);
+  job.model_flops_ratio = 0.5;
+  job.layout.recompute = parallel::Recompute::kFull;
+  const Recommendation best = Make(job, {Pool("h100")}).recommendations.at(0);
+  EXPECT_NEAR(absl::ToDoubleSeconds(best.total_duration), best.model_flops / (512 * 989.5e12 * 0.5), 1);
+  EXPECT_NEAR(best.model_flops_utilization, 0.5, 1e-9);
+  EXPECT_GT(best.hardware_flops_utilization, 0.6);
+}
+
+TEST_F(PlannerTest, ADeadlineIsMetByTheFewestCards) {
+  JobSpec job = Job(FakeLlama7B(), 1e12);
+  job.deadline = absl::Hours(24 * 14);
+  const Plan plan = Make(job, {Pool("a100"), Pool("h100"), Pool("h200"), Pool("b200")});
+  ASSERT_FALSE(plan.recommendations.empty());
+  EXPECT_LE(plan.recommendations.size(), 8u);
+  for (const char* gpu : {"A100-SXM-80GB", "H100-SXM-80GB", "H200-SXM-141GB", "B200-SXM-180GB"}) {
+    const auto best = std::find_if(plan.recommendations.begin(), plan.recommendations.end(),
+                                   [&](const Recommendation& candidate) { return candidate.gpu_type == gpu; });
+    ASSERT_NE(best, plan.recommendations.end()) << gpu;
+    EXPECT_LE(best->total_duration, absl::Hours(24 * 14));
+    EXPECT_EQ(best->limited_by, "deadline");
+    ASSERT_EQ(best->gpu_count % 8, 0);
+    const Plan fewer = Make(Fixed(Job(FakeLlama7B(), 1e12), best->gpu_count - 8), {Pool(gpu)});
+    EXPECT_GT(fewer.recommendations.at(0).total_duration, absl::Hours(24 * 14)) << gpu;
+  }
+  EXPECT_TRUE(
+      std::is_sorted(plan.recommendations.begin(), plan.recommendations.end(),
+                     [](const Recommendation& a, const Recommendation& b) { return a.gpu_count < b.gpu_count; }));
+}
+
+TEST_F(PlannerTest, AMissedDeadlineSaysByHowMuch) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1e12), 8);
+  job.deadline = absl::FromUnixSeconds(1767225600) + absl::Hours(240);
+  const Plan plan = Make(job, {Pool("a100")});
+  EXPECT_THAT(plan.recommendations, IsEmpty());
+  EXPECT_THAT(plan.infeasible_reasons,
+              ElementsAre(AllOf(HasSubstr("A100-SXM-80GB x 8: takes"), HasSubstr("longer than the deadline allows"))));
+  EXPECT_GT(plan.model_flops, 4e22);
+  job.deadline = absl::FromUnixSeconds(1767225600) - absl::Hours(1);
+  EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons, ElementsAre(HasSubstr("passed 60.0 min before the start")));
+}
+
+TEST_F(PlannerTest, ABudgetIsKeptAndAMissedOneSaysByHowMuch) {
+  cluster::Pool pool = Pool("a100");
+  pool.price_per_gpu_hour = 2;
+  pool.currency = "USD";
+  JobSpec job = Job(FakeLlama7B(), 1e12);  // About 78,000 GPU hours.
+  job.budget = 200000;
+  const Plan plan = Make(job, {pool});
+  ASSERT_FALSE(plan.recommendations.empty());
+  for (const Recommendation& candidate : plan.recommendations) {
+    EXPECT_LE(candidate.cost, 200000);
+    EXPECT_NEAR(candidate.cost, 2 * candidate.gpu_hours, 0.01);
+    EXPECT_EQ(candidate.currency, "USD");
+  }
+  job.budget = 100000;
+  // All card counts cost the same: the fewest that fit the memory is named.
+  EXPECT_THAT(Make(job, {pool}).infeasible_reasons,
+              ElementsAre(AllOf(HasSubstr("A100-SXM-80GB x 2: costs"), HasSubstr("over the budget of 100000.00"))));
+  EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons, ElementsAre(HasSubstr("no price is known")));
+}
+
+TEST_F(PlannerTest, TooLittleMemorySaysByHowMuchAndWhatWouldFit) {
+  const Plan plan = Make(Fixed(Job(FakeGpt3(), 300e9), 8), {Pool("a100")});
+  EXPECT_THAT(plan.recommendations, IsEmpty());
+  ASSERT_THAT(plan.infeasible_reasons, SizeIs(1));
+  EXPECT_THAT(plan.infeasible_reasons[0],
+              AllOf(HasSubstr("A100-SXM-80GB x 8: needs "), HasSubstr("has 79.3 GiB"), HasSubstr("GiB too much"),
+                    HasSubstr("full recomputation; 48 cards would fit")));
+  // What it promises holds, and no node less would do: 40 x 79.35 GiB are 19.5 bytes for a parameter that needs 18.
+  EXPECT_THAT(Make(Fixed(Job(FakeGpt3(), 300e9), 48), {Pool("a100")}).recommendations, SizeIs(1));
+  EXPECT_THAT(Make(Fixed(Job(FakeGpt3(), 300e9), 40), {Pool("a100")}).recommendations, IsEmpty());
+}
+
+// The deadline needs far more cards than the memory does.
+TEST_F(PlannerTest, WhatWouldFitTheMemoryIsNotWhatTheDeadlineNeeds) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1e12), 1);
+  const std::vector<std::string> reasons = Make(job, {Pool("a100")}).infeasible_reasons;
+  EXPECT_THAT(reasons, ElementsAre(HasSubstr("2 cards would fit")));
+  job.deadline = absl::Hours(24 * 14);
+  EXPECT_EQ(Make(job, {Pool("a100")}).infeasible_reasons, reasons);
+}
+
+TEST_F(PlannerTest, TensorParallelismStaysWithinThePoolsNodes) {
+  JobSpec job = Fixed(Job(FakeLlama65B(), 1e12), 128);
+  job.layout.pipeline_parallel = 1;
+  job.layout.zero_stage = 1;  // 6 bytes of each parameter over the tensor parallel cards alone: 49 GB on 8, 98 on 4.
+  EXPECT_EQ(Make(job, {Pool("h100")}).recommendations.at(0).layout.tensor_parallel, 8);
+  cluster::Pool halves = Pool("h100");
+  halves.gpus_per_node = 4;
+  EXPECT_THAT(Make(job, {halves}).recommendations, IsEmpty());
+  // A rack's link joins more than a node: 72 of GB200, 4 to a node. 262 GB on 4, 131 on 8.
+  job.model = FakeGpt3();
+  EXPECT_GE(Make(job, {Pool("gb200")}).recommendations.at(0).layout.tensor_parallel, 8);
+}
+
+TEST_F(PlannerTest, OnePoolOffersItsBestAndThreeDoublings) {
+  JobSpec job = Job(FakeLlama7B(), 1e12);
+  job.deadline = absl::Hours(24 * 30);
+  const Plan plan = Make(job, {Pool("a100")});
+  ASSERT_THAT(plan.recommendations, SizeIs(4));
+  EXPECT_EQ(plan.recommendations[3].gpu_count, 8 * plan.recommendations[0].gpu_count);
+}
+
+TEST_F(PlannerTest, WithoutALimitTheFewestDoublingsThatFinishInAMonth) {
+  const Plan plan = Make(Job(FakeLlama7B(), 1e12), {Pool("a100"), Pool("h100")});
+  ASSERT_FALSE(plan.recommendations.empty());
+  const Recommendation& best = plan.recommendations[0];
+  EXPECT_EQ(best.gpu_type, "H100-SXM-80GB");
+  EXPECT_LE(Days(best.total_duration), 30);
+  EXPECT_GT(2 * Days(best.total_duration), 30);
+  EXPECT_EQ(best.limited_by, "compute");
+  EXPECT_THAT(best.explanation, Contains(HasSubstr("no goal, deadline or number of cards is given")));
+}
+
+TEST_F(PlannerTest, WithoutDataOnlyRatesAreAnswered) {
+  const Plan plan = Make(Job(FakeLlama7B(), 0), {Pool("a100")});
+  ASSERT_FALSE(plan.recommendations.empty());
+  const Recommendation& best = plan.recommendations[0];
+  EXPECT_EQ(best.total_duration, absl::ZeroDuration());
+  EXPECT_EQ(best.gpu_hours, 0);
+  EXPECT_GT(best.step_duration, absl::ZeroDuration());
+  EXPECT_GT(best.tokens_per_second, 0);
+  EXPECT_EQ(best.limited_by, "memory");
+  JobSpec job = Job(FakeLlama7B(), 0);
+  job.deadline = absl::Hours(1);
+  EXPECT_EQ(base::DetailOf(StatusOf(job)).field, "data_set");
+}
+
+TEST_F(PlannerTest, GoalsOrderTheAnswers) {
+  JobSpec job = Job(FakeLlama7B(), 1e12);
+  job.goal = Goal::kFastest;
+  cluster::Pool small = Pool("b200");
+  small.node_count = 2;
+  const Plan fastest = Make(job, {Pool("a100"), small});
+  ASSERT_GE(fastest.recommendations.size(), 2u);
+  EXPECT_EQ(fastest.recommendations[0].gpu_count, 1024);
+  EXPECT_EQ(fastest.recommendations[0].limited_by, "cards");
+  job.goal = Goal::kFewest;
+  const Plan fewest = Make(job, {Pool("a100"), small});
+  EXPECT_EQ(fewest.recommendations[0].gpu_type, "B200-SXM-180GB");
+  EXPECT_EQ(fewest.recommendations[0].gpu_count, 1);
+  job.goal = Goal::kCheapest;
+  cluster::Pool cheap = Pool("a100");
+  cheap.price_per_gpu_hour = 1;
+  cheap.currency = "USD";
+  small.price_per_gpu_hour = 100;
+  small.currency = "USD";
+  EXPECT_EQ(Make(job, {small, cheap}).recommendations[0].gpu_type, "A100-SXM-80GB");
+}
+
+TEST_F(PlannerTest, APoolBoundsTheCards) {
+  cluster::Pool pool = Pool("a100");
+  pool.cluster = "main";
+  pool.name = "a100";
+  pool.node_count = 2;
+  EXPECT_THAT(Make(Fixed(Job(FakeLlama7B(), 1e9), 24), {pool}).infeasible_reasons,
+              ElementsAre("main/a100 (A100-SXM-80GB): has 16 cards, at least 24 are asked for: 8 too few"));
+  const Plan plan = Make(Job(FakeLlama7B(), 1e12), {pool});
+  ASSERT_FALSE(plan.recommendations.empty());
+  EXPECT_EQ(plan.recommendations[0].gpu_count, 16);
+  EXPECT_EQ(plan.recommendations[0].cluster, "main");
+  EXPECT_THAT(Make(Job(FakeLlama7B(), 1e12), {}).infeasible_reasons, SizeIs(1));
+}
+
+TEST_F(PlannerTest, FixedDegreesAreKeptOrRefused) {
+  JobSpec job = Fixed(Job(FakeLlama65B(), 1e12), 128);
+  job.layout.tensor_parallel = 4;
+  job.layout.pipeline_parallel = 8;
+  job.global_batch = 1024;
+  const Recommendation best = Make(job, {Pool("a100")}).recommendations.at(0);
+  EXPECT_EQ(best.layout.tensor_parallel, 4);
+  EXPECT_EQ(best.layout.pipeline_parallel, 8);
+  EXPECT_EQ(best.layout.data_parallel, 4);
+  EXPECT_THAT(Make(Fixed(job, 120), {Pool("a100")}).infeasible_reasons,
+              ElementsAre(HasSubstr("the fixed tensor 4 x pipeline 8 parallel make 32 cards or a multiple of that")));
+  job.layout.context_parallel = 1;
+  job.layout.data_parallel = 2;
+  EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons,
+              ElementsAre(HasSubstr("the fixed tensor 4 x pipeline 8 x context 1 x data 2 parallel make 64 cards")));
+  job.layout.tensor_parallel = 3;
+  EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons,
+              ElementsAre(HasSubstr("tensor parallel 3 does not divide 64 heads")));
+  job.layout.tensor_parallel = 0;
+  EXPECT_EQ(base::DetailOf(StatusOf(job)).field, "layout.tensor_parallel");
+  job = Fixed(Job(FakeLlama7B(), 1e12), 7);
+  job.global_batch = 64;
+  job.layout.pipeline_parallel = 1;
+  EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons, ElementsAre(HasSubstr("no layout")));
+}
+
+TEST_F(PlannerTest, AdaptersNeedLessMemoryAndTime) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1e9), 1);
+  EXPECT_THAT(Make(job, {Pool("a100")}).recommendations, IsEmpty());
+  job.finetune = Finetune::kLora;
+  const Recommendation lora = Make(job, {Pool("a100")}).recommendations.at(0);
+  EXPECT_NEAR(lora.model_flops, 4 * 6.74e9 * 1e9, 0.1 * 4 * 6.74e9 * 1e9);
+  job.finetune = Finetune::kQlora;
+  const Recommendation qlora = Make(job, {Pool("a100")}).recommendations.at(0);
+  EXPECT_LT(qlora.memory.parameter_bytes, lora.memory.parameter_bytes / 3);
+  job.model = FakeCnn();
+  job.token_count.reset();
+  EXPECT_EQ(base::DetailOf(StatusOf(job)).field, "training.finetune");
+}
+
+TEST_F(PlannerTest, ModelsWithoutATransformerAreSplitByDataAlone) {
+  JobSpec job = Fixed(Job(FakeCnn(), 0), 16);
+  job.sample_count = 1281167;
+  job.epoch_count = 90;
+  const Plan plan = Make(job, {Pool("a100")});
+  const Recommendation& best = plan.recommendations.at(0);
+  EXPECT_EQ(best.layout.data_parallel, 16);
+  EXPECT_EQ(best.global_batch, 1024);
+  // 2 x 3 x 5 x 256 x 256 x 9 x 56 x 56 FLOPs an image.
+  EXPECT_NEAR(plan.model_flops, 1281167.0 * 90 * 6 * 5 * 256 * 256 * 9 * 56 * 56, 1e10);
+  EXPECT_EQ(plan.token_count, 0);
+  job.sample_count.reset();
+  job.token_count = 1e9;
+  EXPECT_THAT(Make(job, {Pool("a100")}).warnings, Contains(HasSubstr("token_count is ignored")));
+}
+
+TEST_F(PlannerTest, TimesBeyondTheCalendarAreReasons) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1e18), 8);
+  const Plan plan = Make(job, {Pool("a100")});
+  EXPECT_THAT(plan.recommendations, IsEmpty());
+  EXPECT_THAT(plan.infeasible_reasons, ElementsAre(HasSubstr("longer than can be planned")));
+}
+
+TEST_F(PlannerTest, ACardWithoutThePrecisionFallsBackAloudOrIsOut) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1e9), 64);
+  job.precision = "bf16";
+  EXPECT_THAT(Make(job, {Pool("v100")}).warnings,
+              Contains(HasSubstr("V100-SXM2-32GB has no fast bf16: computed in fp16")));
+  job.precision = "fp32";
+  EXPECT_THAT(Make(job, {Pool("tpu-v4")}).infeasible_reasons, Contains(HasSubstr("TPU-v4 has no peak for fp32")));
+  job.precision = "int4";
+  EXPECT_EQ(base::DetailOf(StatusOf(job)).field, "training.precision");
+}
+
+TEST_F(PlannerTest, FrameworksNarrowTheSearch) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1e9), 64);
+  job.framework = "fsdp";
+  const Recommendation fsdp = Make(job, {Pool("a100")}).recommendations.at(0);
+  EXPECT_EQ(fsdp.layout.zero_stage, 3);
+  EXPECT_EQ(fsdp.layout.data_parallel, 64);
+  job.framework = "ddp";  // 18 bytes x 6.7e9 on every card.
+  EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons, SizeIs(1));
+}
+
+TEST_F(PlannerTest, SameJobSamePlan) {
+  const JobSpec job = Job(FakeLlama65B(), 1e12);
+  const std::vector<cluster::Pool> pools = {Pool("a100"), Pool("h100"), Pool("b200")};
+  const Plan a = Make(job, pools);
+  const Plan b = Make(job, pools);
+  ASSERT_EQ(a.recommendations.size(), b.recommendations.size());
+  for (size_t i = 0; i < a.recommendations.size(); ++i) {
+    EXPECT_EQ(a.recommendations[i].layout, b.recommendations[i].layout);
+    EXPECT_EQ(a.recommendations[i].explanation, b.recommendations[i].explanation);
+  }
+}
+
+TEST_F(PlannerTest, SurvivesAbsurdJobs) {
+  for (const int64_t gpus : {999983, 1000000, 1, 524288}) {
+    for (const int64_t batch : {int64_t{1}, int64_t{2147483647}, int64_t{2147483648}}) {
+      for (const int64_t seq_len : {int64_t{1}, int64_t{1000000}}) {
+        JobSpec job = Fixed(Job(FakeLlama65B(), 1e18), gpus);
+        job.global_batch = batch;
+        job.seq_len = seq_len;
+        const Plan plan = Make(job, {Pool("a100"), Pool("gb200"), Pool("tpu-v5p")});
+        EXPECT_EQ(plan.recommendations.empty(),
+                  !plan.infeasible_reasons.empty() && plan.infeasible_reasons.size() == 3);
+      }
+    }
+  }
+  JobSpec impossible = Job(FakeLlama65B(), 1e18);
+  impossible.deadline = absl::Nanoseconds(1);
+  EXPECT_THAT(Make(impossible, {Pool("a100")}).infeasible_reasons, SizeIs(1));
+  JobSpec odd = Job(FakeLlama7B(), 1e12);
+  odd.model.transformer->heads = 0;
+  odd.model.transformer->layers = 0;
+  odd.model.transformer->experts = 1;
+  Make(odd, {Pool("a100")});
+  EXPECT_EQ(StatusOf(JobSpec{}).code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace planner::planning

@@ -1,0 +1,270 @@
+#include "core/planning/pool_search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "core/base/status_macros.h"
+#include "core/planning/infeasible.h"
+
+namespace planner::planning {
+namespace {
+
+/// Numbers with layouts that are tried one by one before going on by doublings, and those looked at for having layouts.
+constexpr int kFineTrials = 256;
+constexpr int kFineNumbers = 8192;
+
+/// Whether the walk over the numbers of cards still goes one by one.
+class Fine {
+ public:
+  bool AfterTrial(Verdict verdict) {
+    if (verdict != Verdict::kNoLayout) ++trials_;
+    ++numbers_;
+    return trials_ < kFineTrials && numbers_ < kFineNumbers;
+  }
+
+ private:
+  int trials_ = 0;
+  int numbers_ = 0;
+};
+
+int64_t WholeCards(double cards) {
+  return static_cast<int64_t>(std::ceil(std::clamp(cards, 1.0, static_cast<double>(kMostCards))));
+}
+
+/// Whether a trial finishes in the time that a person waits for without having said so.
+bool InTime(const Trial& trial) { return trial.total_seconds <= kUnaskedDeadlineSeconds; }
+
+/// The trial with the fewest cards that meets the limits, from the least possible on.
+std::optional<Trial> Fewest(const PoolContext& context, FailedTrials& failed) {
+  int64_t cards = context.range.AtLeast(std::max(context.range.least, context.LeastCards()));
+  // Not even all of them can do: they are tried for the reason's sake.
+  if (cards == 0) cards = context.range.most;
+  for (Fine fine; cards != 0;) {
+    const Trial trial = context.Try(cards);
+    if (trial.verdict == Verdict::kMeets) return trial;
+    failed.Add(trial);
+    cards = context.range.AtLeast(fine.AfterTrial(trial.verdict) ? cards + 1 : 2 * cards);
+  }
+  return std::nullopt;
+}
+
+std::optional<Trial> Fastest(const PoolContext& context, FailedTrials& failed) {
+  int64_t cards = context.range.most;
+  for (Fine fine; cards != 0;) {
+    const Trial trial = context.Try(cards);
+    if (trial.verdict == Verdict::kMeets) return trial;
+    failed.Add(trial);
+    cards = context.range.AtMost(fine.AfterTrial(trial.verdict) ? cards - 1 : cards / 2);
+  }
+  return std::nullopt;
+}
+
+/// The best of the doublings.
+std::optional<Trial> Cheapest(const PoolContext& context, FailedTrials& failed) {
+  const bool priced = context.pool.price_per_gpu_hour.has_value();
+  const int64_t least = context.LeastCards();
+  std::optional<Trial> best;
+  for (const int64_t cards : context.range.Doublings()) {
+    if (cards < least && cards != context.range.most) continue;
+    const Trial trial = context.Try(cards);
+    if (trial.verdict != Verdict::kMeets) {
+      failed.Add(trial);
+    } else if (!best || Better(trial, priced, *best, priced, Goal::kCheapest)) {
+      best = trial;
+    }
+  }
+  return best;
+}
+
+/// The fewest of the doublings that finish in time, or else the most that meet the limits.
+std::optional<Trial> Unasked(const PoolContext& context, FailedTrials& failed) {
+  const std::vector<int64_t> counts = context.range.Doublings();
+  // What cannot be in time is tried only if nothing else is.
+  const int64_t least = std::max(context.LeastCards(), context.LeastCardsFor(kUnaskedDeadlineSeconds));
+  const auto in_time = std::lower_bound(counts.begin(), counts.end(), least);
+  std::optional<Trial> late;
+  for (auto cards = in_time; cards != counts.end(); ++cards) {
+    const Trial trial = context.Try(*cards);
+    if (trial.verdict != Verdict::kMeets) {
+      failed.Add(trial);
+    } else if (InTime(trial)) {
+      return trial;
+    } else {
+      late = trial;
+    }
+  }
+  for (auto cards = in_time; !late && cards != counts.begin();) {
+    const Trial trial = context.Try(*--cards);
+    if (trial.verdict == Verdict::kMeets) return trial;
+    failed.Add(trial);
+  }
+  return late;
+}
+
+/// Cards that the fast link joins: no more than the pool's nodes have, unless it leaves the node (a rack of GB200).
+int FastLinkCards(const cluster::Pool& pool) {
+  const bool leaves_the_node = pool.gpu.scale_up_domain > pool.gpu.gpus_per_node;
+  return leaves_the_node ? pool.gpu.scale_up_domain : std::min(pool.gpu.scale_up_domain, pool.gpus_per_node);
+}
+
+std::string LimitedBy(const PoolContext& context, const Trial& best) {
+  if (context.range.single()) return "compute";
+  const bool up = context.limits.goal == Goal::kFastest;
+  const int64_t next = up ? context.range.AtLeast(best.gpus + 1) : context.range.AtMost(best.gpus - 1);
+  if (next == 0) return up ? "cards" : "compute";
+  if (!up && next < context.LeastCards() && context.limits.deadline_seconds == Limits::kNone) return "memory";
+  if (context.limits.goal == Goal::kUnspecified && next < context.LeastCardsFor(kUnaskedDeadlineSeconds))
+    return "compute";
+  switch (context.Try(next).verdict) {
+    case Verdict::kNoLayout:
+      return "batch";
+    case Verdict::kMemory:
+      return "memory";
+    case Verdict::kDeadline:
+      return "deadline";
+    case Verdict::kBudget:
+      return "budget";
+    case Verdict::kMeets:
+    case Verdict::kTooLong:
+      break;
+  }
+  return "compute";
+}
+
+}  // namespace
+
+std::string PoolContext::Name() const {
+  if (pool.cluster.empty()) return pool.gpu.name;
+  return pool.cluster + "/" + pool.name + " (" + pool.gpu.name + ")";
+}
+
+Trial PoolContext::Try(int64_t gpus) const {
+  Trial trial;
+  trial.gpus = gpus;
+  const LayoutChoice choice = ChooseLayout(work, space, gpus, pool.gpu.memory_bytes);
+  if (!choice.best && !choice.least_memory) return trial;
+  if (!choice.best) {
+    trial.verdict = Verdict::kMemory;
+    trial.layout = *choice.least_memory;
+    return trial;
+  }
+  trial.layout = *choice.best;
+  const double sample_flops = work.TimedFlops(trial.layout.batched.layout.recompute);
+  const double sample_seconds =
+      perf::Seconds(sample_flops, static_cast<double>(gpus), peak.flops_per_second, utilization.ratio);
+  trial.step_seconds = sample_seconds * static_cast<double>(trial.layout.batched.global_batch);
+  trial.total_seconds = sample_seconds * work.samples;
+  trial.gpu_hours = trial.total_seconds * static_cast<double>(gpus) / 3600;
+  trial.cost = trial.gpu_hours * pool.price_per_gpu_hour.value_or(0);
+  if (trial.total_seconds > limits.deadline_seconds) {
+    trial.verdict = Verdict::kDeadline;
+  } else if (trial.cost > limits.budget) {
+    trial.verdict = Verdict::kBudget;
+  } else if (std::max(trial.total_seconds, trial.step_seconds) > limits.longest_seconds) {
+    trial.verdict = Verdict::kTooLong;
+  } else {
+    trial.verdict = Verdict::kMeets;
+  }
+  return trial;
+}
+
+int64_t PoolContext::LeastCardsForMemory() const {
+  const parallel::MemoryInputs& memory = work.memory;
+  const double per_parameter = memory.frozen_base ? memory.frozen_bytes : memory.recipe.total();
+  const double cards =
+      memory.parameters * per_parameter / static_cast<double>(std::max<int64_t>(1, pool.gpu.memory_bytes));
+  return WholeCards(cards);
+}
+
+int64_t PoolContext::LeastCardsFor(double seconds) const {
+  if (!(seconds > 0)) return 1;
+  const double flops = work.samples * work.TimedFlops(space.fixed.recompute.value_or(parallel::Recompute::kNone));
+  // A part in 1e9 less, so that rounding never rules out a number that just makes it. (Cards and seconds are
+  // exchangeable.)
+  return WholeCards(perf::Seconds(flops, seconds, peak.flops_per_second, utilization.ratio) * (1 - 1e-9));
+}
+
+absl::StatusOr<PoolContext> MakePoolContext(const Workload& work, const cluster::Pool& pool, const JobSpec& job,
+                                            const Limits& limits) {
+  ASSIGN_OR_RETURN(const hardware::Peak peak, hardware::PeakFor(pool.gpu, *work.precision));
+  PoolContext context{work,       pool, limits, RangeOf(pool, job, limits.limited() && limits.goal != Goal::kFastest),
+                      work.space, peak, {}};
+  context.space.scale_up_domain = std::max(1, FastLinkCards(pool));
+  context.space.Prepare();
+  if (work.ratio_is_given) {
+    context.utilization = {work.ratio, work.ratio, work.ratio, "given"};
+  } else {
+    context.utilization =
+        perf::DefaultUtilization(pool.gpu, peak.precision, work.kind, static_cast<double>(work.active_parameters));
+  }
+  return context;
+}
+
+bool Better(const Trial& a, bool a_priced, const Trial& b, bool b_priced, Goal goal) {
+  const auto seconds = [](const Trial& trial) {
+    return trial.total_seconds > 0 ? trial.total_seconds : trial.step_seconds;
+  };
+  switch (goal) {
+    case Goal::kFastest:
+      return std::make_tuple(seconds(a), a.gpus) < std::make_tuple(seconds(b), b.gpus);
+    case Goal::kFewest:
+      return std::make_tuple(a.gpus, seconds(a)) < std::make_tuple(b.gpus, seconds(b));
+    case Goal::kCheapest: {
+      // Equal but for rounding is equal: cents and card seconds.
+      const auto money = [](const Trial& trial, bool priced) {
+        return std::make_tuple(!priced, std::round(trial.cost * 100), std::round(trial.gpu_hours * 3600));
+      };
+      return std::make_tuple(money(a, a_priced), !InTime(a), a.gpus, seconds(a)) <
+             std::make_tuple(money(b, b_priced), !InTime(b), b.gpus, seconds(b));
+    }
+    case Goal::kUnspecified:
+      break;
+  }
+  if (InTime(a) != InTime(b)) return InTime(a);
+  if (InTime(a)) return Better(a, a_priced, b, b_priced, Goal::kFewest);
+  return Better(a, a_priced, b, b_priced, Goal::kFastest);
+}
+
+PoolAnswer SearchPool(const PoolContext& context, int alternatives) {
+  PoolAnswer answer;
+  if (std::optional<std::string> reason = ReasonBeforeSearch(context)) {
+    answer.infeasible_reason = *std::move(reason);
+    return answer;
+  }
+  FailedTrials failed;
+  std::optional<Trial> best;
+  switch (context.limits.goal) {
+    case Goal::kFewest:
+      best = Fewest(context, failed);
+      break;
+    case Goal::kFastest:
+      best = Fastest(context, failed);
+      break;
+    case Goal::kCheapest:
+      best = Cheapest(context, failed);
+      break;
+    case Goal::kUnspecified:
+      best = Unasked(context, failed);
+      break;
+  }
+  // Doublings may step over the few numbers that meet the limits.
+  if (!best && context.limits.goal != Goal::kFewest) best = Fewest(context, failed);
+  if (!best) {
+    answer.infeasible_reason = failed.Reason(context);
+    return answer;
+  }
+  answer.limited_by = LimitedBy(context, *best);
+  answer.options.push_back(*best);
+  const bool down = context.limits.goal == Goal::kFastest;
+  int64_t cards = best->gpus;
+  for (int i = 0; i < alternatives; ++i) {
+    cards = down ? context.range.AtMost(cards / 2) : context.range.AtLeast(2 * cards);
+    if (cards == 0 || cards == best->gpus) break;
+    const Trial trial = context.Try(cards);
+    if (trial.verdict == Verdict::kMeets) answer.options.push_back(trial);
+  }
+  return answer;
+}
+
+}  // namespace planner::planning

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/cluster/snapshot.h"
+#include "core/hardware/precision.h"
+#include "core/perf/utilization.h"
+#include "core/planning/card_counts.h"
+#include "core/planning/layout_choice.h"
+#include "core/planning/workload.h"
+
+namespace planner::planning {
+
+/// What an answer must keep to, and what it is for.
+struct Limits {
+  static constexpr double kNone = std::numeric_limits<double>::infinity();
+  double deadline_seconds = kNone;
+  double budget = kNone;
+  /// Longest training that an answer may have: 10,000 years, or to the end of the year 9999.
+  double longest_seconds = kNone;
+  /// kUnspecified: the fewest cards (by doublings) that finish within kUnaskedDeadlineSeconds, or else the fastest.
+  Goal goal = Goal::kUnspecified;
+
+  bool limited() const { return deadline_seconds < kNone || budget < kNone; }
+};
+
+/// Without a limit, a goal or a number of cards: a month.
+inline constexpr double kUnaskedDeadlineSeconds = 30 * 86400.0;
+
+enum class Verdict { kMeets, kNoLayout, kMemory, kDeadline, kBudget, kTooLong };
+
+/// A number of cards, tried.
+struct Trial {
+  Verdict verdict = Verdict::kNoLayout;
+  int64_t gpus = 0;
+  LayoutChoice::Fit layout;  ///< For kMemory what comes closest; meaningless for kNoLayout.
+  double step_seconds = 0;
+  double total_seconds = 0;  ///< 0: no data set.
+  double gpu_hours = 0;
+  double cost = 0;  ///< 0: no price.
+};
+
+/// A pool, ready to be tried.
+struct PoolContext {
+  const Workload& work;  ///< Borrowed, with `pool`, for the life of the context.
+  const cluster::Pool& pool;
+  Limits limits;
+  CardRange range;
+  parallel::LayoutSpace space;
+  hardware::Peak peak;
+  perf::Utilization utilization;  ///< Low and high equal the ratio where it was given.
+
+  /// The preferred layout of so many cards, and whether it keeps the limits.
+  Trial Try(int64_t gpus) const;
+  /// Cards below which LeastCardsForMemory do not suffice, or the deadline cannot be met without any recomputation.
+  int64_t LeastCards() const { return std::max(LeastCardsForMemory(), LeastCardsFor(limits.deadline_seconds)); }
+  /// Cards below which states alone exceed the memory.
+  int64_t LeastCardsForMemory() const;
+  /// Cards below which the data set cannot be done in so many seconds, without any recomputation unless it is fixed.
+  int64_t LeastCardsFor(double seconds) const;
+  /// "A100-SXM-80GB", or "main/a100 (A100-SXM-80GB)".
+  std::string Name() const;
+};
+
+/// NOT_FOUND where the card has no peak for the precision.
+absl::StatusOr<PoolContext> MakePoolContext(const Workload& work, const cluster::Pool& pool, const JobSpec& job,
+                                            const Limits& limits);
+
+/// What a pool has to offer.
+struct PoolAnswer {
+  std::vector<Trial> options;  ///< All meet the limits; best first. At most 1 + `alternatives`.
+  std::string limited_by;      ///< Of the first option: "memory", "deadline", "budget", "batch", "cards" or "compute".
+  std::string infeasible_reason;  ///< Where there is no option: by how much.
+};
+
+/// Tries numbers of cards by the goal:
+/// - fewest: every offered number from the least possible on, 256 of them that have layouts, then by doublings;
+/// - fastest: the same downwards from the most;
+/// - cheapest and no goal: by doublings, and one by one only if none of them does.
+/// Alternatives are twice (fastest: half) as many cards each.
+PoolAnswer SearchPool(const PoolContext& context, int alternatives);
+
+/// Whether `a` is better than `b` for the goal; `priced` tells which of them have a cost. A strict weak order.
+bool Better(const Trial& a, bool a_priced, const Trial& b, bool b_priced, Goal goal);
+
+}  // namespace planner::planning

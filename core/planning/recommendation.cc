@@ -1,0 +1,170 @@
+#include "core/planning/recommendation.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/planning/text.h"
+#include "fmt/format.h"
+
+namespace planner::planning {
+namespace {
+
+const char* NameOf(parallel::Recompute recompute) {
+  switch (recompute) {
+    case parallel::Recompute::kFull:
+      return "full";
+    case parallel::Recompute::kSelective:
+      return "selective";
+    case parallel::Recompute::kNone:
+      break;
+  }
+  return "none";
+}
+
+std::string BatchSentence(const PoolContext& context, const Recommendation& answer) {
+  const Workload& work = context.work;
+  std::string tokens;
+  if (work.tokens_per_sample > 0) {
+    tokens =
+        fmt::format(" ({} tokens)",
+                    Grouped(static_cast<int64_t>(static_cast<double>(answer.global_batch) * work.tokens_per_sample)));
+  }
+  std::string sentence =
+      fmt::format("Global batch {}{}: {} data parallel x {} x microbatch {}", Grouped(answer.global_batch), tokens,
+                  answer.layout.data_parallel, answer.micro_batch_count, answer.layout.micro_batch_size);
+  if (work.space.batch_is_default) {
+    sentence += fmt::format("; default for {:.3g}B parameters", static_cast<double>(work.parameters) / 1e9);
+    if (answer.global_batch != work.space.global_batch) {
+      sentence += fmt::format(", rounded from {} to fit the layout", Grouped(work.space.global_batch));
+    }
+  }
+  return sentence + ".";
+}
+
+std::string TimeSentence(const PoolContext& context, const Trial& trial) {
+  const double samples =
+      context.work.samples > 0 ? context.work.samples : static_cast<double>(trial.layout.batched.global_batch);
+  const double flops = samples * context.work.TimedFlops(trial.layout.batched.layout.recompute);
+  return fmt::format("Time: {:.4g} {} FLOPs {}/ ({} x {:.5g} TFLOP/s x {:.4g}) = {}.", flops,
+                     context.work.ratio_counts_recompute ? "hardware" : "model",
+                     context.work.samples > 0 ? "" : "of one step ", Cards(trial.gpus),
+                     context.peak.flops_per_second / 1e12, context.utilization.ratio,
+                     Duration(context.work.samples > 0 ? trial.total_seconds : trial.step_seconds));
+}
+
+std::string UtilizationSentence(const PoolContext& context) {
+  const perf::Utilization& utilization = context.utilization;
+  if (context.work.ratio_is_given) {
+    return fmt::format(
+        "Utilization {:.4g} of the dense {} peak, of {} FLOPs: given, nothing is added, so there is no interval.",
+        utilization.ratio, context.peak.precision, context.work.ratio_counts_recompute ? "hardware" : "model");
+  }
+  return fmt::format("Utilization {:.3g} of the dense {} peak: {}; 90 % interval {:.3g} to {:.3g}.", utilization.ratio,
+                     context.peak.precision, utilization.source, utilization.low, utilization.high);
+}
+
+std::string MemorySentence(const Recommendation& answer) {
+  const parallel::MemoryPerGpu& memory = answer.memory;
+  return fmt::format(
+      "Memory {} of {}: weights {}, gradients {}, optimizer {} (ZeRO-{}), activations {} (recomputation {}), overhead "
+      "{}.",
+      Gib(static_cast<double>(memory.total_bytes())), Gib(static_cast<double>(answer.capacity_bytes)),
+      Gib(static_cast<double>(memory.parameter_bytes)), Gib(static_cast<double>(memory.gradient_bytes)),
+      Gib(static_cast<double>(memory.optimizer_bytes)), answer.layout.zero_stage,
+      Gib(static_cast<double>(memory.activation_bytes)), NameOf(answer.layout.recompute),
+      Gib(static_cast<double>(memory.overhead_bytes)));
+}
+
+std::string CountSentence(const PoolContext& context, const Trial& trial) {
+  if (context.range.single()) return fmt::format("{}: as asked.", Cards(trial.gpus));
+  switch (context.limits.goal) {
+    case Goal::kFewest:
+      return fmt::format("{}: of the numbers that keep the limits and fit the memory, whole nodes above {}.",
+                         Cards(trial.gpus), context.range.per_node);
+    case Goal::kFastest:
+      return fmt::format("{}: of at most {}.", Cards(trial.gpus), context.range.most);
+    case Goal::kCheapest:
+      return fmt::format("{}: by doublings up to {}; what wastes nothing costs the same on any number.",
+                         Cards(trial.gpus), context.range.most);
+    case Goal::kUnspecified:
+      break;
+  }
+  return fmt::format(
+      "{}: no goal, deadline or number of cards is given, so the fewest by doublings up to {} that finish in {}, or "
+      "else the fastest.",
+      Cards(trial.gpus), context.range.most, Duration(kUnaskedDeadlineSeconds));
+}
+
+void Explain(const PoolContext& context, const Trial& trial, Recommendation& answer) {
+  std::vector<std::string>& explanation = answer.explanation;
+  explanation.reserve(8 + context.work.explanation.size());
+  explanation.push_back(TimeSentence(context, trial));
+  explanation.push_back(UtilizationSentence(context));
+  explanation.push_back(MemorySentence(answer));
+  explanation.push_back(BatchSentence(context, answer));
+  explanation.push_back(CountSentence(context, trial));
+  explanation.insert(explanation.end(), context.work.explanation.begin(), context.work.explanation.end());
+  if (!context.peak.warning.empty()) explanation.push_back(context.peak.warning + ".");
+  if (answer.currency.empty()) explanation.emplace_back("No price is known for these cards: no cost.");
+  if (answer.energy_kwh > 0) {
+    explanation.push_back(fmt::format("Energy: all cards at their full {:.0f} W, without hosts and cooling.",
+                                      context.pool.gpu.power_watts));
+  }
+}
+
+}  // namespace
+
+Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial, absl::Time start,
+                                  std::string limited_by) {
+  const Workload& work = context.work;
+  const parallel::BatchedLayout& batched = trial.layout.batched;
+  const auto batch = static_cast<double>(batched.global_batch);
+  const auto gpus = static_cast<double>(trial.gpus);
+  const double step_hardware_flops = batch * work.HardwareFlops(batched.layout.recompute);
+  const double step_model_flops = batch * work.flops.model();
+
+  Recommendation answer;
+  answer.gpu_type = context.pool.gpu.name;
+  answer.cluster = context.pool.cluster;
+  answer.node_pool = context.pool.name;
+  answer.gpu_count = trial.gpus;
+  answer.node_count = (trial.gpus + context.range.per_node - 1) / context.range.per_node;
+  answer.layout = batched.layout;
+  answer.memory = trial.layout.memory;
+  answer.capacity_bytes = context.pool.gpu.memory_bytes;
+  answer.global_batch = batched.global_batch;
+  answer.micro_batch_count = batched.micro_batches;
+  answer.step_count = work.samples / batch;
+  answer.step_duration = absl::Seconds(trial.step_seconds);
+  answer.total_duration = absl::Seconds(trial.total_seconds);
+  // A higher utilization is a shorter time; equal ones are the same time to the last bit. The far end stays within what
+  // can be told as a date.
+  const perf::Utilization& utilization = context.utilization;
+  answer.total_duration_low = absl::Seconds(trial.total_seconds * (utilization.ratio / utilization.high));
+  answer.total_duration_high =
+      absl::Seconds(std::max(trial.total_seconds, std::min(trial.total_seconds * (utilization.ratio / utilization.low),
+                                                           context.limits.longest_seconds)));
+  answer.start_time = start;
+  answer.finish_time = start + answer.total_duration;
+  const double steps = work.samples > 0 ? answer.step_count : 1;
+  answer.model_flops = steps * step_model_flops;
+  answer.hardware_flops = steps * step_hardware_flops;
+  answer.gpu_hours = trial.gpu_hours;
+  if (context.pool.price_per_gpu_hour) {
+    answer.cost = trial.cost;
+    answer.currency = context.pool.currency;
+  }
+  answer.energy_kwh = trial.gpu_hours * context.pool.gpu.power_watts / 1000;
+  if (trial.step_seconds > 0) {
+    const double peak_flops = trial.step_seconds * gpus * context.peak.flops_per_second;
+    answer.model_flops_utilization = step_model_flops / peak_flops;
+    answer.hardware_flops_utilization = step_hardware_flops / peak_flops;
+    answer.tokens_per_second = batch * (work.tokens_per_sample > 0 ? work.tokens_per_sample : 1) / trial.step_seconds;
+  }
+  answer.utilization_source = work.ratio_is_given ? UtilizationSource::kGiven : UtilizationSource::kPredicted;
+  answer.limited_by = std::move(limited_by);
+  Explain(context, trial, answer);
+  return answer;
+}
+
+}  // namespace planner::planning

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "absl/time/time.h"
+#include "core/planning/plan.h"
+#include "core/planning/pool_search.h"
+
+namespace planner::planning {
+
+/// A trial that meets the limits, with everything that a reader asks next: energy at full board power (no host, no
+/// cooling), utilization, 90 % interval, and a sentence for every default and formula.
+Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial, absl::Time start,
+                                  std::string limited_by);
+
+}  // namespace planner::planning

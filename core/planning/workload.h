@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/counting/counter.h"
+#include "core/hardware/gpu_type.h"
+#include "core/hardware/precision.h"
+#include "core/parallel/enumerate.h"
+#include "core/parallel/memory.h"
+#include "core/perf/step_flops.h"
+#include "core/perf/utilization.h"
+#include "core/planning/job.h"
+
+namespace planner::planning {
+
+/// A job with its defaults filled in and its model counted: the numbers that planning needs, the same for every card.
+struct Workload {
+  perf::SampleFlops flops;
+  perf::WorkKind kind = perf::WorkKind::kDense;
+  int64_t parameters = 0;
+  int64_t active_parameters = 0;
+  parallel::MemoryInputs memory;
+  parallel::LayoutSpace space;                     ///< For nodes of 8; the card's own domain is set for each pool.
+  const hardware::Precision* precision = nullptr;  ///< Static.
+  double samples = 0;                              ///< In all; 0: no data set.
+  double tokens_per_sample = 0;                    ///< 0: the model has no sequences.
+  bool ratio_is_given = false;                     ///< `ratio` replaces the default utilization.
+  bool ratio_counts_recompute = true;
+  double ratio = 0;
+  std::string counter;
+  std::string counter_version;
+  std::vector<std::string> explanation;  ///< Defaults that were taken.
+  std::vector<std::string> warnings;
+
+  /// FLOPs of one sample with what `recompute` adds.
+  double HardwareFlops(parallel::Recompute recompute) const;
+  /// The FLOPs of one sample that the utilization is about: hardware FLOPs, or model FLOPs where such a ratio was
+  /// given.
+  double TimedFlops(parallel::Recompute recompute) const {
+    return ratio_counts_recompute ? HardwareFlops(recompute) : flops.model();
+  }
+};
+
+/// Tokens of one step where the caller names no batch: 0.5M below 1e9 parameters, 1M below 3e9, 2M below 10e9, 4M from
+/// there on (GPT-3, LLaMA and their kin), in powers of two.
+int64_t DefaultBatchTokens(double parameters);
+/// Samples of one step of a model without sequences (vision), and sequences of one step of LoRA and QLoRA.
+inline constexpr int64_t kDefaultBatchSamples = 1024;
+inline constexpr int64_t kDefaultAdapterBatch = 64;
+
+/// INVALID_ARGUMENT with the request's field for numbers that are no training at all. Services validate more; this
+/// keeps the planner itself safe from any JobSpec.
+absl::Status CheckJob(const JobSpec& job);
+
+/// Counts the model at one sample (everything is linear in the batch) and fills in the defaults. A given hardware ratio
+/// with recomputation left to us means full recomputation: a published figure that counts recomputed FLOPs apart from
+/// model FLOPs was taken with it (GPT-3 at 140 of 312 TFLOP/s: 34 days), and without it the two ratios would be the
+/// same.
+absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counter& counter, absl::Time deadline);
+
+}  // namespace planner::planning

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace planner::store {
+
+/// What is kept. The numbers are stored: they never change.
+enum class Kind { kCluster = 1, kPlan = 2 };
+
+/// A kept value with what the store knows of it. To the store the value is bytes.
+struct Record {
+  std::string name;  ///< Unique within its kind.
+  std::string value;
+  std::string etag;  ///< Of this version of the value.
+  absl::Time create_time;
+  absl::Time update_time;
+};
+
+enum class Order {
+  kByName,       ///< Bytewise.
+  kNewestFirst,  ///< By creation.
+};
+
+struct ListOptions {
+  Order order = Order::kByName;
+  int page_size = 100;     ///< Above 0.
+  std::string page_token;  ///< Of the page before; empty: the first page.
+};
+
+struct Page {
+  std::vector<Record> records;
+  std::string next_page_token;  ///< Empty: this was the last page.
+};
+
+/// The value that takes the place of the record's, or why none may. Runs inside the store's
+/// transaction: it must not call the store.
+using Change = std::function<absl::StatusOr<std::string>(const Record&)>;
+
+/// Keeps records. Rules, which tests/storage runs every implementation against:
+/// 1. A name exists once in a kind: Create of a used one is ALREADY_EXISTS; the same name in another
+///    kind is another record.
+/// 2. A request id belongs to the record that was created with it, for as long as that exists: Create
+///    with it again answers that record as it is now and stores nothing. Empty ids belong to none.
+/// 3. Every change gives a new etag, which no earlier version of any record of the store had. Update
+///    with the value that is there changes nothing, neither etag nor time.
+/// 4. Update and Delete with an etag that is not the current one are ABORTED; an empty etag fits any.
+/// 5. Get, Update and Delete of a name that is not there are NOT_FOUND.
+/// 6. Writes are atomic: a Change sees the current record, and no other write comes between. An error
+///    of the Change is returned as it is, and nothing is stored.
+/// 7. List gives every record that is there throughout exactly once, whatever is written between its
+///    pages. A token that is not of the same kind and order is INVALID_ARGUMENT at "page_token".
+/// 8. What a write returned has happened: it outlives the process if the store outlives it.
+/// 9. Version changes with every write, also by other processes, and is cheap to ask.
+/// 10. All methods may be called from any thread.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  /// `request_id` may be empty.
+  virtual absl::StatusOr<Record> Create(Kind kind, std::string_view name, std::string_view value,
+                                        std::string_view request_id) = 0;
+  virtual absl::StatusOr<Record> Get(Kind kind, std::string_view name) = 0;
+  /// NOT_FOUND if no record was created with it.
+  virtual absl::StatusOr<Record> GetByRequestId(Kind kind, std::string_view request_id) = 0;
+  virtual absl::StatusOr<Page> List(Kind kind, const ListOptions& options) = 0;
+  virtual absl::StatusOr<Record> Update(Kind kind, std::string_view name, std::string_view etag,
+                                        const Change& change) = 0;
+  virtual absl::Status Delete(Kind kind, std::string_view name, std::string_view etag) = 0;
+  virtual absl::StatusOr<int64_t> Version() = 0;
+};
+
+/// The errors of rules 1, 4 and 5, in the same words from every implementation.
+absl::Status NoSuchRecord(Kind kind, std::string_view name);
+absl::Status RecordExists(Kind kind, std::string_view name);
+absl::Status EtagChanged(Kind kind, std::string_view name, std::string_view given, std::string_view current);
+
+/// "cluster", "plan".
+std::string_view KindName(Kind kind);
+
+}  // namespace planner::store

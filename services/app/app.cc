@@ -1,0 +1,167 @@
+#include "services/app/app.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+#include <prometheus/gauge.h>
+#include <prometheus/metric_family.h>
+#include <prometheus/registry.h>
+
+#include <iterator>
+#include <optional>
+#include <utility>
+
+#include "core/base/status_macros.h"
+#include "core/counting/analytic_counter.h"
+#include "core/hardware/gpu_catalog.h"
+#include "core/planning/planner.h"
+#include "core/store/memory_store.h"
+#include "fmt/format.h"
+#include "services/catalog/catalog.h"
+#include "services/convert/cluster.h"
+#include "services/server/cluster_server.h"
+#include "services/server/clusters.h"
+#include "services/server/estimation_server.h"
+#include "services/server/inventory.h"
+#include "services/server/inventory_metrics.h"
+#include "services/server/methods.h"
+#include "services/server/plan_server.h"
+#include "services/storage/sqlite_store.h"
+#include "services/telemetry/measured_counter.h"
+#include "services/telemetry/rpc_probe.h"
+#include "services/validate/requests.h"
+
+namespace planner::app {
+namespace {
+
+constexpr int kMaxRequestBytes = 16 << 20;
+/// Threads that wait for calls, beside those that work on them.
+constexpr int kPollers = 8;
+
+/// Registry and inventory as one.
+class Metrics : public prometheus::Collectable {
+ public:
+  explicit Metrics(server::Inventory& inventory) : inventory_(inventory) {
+    prometheus::BuildGauge()
+        .Name("planner_build_info")
+        .Help("The version that runs.")
+        .Register(registry_)
+        .Add({{"version", Version()}})
+        .Set(1);
+  }
+  prometheus::Registry& registry() { return registry_; }
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    std::vector<prometheus::MetricFamily> all = registry_.Collect();
+    std::vector<prometheus::MetricFamily> inventory = inventory_.Collect();
+    all.insert(all.end(), std::make_move_iterator(inventory.begin()), std::make_move_iterator(inventory.end()));
+    return all;
+  }
+
+ private:
+  prometheus::Registry registry_;
+  server::InventoryMetrics inventory_;
+};
+
+std::string ClusterField(size_t index) { return fmt::format("clusters[{}]", index); }
+
+/// gRPC's health and reflection services are switched on for the process, not for one server.
+void EnableBuiltInServices() {
+  static const bool enabled = [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    return true;
+  }();
+  (void)enabled;
+}
+
+}  // namespace
+
+/// In the order of their dependencies; destroyed in the opposite one.
+struct App::Parts {
+  Parts(AppOptions given, hardware::GpuCatalog catalog)
+      : options(std::move(given)),
+        gpus(std::move(catalog)),
+        sqlite(options.state_dir.empty() ? nullptr
+                                         : std::make_unique<storage::SqliteStore>(options.state_dir, *options.clock)),
+        memory(*options.clock) {}
+
+  store::Store& store() { return sqlite != nullptr ? static_cast<store::Store&>(*sqlite) : memory; }
+
+  const AppOptions options;
+  const hardware::GpuCatalog gpus;
+  const catalog::ModelCatalog models;
+  const std::unique_ptr<storage::SqliteStore> sqlite;
+  store::MemoryStore memory;
+  server::Inventory inventory{store(), gpus, *options.clock};
+  const std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>(inventory);
+  const counting::AnalyticCounter analytic{*options.clock};
+  const telemetry::MeasuredCounter counter{analytic, metrics->registry(), *options.clock};
+  const planning::Planner planner{counter};
+  server::Estimator estimator{models, inventory, planner, Version()};
+  server::IdSource& ids = options.ids != nullptr ? *options.ids : server::IdSource::Random();
+  server::Plans plans{estimator, store(), *options.clock, ids};
+  telemetry::RpcProbe probe{metrics->registry(), server::kMethods};
+  server::RpcRunner rpc{{.max_call = options.max_call, .max_concurrent_calls = options.max_concurrent_calls},
+                        *options.clock,
+                        ids,
+                        probe,
+                        options.log};
+  server::EstimationServer estimation_server{rpc, estimator, models, counter, Version()};
+  server::ClusterServer cluster_server{rpc, store(), gpus};
+  server::PlanServer plan_server{rpc, plans};
+
+  base::Mutex mutex;
+  std::unique_ptr<grpc::Server> in_process ABSL_GUARDED_BY(mutex);
+};
+
+absl::StatusOr<std::unique_ptr<App>> App::Create(AppOptions options) {
+  ASSIGN_OR_RETURN(hardware::GpuCatalog gpus, hardware::GpuCatalog::Create(options.gpu_types));
+  for (size_t i = 0; i < options.clusters.size(); ++i) {
+    RETURN_IF_ERROR(validate::ValidateCluster(ClusterField(i), options.clusters[i]));
+    RETURN_IF_ERROR(convert::NormalizedCluster(ClusterField(i), options.clusters[i], gpus).status());
+  }
+  EnableBuiltInServices();
+  return std::unique_ptr<App>(new App(std::make_unique<Parts>(std::move(options), std::move(gpus))));
+}
+
+App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+App::~App() {
+  base::MutexLock lock(parts_->mutex);
+  if (parts_->in_process != nullptr) parts_->in_process->Shutdown();
+}
+
+absl::Status App::Prepare() {
+  if (parts_->sqlite != nullptr) RETURN_IF_ERROR(parts_->sqlite->Open());
+  for (size_t i = 0; i < parts_->options.clusters.size(); ++i) {
+    RETURN_IF_ERROR(server::SeedCluster(ClusterField(i), parts_->options.clusters[i], parts_->gpus, parts_->store()));
+  }
+  return absl::OkStatus();
+}
+
+void App::Register(grpc::ServerBuilder& builder) {
+  grpc::ResourceQuota quota("planner");
+  quota.SetMaxThreads(parts_->options.max_concurrent_calls + kPollers);
+  builder.SetResourceQuota(quota);
+  builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.RegisterService(&parts_->estimation_server);
+  builder.RegisterService(&parts_->cluster_server);
+  builder.RegisterService(&parts_->plan_server);
+}
+
+std::shared_ptr<grpc::Channel> App::InProcessChannel() {
+  base::MutexLock lock(parts_->mutex);
+  if (parts_->in_process == nullptr) {
+    grpc::ServerBuilder builder;
+    Register(builder);
+    parts_->in_process = builder.BuildAndStart();
+  }
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  return parts_->in_process->InProcessChannel(arguments);
+}
+
+std::shared_ptr<prometheus::Collectable> App::metrics() { return parts_->metrics; }
+
+}  // namespace planner::app

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/base/clock.h"
+#include "core/hardware/gpu_type.h"
+#include "planner/v1/cluster.pb.h"
+
+namespace prometheus {
+class Collectable;
+}  // namespace prometheus
+
+namespace planner::server {
+class IdSource;
+}  // namespace planner::server
+
+namespace planner::telemetry {
+class Log;
+}  // namespace planner::telemetry
+
+namespace planner::app {
+
+/// What the composition depends on beside its defaults. Plain values and borrowed references.
+struct AppOptions {
+  /// Folder of planner.db. Read lazily; created with the first write. Empty: state lives in memory.
+  std::string state_dir;
+  /// The site's own GPU types, or corrections of the built-in ones.
+  std::vector<hardware::GpuType> gpu_types;
+  /// Clusters that Prepare creates where the store has none of the name. Validated by Create.
+  std::vector<v1::Cluster> clusters;
+  /// Longest time of one call, whatever the caller's deadline.
+  absl::Duration max_call = absl::Seconds(30);
+  /// Calls that are worked on at once; the surplus is refused with RESOURCE_EXHAUSTED.
+  int max_concurrent_calls = 64;
+  /// Must outlive the App.
+  const base::Clock* clock = &base::Clock::Real();
+  /// Where names that nobody has chosen come from; null: chance. Must outlive the App.
+  server::IdSource* ids = nullptr;
+  /// Where calls are logged; null: nowhere. Must outlive the App.
+  telemetry::Log* log = nullptr;
+};
+
+/// The whole planner, composed: catalogues, counter, store, planner and the gRPC services over them.
+/// It opens no port and, before the first call that needs it, no file: plannerd puts it behind ports
+/// (daemon.h), plannerctl calls it through InProcessChannel. Safe for concurrent use.
+class App {
+ public:
+  /// A few milliseconds. INVALID_ARGUMENT: a GPU type or cluster of the options is wrong; the field
+  /// is that of planner.config.v1.Config.
+  static absl::StatusOr<std::unique_ptr<App>> Create(AppOptions options);
+  /// Ends the in-process server; calls in flight are waited for.
+  ~App();
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
+
+  /// Opens (creates, migrates) the store now and puts the options' clusters into it, so that a folder
+  /// that cannot be written is known at start. Not needed for InProcessChannel.
+  absl::Status Prepare();
+
+  /// Adds services, health, reflection and limits to a server that is to be built. The server must not
+  /// outlive the App.
+  void Register(grpc::ServerBuilder& builder);
+
+  /// A channel to the same services in this process, through no socket. The first call starts the
+  /// server. The channel must not be used after the App is gone.
+  std::shared_ptr<grpc::Channel> InProcessChannel();
+
+  /// What /metrics shows. Must not be asked after the App is gone.
+  std::shared_ptr<prometheus::Collectable> metrics();
+
+ private:
+  struct Parts;
+  explicit App(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+/// "0.1.0": the version of this build.
+std::string Version();
+
+/// Where the state is kept if nobody says so: $STATE_DIRECTORY (systemd), $XDG_STATE_HOME/planner,
+/// $HOME/.local/state/planner; empty if none of them is set.
+std::string DefaultStateDir();
+
+}  // namespace planner::app

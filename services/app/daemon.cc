@@ -1,0 +1,80 @@
+#include "services/app/daemon.h"
+
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+
+#include <utility>
+
+#include "core/base/status_macros.h"
+#include "fmt/format.h"
+#include "fmt/ranges.h"
+#include "services/app/socket_file.h"
+
+namespace planner::app {
+namespace {
+
+constexpr absl::Duration kPatienceAtEnd = absl::Seconds(5);
+
+void LogListening(telemetry::Log& log, std::string service, std::string address) {
+  log.Write(telemetry::Level::kInfo,
+            {{"event", "listening"}, {"service", std::move(service)}, {"address", std::move(address)}});
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(App& app, const config::Settings& settings,
+                                                      const base::Clock& clock, telemetry::Log& log) {
+  std::unique_ptr<Daemon> daemon(new Daemon(clock));
+  if (settings.metrics_listen.has_value()) {
+    ASSIGN_OR_RETURN(daemon->metrics_,
+                     telemetry::MetricsServer::Start(config::ToString(*settings.metrics_listen), app.metrics()));
+  }
+  RETURN_IF_ERROR(daemon->Listen(app, settings.listen, log));
+  if (daemon->metrics_ != nullptr) LogListening(log, "metrics", daemon->metrics_->address());
+  return daemon;
+}
+
+absl::Status Daemon::Listen(App& app, const std::vector<config::Address>& addresses, telemetry::Log& log) {
+  grpc::ServerBuilder builder;
+  // Without it the kernel would let two daemons share a port, and each would get a part of the calls.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  std::vector<std::string> names;
+  std::vector<int> ports(addresses.size(), 0);
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    names.push_back(config::ToString(addresses[i]));
+    if (const std::string& path = addresses[i].unix_path; !path.empty()) {
+      RETURN_IF_ERROR(ClearSocketFile(path));
+      socket_files_.push_back(path);
+    }
+    builder.AddListeningPort(names[i], grpc::InsecureServerCredentials(), &ports[i]);
+  }
+  app.Register(builder);
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr) {
+    return absl::UnavailableError(fmt::format("listen: cannot be bound: address={}", fmt::join(names, ",")));
+  }
+  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
+  for (const char* service : {"planner.v1.EstimationService", "planner.v1.ClusterService", "planner.v1.PlanService"}) {
+    health->SetServingStatus(service, true);
+  }
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    config::Address bound = addresses[i];
+    bound.port = ports[i];
+    LogListening(log, "grpc", config::ToString(bound));
+  }
+  return absl::OkStatus();
+}
+
+void Daemon::Drain(absl::Duration patience) {
+  if (server_ == nullptr) return;
+  server_->GetHealthCheckService()->SetServingStatus(false);
+  server_->Shutdown(absl::ToChronoTime(clock_.Now() + patience));
+  server_->Wait();
+  server_.reset();
+  for (const std::string& path : socket_files_) RemoveSocketFile(path);
+}
+
+Daemon::~Daemon() { Drain(kPatienceAtEnd); }
+
+}  // namespace planner::app

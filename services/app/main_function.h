@@ -1,0 +1,10 @@
+#pragma once
+
+namespace planner::app {
+
+/// plannerd: reads flags and configuration, serves until SIGTERM or SIGINT, drains. The exit code: 0; 1 if
+/// it cannot run (a port in use, a state folder that cannot be written); 2 for wrong flags or a wrong
+/// configuration.
+int Main(int argc, const char* const* argv);
+
+}  // namespace planner::app

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace planner::app {
+
+/// Makes way for a listening socket at `path`: creates its folder (mode 0700), and removes a socket file
+/// that a dead process has left behind. UNAVAILABLE: somebody listens there; FAILED_PRECONDITION: the path
+/// is something else than a socket.
+absl::Status ClearSocketFile(const std::string& path);
+
+/// Removes the file if it is a socket.
+void RemoveSocketFile(const std::string& path);
+
+}  // namespace planner::app

@@ -1,0 +1,107 @@
+#include "services/convert/count.h"
+
+#include <limits>
+
+#include "core/hardware/precision.h"
+
+namespace planner::convert {
+namespace {
+
+void SetWork(const counting::Work& work, v1::Work& proto) {
+  proto.set_macs(work.macs);
+  proto.set_causal_macs(work.causal_macs);
+  proto.set_flops(work.flops());
+  proto.set_other_flops(work.other_flops);
+}
+
+v1::CountProvenance::Backward BackwardToProto(counting::BackwardSource source) {
+  return source == counting::BackwardSource::kCounted ? v1::CountProvenance::COUNTED : v1::CountProvenance::DERIVED;
+}
+
+void AddModules(const counting::CostReport& report, int depth, v1::CountResponse& response) {
+  for (const counting::ModuleCost& module : report.modules) {
+    if (module.depth > depth) continue;
+    v1::ModuleCount& proto = *response.add_modules();
+    proto.set_path(module.path);
+    proto.set_kind(module.kind);
+    proto.set_instance_count(module.instances);
+    proto.set_parameter_count(module.parameters);
+    SetWork(module.forward, *proto.mutable_forward());
+    SetWork(module.backward, *proto.mutable_backward());
+    proto.set_activation_bytes(module.activation_bytes);
+  }
+}
+
+void AddOperators(const counting::CostReport& report, v1::CountResponse& response) {
+  for (const counting::OperatorCost& cost : report.operators) {
+    v1::OperatorCount& proto = *response.add_operators();
+    proto.set_kind(cost.kind);
+    proto.set_call_count(cost.call_count);
+    SetWork(cost.forward, *proto.mutable_forward());
+    SetWork(cost.backward, *proto.mutable_backward());
+  }
+  for (const counting::UncountedOperator& missing : report.uncounted_operators) {
+    v1::UncountedOperator& proto = *response.add_uncounted_operators();
+    proto.set_kind(missing.kind);
+    proto.set_call_count(missing.call_count);
+  }
+}
+
+}  // namespace
+
+model::BatchShape BatchShapeFromProto(const v1::BatchShape& proto, const model::ModelDescription& model) {
+  model::BatchShape shape;
+  shape.batch = proto.has_batch() ? proto.batch() : model.default_batch;
+  if (proto.has_seq_len()) shape.seq_len = proto.seq_len();
+  shape.inputs = InputsFromProto(proto.inputs());
+  return shape;
+}
+
+std::vector<std::vector<int64_t>> InputsFromProto(const google::protobuf::RepeatedPtrField<v1::TensorShape>& inputs) {
+  std::vector<std::vector<int64_t>> shapes;
+  for (const v1::TensorShape& input : inputs) shapes.emplace_back(input.dimensions().begin(), input.dimensions().end());
+  return shapes;
+}
+
+counting::Mode ModeFromProto(v1::CountRequest::Mode mode) {
+  return mode == v1::CountRequest::INFERENCE ? counting::Mode::kInference : counting::Mode::kTraining;
+}
+
+int ActivationBytes(const std::string& precision) {
+  constexpr int kBf16Bytes = 2;
+  if (precision.empty()) return kBf16Bytes;
+  const auto found = hardware::FindPrecision(precision);
+  // Types that are only for stored weights are computed in bf16.
+  return found.ok() && (*found)->activation_bytes > 0 ? static_cast<int>((*found)->activation_bytes) : kBf16Bytes;
+}
+
+v1::CountResponse CountToProto(const counting::CostReport& report, const v1::CountRequest& request) {
+  v1::CountResponse response;
+  response.set_parameter_count(report.parameters);
+  response.set_active_parameter_count(report.active_parameters);
+  response.set_stored_parameter_count(report.stored_parameters);
+  response.set_non_embedding_parameter_count(report.non_embedding_parameters);
+  SetWork(report.forward, *response.mutable_forward());
+  SetWork(report.backward, *response.mutable_backward());
+  response.set_activation_bytes(report.activation_bytes);
+  AddModules(report, request.has_depth() ? request.depth() : std::numeric_limits<int>::max(), response);
+  AddOperators(report, response);
+  response.mutable_warnings()->Assign(report.warnings.begin(), report.warnings.end());
+  response.mutable_provenance()->set_counter(report.counter);
+  response.mutable_provenance()->set_counter_version(report.counter_version);
+  response.mutable_provenance()->set_backward(BackwardToProto(report.backward_source));
+  *response.mutable_batch_shape() = request.batch_shape();
+  return response;
+}
+
+v1::CounterInfo CounterToProto(const counting::CounterInfo& info) {
+  v1::CounterInfo proto;
+  proto.set_name(info.name);
+  proto.set_version(info.version);
+  proto.set_description(info.description);
+  proto.set_counts_backward(info.counts_backward);
+  proto.set_up(true);
+  return proto;
+}
+
+}  // namespace planner::convert

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+
+#include "core/counting/cost_report.h"
+#include "core/counting/counter.h"
+#include "core/model/description.h"
+#include "google/protobuf/repeated_ptr_field.h"
+#include "planner/v1/count.pb.h"
+
+namespace planner::convert {
+
+/// `model` gives the batch size if the request names none: a layer graph's own, else 1.
+model::BatchShape BatchShapeFromProto(const v1::BatchShape& proto, const model::ModelDescription& model);
+
+/// Dimensions alone.
+std::vector<std::vector<int64_t>> InputsFromProto(const google::protobuf::RepeatedPtrField<v1::TensorShape>& inputs);
+
+counting::Mode ModeFromProto(v1::CountRequest::Mode mode);
+
+/// Bytes of an activation in a precision that validation has let through; empty: bf16.
+int ActivationBytes(const std::string& precision);
+
+/// The report's figures, with the levels of the module tree that the request asks for. Every message field
+/// is set, also where it is all zeros.
+v1::CountResponse CountToProto(const counting::CostReport& report, const v1::CountRequest& request);
+
+v1::CounterInfo CounterToProto(const counting::CounterInfo& info);
+
+}  // namespace planner::convert

@@ -1,0 +1,78 @@
+#include "services/server/cluster_server.h"
+
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/base/status_macros.h"
+#include "services/convert/hardware.h"
+#include "services/server/clusters.h"
+#include "services/server/methods.h"
+#include "services/server/paging.h"
+
+namespace planner::server {
+namespace {
+
+constexpr int kGpuTypesOfAPage = 500;
+
+absl::StatusOr<v1::ListGpuTypesResponse> PageOfGpuTypes(const v1::ListGpuTypesRequest& request,
+                                                        const hardware::GpuCatalog& gpus) {
+  ASSIGN_OR_RETURN(PageRange range, RangeOf("gpu_types", gpus.types().size(), request.page_size(), kGpuTypesOfAPage,
+                                            request.page_token()));
+  v1::ListGpuTypesResponse response;
+  for (size_t i = range.begin; i < range.end; ++i) *response.add_gpu_types() = convert::GpuTypeToProto(gpus.types()[i]);
+  response.set_next_page_token(std::move(range.next_page_token));
+  return response;
+}
+
+}  // namespace
+
+grpc::Status ClusterServer::CreateCluster(grpc::ServerContext* context, const v1::CreateClusterRequest* request,
+                                          v1::Cluster* response) {
+  return rpc_.Run(method::kCreateCluster, *context, response,
+                  [&](const Call&) { return server::CreateCluster(*request, gpus_, store_); });
+}
+
+grpc::Status ClusterServer::GetCluster(grpc::ServerContext* context, const v1::GetClusterRequest* request,
+                                       v1::Cluster* response) {
+  return rpc_.Run(method::kGetCluster, *context, response,
+                  [&](const Call&) { return server::GetCluster(*request, store_); });
+}
+
+grpc::Status ClusterServer::ListClusters(grpc::ServerContext* context, const v1::ListClustersRequest* request,
+                                         v1::ListClustersResponse* response) {
+  return rpc_.Run(method::kListClusters, *context, response,
+                  [&](const Call&) { return server::ListClusters(*request, store_); });
+}
+
+grpc::Status ClusterServer::UpdateCluster(grpc::ServerContext* context, const v1::UpdateClusterRequest* request,
+                                          v1::Cluster* response) {
+  return rpc_.Run(method::kUpdateCluster, *context, response,
+                  [&](const Call&) { return server::UpdateCluster(*request, gpus_, store_); });
+}
+
+grpc::Status ClusterServer::DeleteCluster(grpc::ServerContext* context, const v1::DeleteClusterRequest* request,
+                                          google::protobuf::Empty* response) {
+  return rpc_.Run(method::kDeleteCluster, *context, response,
+                  [&](const Call&) -> absl::StatusOr<google::protobuf::Empty> {
+                    RETURN_IF_ERROR(server::DeleteCluster(*request, store_));
+                    return google::protobuf::Empty();
+                  });
+}
+
+grpc::Status ClusterServer::ListGpuTypes(grpc::ServerContext* context, const v1::ListGpuTypesRequest* request,
+                                         v1::ListGpuTypesResponse* response) {
+  return rpc_.Run(method::kListGpuTypes, *context, response,
+                  [&](const Call&) { return PageOfGpuTypes(*request, gpus_); });
+}
+
+grpc::Status ClusterServer::GetGpuType(grpc::ServerContext* context, const v1::GetGpuTypeRequest* request,
+                                       v1::GpuType* response) {
+  return rpc_.Run(method::kGetGpuType, *context, response, [&](const Call&) -> absl::StatusOr<v1::GpuType> {
+    if (request->name().empty()) return base::InvalidField("name", "is missing");
+    const auto type = gpus_.Find(request->name());
+    if (!type.ok()) return base::WithField("name", type.status());
+    return convert::GpuTypeToProto(**type);
+  });
+}
+
+}  // namespace planner::server

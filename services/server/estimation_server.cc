@@ -1,0 +1,117 @@
+#include "services/server/estimation_server.h"
+
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/base/status_macros.h"
+#include "core/hardware/precision.h"
+#include "fmt/format.h"
+#include "services/convert/count.h"
+#include "services/convert/hardware.h"
+#include "services/server/methods.h"
+#include "services/server/models.h"
+#include "services/server/paging.h"
+#include "services/validate/requests.h"
+
+namespace planner::server {
+namespace {
+
+constexpr int kModelsOfAPage = 500;
+
+}  // namespace
+
+grpc::Status EstimationServer::Estimate(grpc::ServerContext* context, const v1::EstimateRequest* request,
+                                        v1::EstimateResponse* response) {
+  return rpc_.Run(method::kEstimate, *context, response,
+                  [&](const Call& call) { return estimator_.Estimate(*request, call.deadline); });
+}
+
+grpc::Status EstimationServer::Count(grpc::ServerContext* context, const v1::CountRequest* request,
+                                     v1::CountResponse* response) {
+  return rpc_.Run(method::kCount, *context, response,
+                  [&](const Call& call) { return CountModel(*request, call.deadline); });
+}
+
+grpc::Status EstimationServer::ListCounters(grpc::ServerContext* context, const v1::ListCountersRequest*,
+                                            v1::ListCountersResponse* response) {
+  return rpc_.Run(method::kListCounters, *context, response, [&](const Call&) {
+    v1::ListCountersResponse answer;
+    *answer.add_counters() = convert::CounterToProto(counter_.Info());
+    return absl::StatusOr<v1::ListCountersResponse>(std::move(answer));
+  });
+}
+
+grpc::Status EstimationServer::ListModels(grpc::ServerContext* context, const v1::ListModelsRequest* request,
+                                          v1::ListModelsResponse* response) {
+  return rpc_.Run(method::kListModels, *context, response, [&](const Call&) { return PageOfModels(*request); });
+}
+
+grpc::Status EstimationServer::GetModel(grpc::ServerContext* context, const v1::GetModelRequest* request,
+                                        v1::ModelInfo* response) {
+  return rpc_.Run(method::kGetModel, *context, response, [&](const Call&) -> absl::StatusOr<v1::ModelInfo> {
+    if (request->name().empty()) return base::InvalidField("name", "is missing");
+    const auto entry = models_.Find(request->name());
+    if (!entry.ok()) return base::WithField("name", entry.status());
+    return ModelToProto(**entry, /*with_source=*/true);
+  });
+}
+
+grpc::Status EstimationServer::ListPrecisions(grpc::ServerContext* context, const v1::ListPrecisionsRequest*,
+                                              v1::ListPrecisionsResponse* response) {
+  return rpc_.Run(method::kListPrecisions, *context, response, [&](const Call&) {
+    v1::ListPrecisionsResponse answer;
+    for (const hardware::Precision& precision : hardware::Precisions()) {
+      *answer.add_precisions() = convert::PrecisionToProto(precision);
+    }
+    return absl::StatusOr<v1::ListPrecisionsResponse>(std::move(answer));
+  });
+}
+
+grpc::Status EstimationServer::GetVersion(grpc::ServerContext* context, const v1::GetVersionRequest*,
+                                          v1::VersionInfo* response) {
+  return rpc_.Run(method::kGetVersion, *context, response, [&](const Call&) {
+    v1::VersionInfo answer;
+    answer.set_version(version_);
+    answer.add_api_versions("planner.v1");
+    return absl::StatusOr<v1::VersionInfo>(std::move(answer));
+  });
+}
+
+absl::StatusOr<v1::CountResponse> EstimationServer::CountModel(const v1::CountRequest& request,
+                                                               absl::Time deadline) const {
+  static const ShapeFields kFields = {"batch_shape.batch", "batch_shape.seq_len", "batch_shape.inputs"};
+  RETURN_IF_ERROR(validate::Validate(request));
+  if (const std::string name = counter_.Info().name; !request.counter().empty() && request.counter() != name) {
+    return base::NotFound("counter", fmt::format("no counter is named \"{}\"; there is: {}", request.counter(), name),
+                          "UNKNOWN_COUNTER");
+  }
+  ASSIGN_OR_RETURN(const model::ModelDescription model, ResolveModel(request.model(), kFields, models_));
+  const absl::StatusOr<counting::CostReport> report =
+      counter_.Count({.model = model,
+                      .batch = convert::BatchShapeFromProto(request.batch_shape(), model),
+                      .mode = convert::ModeFromProto(request.mode()),
+                      .activation_element_bytes = convert::ActivationBytes(request.precision()),
+                      .deadline = deadline});
+  RETURN_IF_ERROR(CountError(report.status()));
+  v1::CountResponse response = convert::CountToProto(*report, request);
+  response.set_model(model.name);
+  if (request.batch_shape().has_seq_len() && !model.has_sequence) {
+    response.add_warnings("batch_shape.seq_len is ignored: the model has no sequences");
+  }
+  return response;
+}
+
+absl::StatusOr<v1::ListModelsResponse> EstimationServer::PageOfModels(const v1::ListModelsRequest& request) const {
+  const std::vector<std::string> names = models_.Names();
+  ASSIGN_OR_RETURN(PageRange range,
+                   RangeOf("models", names.size(), request.page_size(), kModelsOfAPage, request.page_token()));
+  v1::ListModelsResponse response;
+  for (size_t i = range.begin; i < range.end; ++i) {
+    ASSIGN_OR_RETURN(const std::shared_ptr<const catalog::CatalogEntry> entry, models_.Find(names[i]));
+    ASSIGN_OR_RETURN(*response.add_models(), ModelToProto(*entry, /*with_source=*/false));
+  }
+  response.set_next_page_token(std::move(range.next_page_token));
+  return response;
+}
+
+}  // namespace planner::server

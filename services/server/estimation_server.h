@@ -1,0 +1,47 @@
+#pragma once
+
+#include <string>
+
+#include "core/counting/counter.h"
+#include "planner/v1/estimation_service.grpc.pb.h"
+#include "services/catalog/catalog.h"
+#include "services/server/estimator.h"
+#include "services/server/rpc.h"
+
+namespace planner::server {
+
+/// planner.v1.EstimationService: stateless questions.
+class EstimationServer final : public v1::EstimationService::Service {
+ public:
+  /// All must outlive it; `version` is the planner's.
+  EstimationServer(RpcRunner& rpc, Estimator& estimator, const catalog::ModelCatalog& models,
+                   const counting::Counter& counter, std::string version)
+      : rpc_(rpc), estimator_(estimator), models_(models), counter_(counter), version_(std::move(version)) {}
+
+  grpc::Status Estimate(grpc::ServerContext* context, const v1::EstimateRequest* request,
+                        v1::EstimateResponse* response) override;
+  grpc::Status Count(grpc::ServerContext* context, const v1::CountRequest* request,
+                     v1::CountResponse* response) override;
+  grpc::Status ListCounters(grpc::ServerContext* context, const v1::ListCountersRequest* request,
+                            v1::ListCountersResponse* response) override;
+  grpc::Status ListModels(grpc::ServerContext* context, const v1::ListModelsRequest* request,
+                          v1::ListModelsResponse* response) override;
+  grpc::Status GetModel(grpc::ServerContext* context, const v1::GetModelRequest* request,
+                        v1::ModelInfo* response) override;
+  grpc::Status ListPrecisions(grpc::ServerContext* context, const v1::ListPrecisionsRequest* request,
+                              v1::ListPrecisionsResponse* response) override;
+  grpc::Status GetVersion(grpc::ServerContext* context, const v1::GetVersionRequest* request,
+                          v1::VersionInfo* response) override;
+
+ private:
+  absl::StatusOr<v1::CountResponse> CountModel(const v1::CountRequest& request, absl::Time deadline) const;
+  absl::StatusOr<v1::ListModelsResponse> PageOfModels(const v1::ListModelsRequest& request) const;
+
+  RpcRunner& rpc_;
+  Estimator& estimator_;
+  const catalog::ModelCatalog& models_;
+  const counting::Counter& counter_;
+  const std::string version_;
+};
+
+}  // namespace planner::server

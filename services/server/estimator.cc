@@ -1,0 +1,27 @@
+#include "services/server/estimator.h"
+
+#include <utility>
+
+#include "core/base/status_macros.h"
+#include "services/convert/job.h"
+#include "services/convert/plan.h"
+#include "services/server/models.h"
+#include "services/validate/requests.h"
+
+namespace planner::server {
+
+absl::StatusOr<v1::EstimateResponse> Estimator::Estimate(const v1::EstimateRequest& request, absl::Time deadline) {
+  static const ShapeFields kFields = {"training.global_batch", "data_set.seq_len", "data_set.inputs"};
+  RETURN_IF_ERROR(validate::Validate(request));
+  ASSIGN_OR_RETURN(model::ModelDescription model, ResolveModel(request.model(), kFields, models_));
+  ASSIGN_OR_RETURN(const cluster::Snapshot snapshot, inventory_.SnapshotFor(request.resources()));
+  const planning::JobSpec job = convert::JobFromProto(request, std::move(model));
+  const absl::StatusOr<planning::Plan> plan = planner_.MakePlan(job, snapshot, deadline);
+  RETURN_IF_ERROR(CountError(plan.status()));
+  v1::EstimateResponse response = convert::PlanToProto(*plan);
+  response.set_model(job.model.name);
+  response.mutable_provenance()->set_planner_version(version_);
+  return response;
+}
+
+}  // namespace planner::server

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/planning/planner.h"
+#include "planner/v1/estimate.pb.h"
+#include "services/catalog/catalog.h"
+#include "services/server/inventory.h"
+
+namespace planner::server {
+
+/// Answers estimate requests: what EstimationService answers with and PlanService keeps. Thread-safe.
+class Estimator {
+ public:
+  /// `version` is the planner's, for the provenance. The rest must outlive it.
+  Estimator(const catalog::ModelCatalog& models, Inventory& inventory, const planning::Planner& planner,
+            std::string version)
+      : models_(models), inventory_(inventory), planner_(planner), version_(std::move(version)) {}
+
+  /// INVALID_ARGUMENT and NOT_FOUND with the request's field; DEADLINE_EXCEEDED.
+  absl::StatusOr<v1::EstimateResponse> Estimate(const v1::EstimateRequest& request, absl::Time deadline);
+
+ private:
+  const catalog::ModelCatalog& models_;
+  Inventory& inventory_;
+  const planning::Planner& planner_;
+  const std::string version_;
+};
+
+}  // namespace planner::server

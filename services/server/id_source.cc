@@ -1,0 +1,32 @@
+#include "services/server/id_source.h"
+
+#include <cstdint>
+#include <random>
+
+#include "absl/base/thread_annotations.h"
+#include "core/base/mutex.h"
+#include "fmt/format.h"
+
+namespace planner::server {
+namespace {
+
+class RandomIdSource : public IdSource {
+ public:
+  std::string Next() override {
+    base::MutexLock lock(mutex_);
+    return fmt::format("{:08x}", static_cast<uint32_t>(device_()));
+  }
+
+ private:
+  base::Mutex mutex_;
+  std::random_device device_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+IdSource& IdSource::Random() {
+  static RandomIdSource source;
+  return source;
+}
+
+}  // namespace planner::server

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string_view>
+
+namespace planner::server {
+
+/// Every method that is served, as metrics and logs name it.
+namespace method {
+
+inline constexpr std::string_view kEstimate = "EstimationService/Estimate";
+inline constexpr std::string_view kCount = "EstimationService/Count";
+inline constexpr std::string_view kListCounters = "EstimationService/ListCounters";
+inline constexpr std::string_view kListModels = "EstimationService/ListModels";
+inline constexpr std::string_view kGetModel = "EstimationService/GetModel";
+inline constexpr std::string_view kListPrecisions = "EstimationService/ListPrecisions";
+inline constexpr std::string_view kGetVersion = "EstimationService/GetVersion";
+inline constexpr std::string_view kCreateCluster = "ClusterService/CreateCluster";
+inline constexpr std::string_view kGetCluster = "ClusterService/GetCluster";
+inline constexpr std::string_view kListClusters = "ClusterService/ListClusters";
+inline constexpr std::string_view kUpdateCluster = "ClusterService/UpdateCluster";
+inline constexpr std::string_view kDeleteCluster = "ClusterService/DeleteCluster";
+inline constexpr std::string_view kListGpuTypes = "ClusterService/ListGpuTypes";
+inline constexpr std::string_view kGetGpuType = "ClusterService/GetGpuType";
+inline constexpr std::string_view kCreatePlan = "PlanService/CreatePlan";
+inline constexpr std::string_view kGetPlan = "PlanService/GetPlan";
+inline constexpr std::string_view kListPlans = "PlanService/ListPlans";
+inline constexpr std::string_view kConfirmPlan = "PlanService/ConfirmPlan";
+inline constexpr std::string_view kCancelPlan = "PlanService/CancelPlan";
+inline constexpr std::string_view kDeletePlan = "PlanService/DeletePlan";
+
+}  // namespace method
+
+/// The closed set of the metrics' label `method`.
+inline constexpr std::string_view kMethods[] = {
+    method::kEstimate,       method::kCount,         method::kListCounters,  method::kListModels, method::kGetModel,
+    method::kListPrecisions, method::kGetVersion,    method::kCreateCluster, method::kGetCluster, method::kListClusters,
+    method::kUpdateCluster,  method::kDeleteCluster, method::kListGpuTypes,  method::kGetGpuType, method::kCreatePlan,
+    method::kGetPlan,        method::kListPlans,     method::kConfirmPlan,   method::kCancelPlan, method::kDeletePlan,
+};
+
+}  // namespace planner::server

@@ -1,0 +1,103 @@
+#include "services/server/models.h"
+
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/base/status_macros.h"
+#include "core/counting/analytic_counter.h"
+#include "core/model/hugging_face.h"
+#include "core/model/layer_graph.h"
+#include "services/convert/layer_graph.h"
+
+namespace planner::server {
+namespace {
+
+constexpr char kConfigField[] = "model.hugging_face_config";
+constexpr char kGraphField[] = "model.layer_graph";
+
+/// The parser calls the text as a whole "config".
+absl::Status AtConfig(const absl::Status& status) {
+  const bool whole = base::DetailOf(status).field == "config";
+  return whole ? base::WithField(kConfigField, status) : base::AtField(kConfigField, status);
+}
+
+absl::StatusOr<model::ModelDescription> Describe(const v1::Model& model, const catalog::ModelCatalog& catalog) {
+  switch (model.description_case()) {
+    case v1::Model::kPreset: {
+      ASSIGN_OR_RETURN(const std::shared_ptr<const catalog::CatalogEntry> entry, catalog.Find(model.preset()));
+      return entry->description;
+    }
+    case v1::Model::kHuggingFaceConfig: {
+      absl::StatusOr<model::ModelDescription> description = model::ParseHuggingFaceConfig(
+          model.hugging_face_config(),
+          {.assume_architecture = model.assume_architecture(), .name = model.display_name()});
+      if (!description.ok()) return AtConfig(description.status());
+      return description;
+    }
+    case v1::Model::kLayerGraph: {
+      absl::StatusOr<model::LayerGraph> graph = convert::LayerGraphFromProto(model.layer_graph());
+      if (!graph.ok()) return base::AtField(kGraphField, graph.status());
+      absl::StatusOr<model::ModelDescription> description = model::DescribeLayerGraph(*std::move(graph));
+      if (!description.ok()) return base::AtField(kGraphField, description.status());
+      return description;
+    }
+    case v1::Model::DESCRIPTION_NOT_SET:
+      break;
+  }
+  return base::InvalidField("model", "is missing");
+}
+
+/// The error of an expansion with the request's path: of the sizes that were asked for, or of the model.
+absl::Status AtRequest(const ShapeFields& fields, const std::string& model_field, const absl::Status& status) {
+  const std::string field = base::DetailOf(status).field;
+  if (field == "batch") return base::WithField(fields.batch, status);
+  if (field == "seq_len") return base::WithField(fields.seq_len, status);
+  if (field.starts_with("inputs"))
+    return base::WithField(fields.inputs + field.substr(std::string("inputs").size()), status);
+  return base::AtField(model_field, status);
+}
+
+std::string FieldOf(const v1::Model& model) {
+  if (model.has_preset()) return "model.preset";
+  return model.has_layer_graph() ? kGraphField : kConfigField;
+}
+
+}  // namespace
+
+absl::StatusOr<model::ModelDescription> ResolveModel(const v1::Model& model, const ShapeFields& fields,
+                                                     const catalog::ModelCatalog& catalog) {
+  ASSIGN_OR_RETURN(model::ModelDescription description, Describe(model, catalog));
+  if (!model.display_name().empty()) description.name = model.display_name();
+  description.expand = [expand = std::move(description.expand), fields,
+                        model_field = FieldOf(model)](const model::BatchShape& shape) -> absl::StatusOr<model::Module> {
+    absl::StatusOr<model::Module> module = expand(shape);
+    if (!module.ok()) return AtRequest(fields, model_field, module.status());
+    return module;
+  };
+  return description;
+}
+
+absl::Status CountError(const absl::Status& status) {
+  if (!absl::IsOutOfRange(status)) return status;
+  return base::InvalidField("model", std::string(status.message()) + ": its sizes times the batch's are too large",
+                            "COUNT_OVERFLOW");
+}
+
+absl::StatusOr<v1::ModelInfo> ModelToProto(const catalog::CatalogEntry& entry, bool with_source) {
+  ASSIGN_OR_RETURN(const counting::CostReport report,
+                   counting::AnalyticCounter().Count(
+                       {.model = entry.description, .mode = counting::Mode::kInference, .with_modules = false}));
+  v1::ModelInfo info;
+  info.set_name(entry.name);
+  info.mutable_aliases()->Assign(entry.notes.aliases.begin(), entry.notes.aliases.end());
+  info.set_family(entry.description.family);
+  info.set_parameter_count(report.parameters);
+  info.set_active_parameter_count(report.active_parameters);
+  info.set_has_sequence(entry.description.has_sequence);
+  if (entry.description.has_sequence) info.set_default_seq_len(entry.description.default_seq_len);
+  info.set_max_seq_len(entry.description.max_seq_len);
+  if (with_source) info.set_source_text(std::string(entry.source_text));
+  return info;
+}
+
+}  // namespace planner::server

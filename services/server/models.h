@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/model/description.h"
+#include "planner/v1/model.pb.h"
+#include "services/catalog/catalog.h"
+
+namespace planner::server {
+
+/// Paths of the request's fields that a model is expanded with, for errors: "batch_shape.seq_len".
+struct ShapeFields {
+  std::string batch;
+  std::string seq_len;
+  std::string inputs;
+};
+
+/// The model of a validated request: from the catalogue, from the text of a config.json, or from a layer
+/// graph. Errors, also those that a later expansion finds, have the request's paths: "model.preset"
+/// (NOT_FOUND), "model.hugging_face_config.num_attention_heads", "model.layer_graph.layers[3].conv.kernel".
+absl::StatusOr<model::ModelDescription> ResolveModel(const v1::Model& model, const ShapeFields& fields,
+                                                     const catalog::ModelCatalog& catalog);
+
+/// A counter's error as the caller is to see it: a count beyond 64 bits is INVALID_ARGUMENT at "model"
+/// (reason COUNT_OVERFLOW), because it was the request's sizes that were absurd.
+absl::Status CountError(const absl::Status& status);
+
+/// An entry of the catalogue for its readers; counts it. `with_source` adds the description's text.
+absl::StatusOr<v1::ModelInfo> ModelToProto(const catalog::CatalogEntry& entry, bool with_source);
+
+}  // namespace planner::server

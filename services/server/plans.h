@@ -1,0 +1,40 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/base/clock.h"
+#include "core/store/store.h"
+#include "planner/v1/plan_service.pb.h"
+#include "services/server/estimator.h"
+#include "services/server/id_source.h"
+
+namespace planner::server {
+
+/// PlanService's logic: estimates that are kept. Thread-safe.
+class Plans {
+ public:
+  /// All must outlive it.
+  Plans(Estimator& estimator, store::Store& store, const base::Clock& clock, IdSource& ids)
+      : estimator_(estimator), store_(store), clock_(clock), ids_(ids) {}
+
+  /// The plan is named by time and chance, "plans/20260101-000000-4f3a9c01".
+  absl::StatusOr<v1::Plan> Create(const v1::CreatePlanRequest& request, absl::Time deadline);
+  absl::StatusOr<v1::Plan> Get(const v1::GetPlanRequest& request);
+  absl::StatusOr<v1::ListPlansResponse> List(const v1::ListPlansRequest& request);
+  absl::StatusOr<v1::Plan> Confirm(const v1::ConfirmPlanRequest& request);
+  absl::StatusOr<v1::Plan> Cancel(const v1::CancelPlanRequest& request);
+  absl::Status Delete(const v1::DeletePlanRequest& request);
+
+ private:
+  /// Moves a plan to `to` if `may_leave` says so of its state.
+  absl::StatusOr<v1::Plan> Move(const std::string& name, const std::string& etag, v1::Plan::State to,
+                                bool (*may_leave)(v1::Plan::State));
+
+  Estimator& estimator_;
+  store::Store& store_;
+  const base::Clock& clock_;
+  IdSource& ids_;
+};
+
+}  // namespace planner::server

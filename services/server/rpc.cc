@@ -1,0 +1,89 @@
+#include "services/server/rpc.h"
+
+#include <algorithm>
+#include <exception>
+#include <new>
+
+#include "fmt/format.h"
+#include "services/errors/grpc_status.h"
+
+namespace planner::server {
+namespace {
+
+constexpr char kRequestId[] = "x-request-id";
+constexpr size_t kMaxRequestId = 128;
+
+/// One of the calls that run at once.
+class Slot {
+ public:
+  Slot(std::atomic<int>& running, int limit) : running_(running), granted_(++running <= limit) {}
+  ~Slot() { --running_; }
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+  bool granted() const { return granted_; }
+
+ private:
+  std::atomic<int>& running_;
+  const bool granted_;
+};
+
+std::string RequestIdOf(const grpc::ServerContext& context, IdSource& ids) {
+  const auto found = context.client_metadata().find(kRequestId);
+  if (found == context.client_metadata().end() || found->second.empty()) return ids.Next();
+  return std::string(found->second.data(), std::min(found->second.size(), kMaxRequestId));
+}
+
+}  // namespace
+
+RpcRunner::RpcRunner(RpcOptions options, const base::Clock& clock, IdSource& ids, telemetry::RpcProbe& probe,
+                     telemetry::Log* log)
+    : options_(options), clock_(clock), ids_(ids), probe_(probe), log_(log) {}
+
+absl::Status RpcRunner::Guarded(const Call& call, const StatusHandler& handler) {
+  const Slot slot(running_, options_.max_concurrent_calls);
+  if (!slot.granted()) {
+    return absl::ResourceExhaustedError(
+        fmt::format("too many calls at once: max_concurrent_calls={}", options_.max_concurrent_calls));
+  }
+  const auto late = [&] {
+    return clock_.Now() < call.deadline ? absl::OkStatus() : absl::DeadlineExceededError("the deadline has passed");
+  };
+  // Nothing of ours throws, but libraries may, and memory may run out: that costs one call, not the daemon.
+  try {
+    if (absl::Status status = late(); !status.ok()) return status;
+    if (absl::Status status = handler(call); !status.ok()) return status;
+    return late();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("out of memory");
+  } catch (const std::exception& error) {
+    return absl::InternalError(fmt::format("unexpected error: {}", error.what()));
+  }
+}
+
+grpc::Status RpcRunner::RunStatus(std::string_view method, grpc::ServerContext& context, const StatusHandler& handler) {
+  const absl::Time start = clock_.Now();
+  const Call call{std::min(absl::FromChrono(context.deadline()), start + options_.max_call),
+                  RequestIdOf(context, ids_)};
+  context.AddInitialMetadata(kRequestId, call.request_id);
+  const absl::Status status = Guarded(call, handler);
+  const absl::Duration duration = clock_.Now() - start;
+  probe_.Record(method, status.code(), duration);
+  if (log_ != nullptr) Log(method, call, status, duration);
+  return errors::ToGrpcStatus(status);
+}
+
+void RpcRunner::Log(std::string_view method, const Call& call, const absl::Status& status, absl::Duration duration) {
+  constexpr size_t kMaxMessage = 200;
+  const telemetry::Field event = {"event", "rpc"};
+  const telemetry::Field name = {"method", std::string(method)};
+  const telemetry::Field code = {"code", errors::CodeName(status)};
+  const telemetry::Field id = {"request_id", call.request_id};
+  const telemetry::Field seconds = {"duration_seconds", fmt::format("{:.6f}", absl::ToDoubleSeconds(duration))};
+  if (status.ok()) return log_->Write(telemetry::Level::kInfo, {event, name, code, id, seconds});
+  const bool ours = absl::IsInternal(status) || absl::IsDataLoss(status);
+  const std::string message = errors::Printable({status.message().data(), status.message().size()}, kMaxMessage);
+  log_->Write(ours ? telemetry::Level::kError : telemetry::Level::kInfo,
+              {event, name, code, id, seconds, {"message", message}});
+}
+
+}  // namespace planner::server

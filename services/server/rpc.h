@@ -1,0 +1,68 @@
+#pragma once
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/status.h>
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/base/clock.h"
+#include "services/server/id_source.h"
+#include "services/telemetry/log.h"
+#include "services/telemetry/rpc_probe.h"
+
+namespace planner::server {
+
+/// What a handler knows of its call.
+struct Call {
+  absl::Time deadline;     ///< The client's or ours, whichever comes first.
+  std::string request_id;  ///< Of the client's metadata x-request-id, or made here.
+};
+
+struct RpcOptions {
+  absl::Duration max_call = absl::Seconds(30);  ///< Longest call, whatever the client's deadline.
+  int max_concurrent_calls = 64;                ///< The surplus is refused with RESOURCE_EXHAUSTED.
+};
+
+/// Runs every unary call: gives it a deadline and a request id (which the answer's metadata repeats),
+/// refuses the surplus, turns exceptions into INTERNAL and our errors into gRPC's, writes the access log
+/// and the metrics. Thread-safe.
+class RpcRunner {
+ public:
+  /// `log` may be null. All must outlive the runner.
+  RpcRunner(RpcOptions options, const base::Clock& clock, IdSource& ids, telemetry::RpcProbe& probe,
+            telemetry::Log* log);
+
+  /// `handler` is a function of Call that gives absl::StatusOr<Response>.
+  template <typename Response, typename Handler>
+  grpc::Status Run(std::string_view method, grpc::ServerContext& context, Response* response, const Handler& handler) {
+    return RunStatus(method, context, [&](const Call& call) -> absl::Status {
+      absl::StatusOr<Response> answer = handler(call);
+      if (answer.ok()) *response = *std::move(answer);
+      return answer.status();
+    });
+  }
+
+ private:
+  using StatusHandler = std::function<absl::Status(const Call&)>;
+
+  grpc::Status RunStatus(std::string_view method, grpc::ServerContext& context, const StatusHandler& handler);
+  /// The handler's status, whatever happens in it.
+  absl::Status Guarded(const Call& call, const StatusHandler& handler);
+
+  /// A line of the access log; failures say why.
+  void Log(std::string_view method, const Call& call, const absl::Status& status, absl::Duration duration);
+
+  const RpcOptions options_;
+  const base::Clock& clock_;
+  IdSource& ids_;
+  telemetry::RpcProbe& probe_;
+  telemetry::Log* const log_;
+  std::atomic<int> running_ = 0;
+};
+
+}  // namespace planner::server

@@ -1,0 +1,247 @@
+#include <gmock/gmock.h>
+#include <grpcpp/server_context.h>
+#include <gtest/gtest.h>
+#include <prometheus/registry.h>
+#include <spdlog/sinks/ostream_sink.h>
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+#include "core/base/error.h"
+#include "core/base/fake_clock.h"
+#include "core/store/memory_store.h"
+#include "google/protobuf/text_format.h"
+#include "services/server/clusters.h"
+#include "services/server/fake_id_source.h"
+#include "services/server/inventory.h"
+#include "services/server/inventory_metrics.h"
+#include "services/server/methods.h"
+#include "services/server/models.h"
+#include "services/server/paging.h"
+#include "services/server/rpc.h"
+
+namespace planner::server {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+template <typename Message>
+Message Parse(const std::string& text) {
+  Message message;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &message)) << text;
+  return message;
+}
+
+class RpcRunnerTest : public ::testing::Test {
+ protected:
+  using Answer = absl::StatusOr<v1::Cluster>;
+
+  grpc::Status Run(const std::function<Answer(const Call&)>& handler) {
+    grpc::ServerContext context;
+    v1::Cluster response;
+    return runner_.Run(method::kGetCluster, context, &response, handler);
+  }
+
+  base::FakeClock clock_;
+  FakeIdSource ids_;
+  prometheus::Registry registry_;
+  telemetry::RpcProbe probe_{registry_, kMethods};
+  RpcRunner runner_{{.max_call = absl::Seconds(30), .max_concurrent_calls = 2}, clock_, ids_, probe_, nullptr};
+};
+
+TEST_F(RpcRunnerTest, GivesADeadlineAndARequestId) {
+  const grpc::Status status = Run([&](const Call& call) -> Answer {
+    EXPECT_EQ(call.deadline, clock_.Now() + absl::Seconds(30));
+    EXPECT_EQ(call.request_id, "00000001");
+    return v1::Cluster();
+  });
+  EXPECT_TRUE(status.ok());
+}
+
+TEST_F(RpcRunnerTest, WorkThatEndsTooLateIsDeadlineExceeded) {
+  const grpc::Status status = Run([&](const Call&) -> Answer {
+    clock_.Advance(absl::Seconds(31));
+    return v1::Cluster();
+  });
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
+TEST_F(RpcRunnerTest, ExceptionsCostOneCall) {
+  EXPECT_EQ(Run([](const Call&) -> Answer { throw std::runtime_error("lost"); }).error_code(),
+            grpc::StatusCode::INTERNAL);
+  EXPECT_EQ(Run([](const Call&) -> Answer { throw std::bad_alloc(); }).error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_TRUE(Run([](const Call&) -> Answer { return v1::Cluster(); }).ok());
+}
+
+TEST_F(RpcRunnerTest, LogsCallsAndWhyTheyFailed) {
+  std::ostringstream out;
+  telemetry::Log log(clock_, std::make_shared<spdlog::sinks::ostream_sink_mt>(out));
+  RpcRunner runner({}, clock_, ids_, probe_, &log);
+  v1::Cluster response;
+  grpc::ServerContext good;
+  EXPECT_TRUE(
+      runner.Run(method::kGetCluster, good, &response, [](const Call&) -> Answer { return v1::Cluster(); }).ok());
+  grpc::ServerContext bad;
+  EXPECT_FALSE(runner
+                   .Run(method::kGetCluster, bad, &response,
+                        [](const Call&) -> Answer { return absl::NotFoundError("gone\nlevel=error"); })
+                   .ok());
+  const std::string prefix = "ts=2026-01-01T00:00:00.000Z level=info event=rpc method=ClusterService/GetCluster code=";
+  EXPECT_EQ(out.str(), prefix + "OK request_id=00000001 duration_seconds=0.000000\n" + prefix +
+                           "NOT_FOUND request_id=00000002 duration_seconds=0.000000 message=\"gone\\nlevel=error\"\n");
+}
+
+TEST_F(RpcRunnerTest, TheSurplusIsRefused) {
+  grpc::Status innermost;
+  const grpc::Status outer = Run([&](const Call&) -> Answer {
+    EXPECT_TRUE(Run([&](const Call&) -> Answer {
+                  innermost = Run([](const Call&) -> Answer { return v1::Cluster(); });
+                  return v1::Cluster();
+                }).ok());
+    return v1::Cluster();
+  });
+  EXPECT_TRUE(outer.ok());
+  EXPECT_EQ(innermost.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(innermost.error_message(), HasSubstr("max_concurrent_calls=2"));
+}
+
+/// Counts the reads of records.
+class CountingStore : public store::MemoryStore {
+ public:
+  using MemoryStore::MemoryStore;
+  absl::StatusOr<store::Page> List(store::Kind kind, const store::ListOptions& options) override {
+    ++lists;
+    return MemoryStore::List(kind, options);
+  }
+  int lists = 0;
+};
+
+class InventoryTest : public ::testing::Test {
+ protected:
+  void Create(const std::string& cluster) {
+    const auto created = CreateCluster(Parse<v1::CreateClusterRequest>("cluster { " + cluster + " }"), gpus_, store_);
+    ASSERT_TRUE(created.ok()) << created.status();
+  }
+  absl::StatusOr<cluster::Snapshot> Snapshot(const std::string& resources) {
+    return inventory_.SnapshotFor(Parse<v1::Resources>(resources));
+  }
+  std::vector<std::string> Types(const std::string& resources) {
+    std::vector<std::string> types;
+    const absl::StatusOr<cluster::Snapshot> snapshot = Snapshot(resources);
+    EXPECT_TRUE(snapshot.ok()) << snapshot.status();
+    if (!snapshot.ok()) return types;
+    for (const cluster::Pool& pool : snapshot->pools) types.push_back(pool.gpu.name);
+    return types;
+  }
+
+  base::FakeClock clock_;
+  CountingStore store_{clock_};
+  const hardware::GpuCatalog gpus_ = *hardware::GpuCatalog::Create();
+  Inventory inventory_{store_, gpus_, clock_};
+};
+
+TEST_F(InventoryTest, ReadsRecordsOnlyAfterAWrite) {
+  Create("name: 'main' node_pools { gpu_type: 'h100' node_count: 1 }");
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(inventory_.Current().ok());
+  EXPECT_EQ(store_.lists, 1);
+  Create("name: 'second'");
+  EXPECT_THAT(**inventory_.Current(), SizeIs(2));
+  EXPECT_EQ(store_.lists, 2);
+}
+
+TEST_F(InventoryTest, WithoutClustersTheUsualTypes) {
+  EXPECT_THAT(Types(""), ElementsAre("A100-SXM-80GB", "H100-SXM-80GB", "H200-SXM-141GB", "B200-SXM-180GB"));
+  EXPECT_FALSE(Snapshot("")->pools[0].node_count.has_value());
+  EXPECT_EQ(Snapshot("")->time, clock_.Now());
+}
+
+TEST_F(InventoryTest, TypesOnceEachByTheirOwnNames) {
+  EXPECT_THAT(Types("gpu_types: ['v100', 'h100', 'H100-SXM-80GB']"), ElementsAre("V100-SXM2-32GB", "H100-SXM-80GB"));
+  const absl::Status status = Snapshot("gpu_types: ['h100', 'h1000']").status();
+  EXPECT_TRUE(absl::IsNotFound(status));
+  EXPECT_EQ(base::DetailOf(status).field, "resources.gpu_types[1]");
+}
+
+TEST_F(InventoryTest, ClustersBoundTypesAndPrices) {
+  Create(
+      "name: 'a' currency: 'EUR' node_pools { gpu_type: 'h100' node_count: 1 price_per_gpu_hour: 2 }"
+      "  node_pools { gpu_type: 'a100' node_count: 1 }");
+  Create("name: 'b' node_pools { gpu_type: 'h200' node_count: 1 }");
+  EXPECT_THAT(Types(""), ElementsAre("H100-SXM-80GB", "A100-SXM-80GB", "H200-SXM-141GB"));
+  EXPECT_THAT(Types("cluster: 'clusters/b'"), ElementsAre("H200-SXM-141GB"));
+  EXPECT_THAT(Types("cluster: 'a' gpu_types: 'a100'"), ElementsAre("A100-SXM-80GB"));
+  const cluster::Snapshot priced = *Snapshot("cluster: 'a' price_per_gpu_hour: 9");
+  EXPECT_EQ(priced.pools[0].price_per_gpu_hour, 2);
+  EXPECT_EQ(priced.pools[1].price_per_gpu_hour, 9);
+  EXPECT_EQ(priced.pools[1].currency, "EUR");
+  EXPECT_THAT(priced.sources, ElementsAre(HasSubstr("clusters/a@")));
+  EXPECT_EQ(base::DetailOf(Snapshot("cluster: 'c'").status()).reason, "UNKNOWN_CLUSTER");
+  EXPECT_EQ(base::DetailOf(Snapshot("cluster: 'b' gpu_types: 'a100'").status()).reason, "NO_SUCH_POOL");
+}
+
+TEST_F(InventoryTest, MetricsAddUpPoolsOfOneType) {
+  Create(
+      "name: 'a' node_pools { name: 'x' gpu_type: 'h100' node_count: 2 } node_pools { name: 'y' gpu_type: 'h100' "
+      "node_count: 1 "
+      "gpus_per_node: 4 }");
+  const auto families = InventoryMetrics(inventory_).Collect();
+  ASSERT_THAT(families, SizeIs(1));
+  ASSERT_THAT(families[0].metric, SizeIs(1));
+  EXPECT_EQ(families[0].metric[0].gauge.value, 20);
+}
+
+TEST_F(InventoryTest, SeedingKeepsWhatIsThere) {
+  ASSERT_TRUE(SeedCluster("clusters[0]", Parse<v1::Cluster>("name: 'a' description: 'file'"), gpus_, store_).ok());
+  ASSERT_TRUE(SeedCluster("clusters[0]", Parse<v1::Cluster>("name: 'a' description: 'other'"), gpus_, store_).ok());
+  EXPECT_EQ(GetCluster(Parse<v1::GetClusterRequest>("name: 'a'"), store_)->description(), "file");
+}
+
+class ResolveModelTest : public ::testing::Test {
+ protected:
+  /// The field of the error that resolving and expanding the model gives.
+  std::string WrongField(const std::string& model, const model::BatchShape& shape = {}) {
+    const auto description =
+        ResolveModel(Parse<v1::Model>(model), {"the.batch", "the.seq_len", "the.inputs"}, catalog_);
+    return base::DetailOf(description.ok() ? description->expand(shape).status() : description.status()).field;
+  }
+  const catalog::ModelCatalog catalog_;
+};
+
+TEST_F(ResolveModelTest, NamesAreThePresetsUnlessTheCallerHasOne) {
+  EXPECT_EQ(ResolveModel(Parse<v1::Model>("preset: 'GPT2'"), {}, catalog_)->name, "gpt2");
+  EXPECT_EQ(ResolveModel(Parse<v1::Model>("preset: 'gpt2' display_name: 'mine'"), {}, catalog_)->name, "mine");
+}
+
+TEST_F(ResolveModelTest, ErrorsHaveTheRequestsPaths) {
+  EXPECT_EQ(WrongField("preset: 'nope'"), "model.preset");
+  EXPECT_EQ(WrongField("preset: 'gpt2'", {.seq_len = 0}), "the.seq_len");
+  EXPECT_EQ(WrongField("preset: 'gpt2'", {.inputs = {{0, 0}}}), "the.inputs[0]");
+  EXPECT_EQ(WrongField("layer_graph { inputs { shape: [1, 8] } layers { linear { out_features: 4 in_features: 9 } } }"),
+            "model.layer_graph.layers[0]");
+}
+
+TEST(CountErrorTest, OverflowIsTheRequestsFault) {
+  EXPECT_TRUE(absl::IsInvalidArgument(CountError(absl::OutOfRangeError("MACs do not fit 64 bits"))));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(CountError(absl::DeadlineExceededError(""))));
+  EXPECT_TRUE(CountError(absl::OkStatus()).ok());
+}
+
+TEST(RangeOfTest, CutsAListIntoPages) {
+  PageRange range = *RangeOf("things", 5, 2, 100, "");
+  EXPECT_EQ(range.end, 2u);
+  range = *RangeOf("things", 5, 3, 100, range.next_page_token);
+  EXPECT_EQ(range.begin, 2u);
+  EXPECT_EQ(range.end, 5u);
+  EXPECT_EQ(range.next_page_token, "");
+  EXPECT_EQ(RangeOf("things", 5, 0, 100, "")->end, 5u);
+  EXPECT_FALSE(RangeOf("others", 5, 2, 100, RangeOf("things", 5, 2, 100, "")->next_page_token).ok());
+}
+
+TEST(IdSourceTest, RandomOnesDiffer) { EXPECT_NE(IdSource::Random().Next(), IdSource::Random().Next()); }
+
+}  // namespace
+}  // namespace planner::server

@@ -1,0 +1,200 @@
+#include "core/base/error.h"
+#include "core/base/status_macros.h"
+#include "core/hardware/precision.h"
+#include "fmt/format.h"
+#include "services/validate/limits.h"
+#include "services/validate/requests.h"
+
+namespace planner::validate {
+namespace {
+
+constexpr int kMaxInputs = 64;
+constexpr int kMaxDimensions = 16;
+constexpr int kMaxGpuTypes = 100;
+/// google.protobuf.Duration's own limit: about 10,000 years.
+constexpr int64_t kMaxSeconds = 315'576'000'000;
+constexpr int64_t kNanosPerSecond = 1'000'000'000;
+/// 0001-01-01 and 9999-12-31T23:59:59Z: google.protobuf.Timestamp's limits.
+constexpr int64_t kMinTimestamp = -62'135'596'800;
+constexpr int64_t kMaxTimestamp = 253'402'300'799;
+
+absl::Status ValidateModel(const v1::Model& model) {
+  RETURN_IF_ERROR(Text("model.assume_architecture", model.assume_architecture(), kMaxNameBytes));
+  RETURN_IF_ERROR(Text("model.display_name", model.display_name(), kMaxNameBytes));
+  switch (model.description_case()) {
+    case v1::Model::kPreset:
+      if (model.preset().empty()) return base::InvalidField("model.preset", "is empty");
+      return Text("model.preset", model.preset(), kMaxNameBytes);
+    case v1::Model::kHuggingFaceConfig:
+      if (model.hugging_face_config().size() <= kMaxConfigBytes) return absl::OkStatus();
+      return base::InvalidField(
+          "model.hugging_face_config",
+          fmt::format("must be at most {} bytes: it has {}", kMaxConfigBytes, model.hugging_face_config().size()),
+          "TOO_LARGE");
+    case v1::Model::kLayerGraph:
+      return absl::OkStatus();  // Checked when it is described, with the layers' own paths.
+    case v1::Model::DESCRIPTION_NOT_SET:
+      break;
+  }
+  return base::InvalidField("model", "is missing: give preset, hugging_face_config or layer_graph");
+}
+
+absl::Status ValidateInputs(const std::string& field,
+                            const google::protobuf::RepeatedPtrField<v1::TensorShape>& inputs) {
+  if (inputs.size() > kMaxInputs) {
+    return base::InvalidField(field, fmt::format("must be at most {}: inputs={}", kMaxInputs, inputs.size()));
+  }
+  for (int i = 0; i < inputs.size(); ++i) {
+    const std::string at = fmt::format("{}[{}]", field, i);
+    RETURN_IF_ERROR(Text(at + ".dtype", inputs[i].dtype(), kMaxNameBytes));
+    RETURN_IF_ERROR(Between(at + ".dimensions", inputs[i].dimensions_size(), 1, kMaxDimensions));
+    for (int j = 0; j < inputs[i].dimensions_size(); ++j) {
+      RETURN_IF_ERROR(Between(fmt::format("{}.dimensions[{}]", at, j), inputs[i].dimensions(j), 1, kMaxSize));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateDataSet(const v1::DataSet& data) {
+  if (data.has_token_count() && data.has_sample_count()) {
+    return base::InvalidField("data_set",
+                              fmt::format("takes token_count or sample_count, not both: token_count={} sample_count={}",
+                                          data.token_count(), data.sample_count()));
+  }
+  if (data.has_token_count()) RETURN_IF_ERROR(AboveZero("data_set.token_count", data.token_count(), kMaxCount));
+  if (data.has_sample_count()) RETURN_IF_ERROR(AboveZero("data_set.sample_count", data.sample_count(), kMaxCount));
+  if (data.has_epoch_count()) RETURN_IF_ERROR(AboveZero("data_set.epoch_count", data.epoch_count(), 1e6));
+  if (data.has_seq_len()) RETURN_IF_ERROR(Between("data_set.seq_len", data.seq_len(), 1, kMaxSize));
+  return ValidateInputs("data_set.inputs", data.inputs());
+}
+
+absl::Status ValidateTraining(const v1::Training& training) {
+  if (training.has_global_batch()) {
+    RETURN_IF_ERROR(Between("training.global_batch", training.global_batch(), 1, kMaxSize));
+  }
+  if (!training.precision().empty()) {
+    RETURN_IF_ERROR(Text("training.precision", training.precision(), kMaxNameBytes));
+    RETURN_IF_ERROR(base::AtField("training", hardware::FindPrecision(training.precision()).status()));
+  }
+  if (!training.optimizer().empty()) {
+    RETURN_IF_ERROR(Text("training.optimizer", training.optimizer(), kMaxNameBytes));
+    RETURN_IF_ERROR(base::AtField("training", hardware::FindOptimizer(training.optimizer()).status()));
+  }
+  RETURN_IF_ERROR(
+      KnownEnum("training.recompute", training.recompute(), v1::Training::Recompute_IsValid(training.recompute())));
+  RETURN_IF_ERROR(
+      KnownEnum("training.finetune", training.finetune(), v1::Training::Finetune_IsValid(training.finetune())));
+  RETURN_IF_ERROR(Text("training.framework", training.framework(), kMaxNameBytes));
+  if (const std::string& attention = training.attention();
+      !attention.empty() && attention != "flash" && attention != "eager") {
+    return base::InvalidField("training.attention", fmt::format("must be flash or eager: attention=\"{}\"",
+                                                                attention.substr(0, kMaxNameBytes)));
+  }
+  if (training.has_lora_rank()) RETURN_IF_ERROR(Between("training.lora_rank", training.lora_rank(), 1, kMaxDegree));
+  return absl::OkStatus();
+}
+
+absl::Status ValidateLayout(const v1::LayoutConstraints& layout) {
+  if (layout.has_tensor_parallel())
+    RETURN_IF_ERROR(Between("layout.tensor_parallel", layout.tensor_parallel(), 1, kMaxDegree));
+  if (layout.has_pipeline_parallel()) {
+    RETURN_IF_ERROR(Between("layout.pipeline_parallel", layout.pipeline_parallel(), 1, kMaxDegree));
+  }
+  if (layout.has_virtual_pipeline())
+    RETURN_IF_ERROR(Between("layout.virtual_pipeline", layout.virtual_pipeline(), 1, kMaxDegree));
+  if (layout.has_data_parallel())
+    RETURN_IF_ERROR(Between("layout.data_parallel", layout.data_parallel(), 1, kMaxDegree));
+  if (layout.has_context_parallel())
+    RETURN_IF_ERROR(Between("layout.context_parallel", layout.context_parallel(), 1, kMaxDegree));
+  if (layout.has_expert_parallel())
+    RETURN_IF_ERROR(Between("layout.expert_parallel", layout.expert_parallel(), 1, kMaxDegree));
+  if (layout.has_micro_batch_size())
+    RETURN_IF_ERROR(Between("layout.micro_batch_size", layout.micro_batch_size(), 1, kMaxDegree));
+  if (layout.has_zero_stage()) RETURN_IF_ERROR(Between("layout.zero_stage", layout.zero_stage(), 0, 3));
+  return absl::OkStatus();
+}
+
+absl::Status ValidateDeadline(const v1::Resources& resources) {
+  if (resources.has_deadline_duration()) {
+    const google::protobuf::Duration& duration = resources.deadline_duration();
+    RETURN_IF_ERROR(Between("resources.deadline_duration.nanos", duration.nanos(), 0, kNanosPerSecond - 1));
+    const bool nothing = duration.seconds() == 0 && duration.nanos() == 0;
+    return Between("resources.deadline_duration.seconds", duration.seconds(), nothing ? 1 : 0, kMaxSeconds);
+  }
+  if (resources.has_deadline_time()) {
+    const google::protobuf::Timestamp& time = resources.deadline_time();
+    RETURN_IF_ERROR(Between("resources.deadline_time.nanos", time.nanos(), 0, kNanosPerSecond - 1));
+    return Between("resources.deadline_time.seconds", time.seconds(), kMinTimestamp, kMaxTimestamp);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateResources(const v1::Resources& resources) {
+  RETURN_IF_ERROR(Between("resources.gpu_types", resources.gpu_types_size(), 0, kMaxGpuTypes));
+  for (int i = 0; i < resources.gpu_types_size(); ++i) {
+    const std::string field = fmt::format("resources.gpu_types[{}]", i);
+    if (resources.gpu_types(i).empty()) return base::InvalidField(field, "is empty");
+    RETURN_IF_ERROR(Text(field, resources.gpu_types(i), kMaxNameBytes));
+  }
+  if (resources.has_min_gpus()) RETURN_IF_ERROR(Between("resources.min_gpus", resources.min_gpus(), 1, kMaxGpus));
+  if (resources.has_max_gpus()) RETURN_IF_ERROR(Between("resources.max_gpus", resources.max_gpus(), 1, kMaxGpus));
+  if (resources.has_min_gpus() && resources.has_max_gpus() && resources.min_gpus() > resources.max_gpus()) {
+    return base::InvalidField("resources.min_gpus", fmt::format("must not exceed max_gpus: min_gpus={} max_gpus={}",
+                                                                resources.min_gpus(), resources.max_gpus()));
+  }
+  if (!resources.cluster().empty()) RETURN_IF_ERROR(ClusterId("resources.cluster", resources.cluster()).status());
+  if (resources.has_budget()) RETURN_IF_ERROR(AboveZero("resources.budget", resources.budget(), kMaxCount));
+  if (resources.has_price_per_gpu_hour()) {
+    RETURN_IF_ERROR(NotNegative("resources.price_per_gpu_hour", resources.price_per_gpu_hour(), 1e6));
+  }
+  return ValidateDeadline(resources);
+}
+
+absl::Status ValidateUtilization(const v1::Utilization& utilization) {
+  switch (utilization.kind_case()) {
+    case v1::Utilization::kHardwareFlopsRatio:
+      return AboveZero("utilization.hardware_flops_ratio", utilization.hardware_flops_ratio(), 1);
+    case v1::Utilization::kModelFlopsRatio:
+      return AboveZero("utilization.model_flops_ratio", utilization.model_flops_ratio(), 1);
+    case v1::Utilization::KIND_NOT_SET:
+      break;
+  }
+  return base::InvalidField("utilization", "names no ratio: give hardware_flops_ratio or model_flops_ratio");
+}
+
+}  // namespace
+
+absl::Status Validate(const v1::EstimateRequest& request) {
+  RETURN_IF_ERROR(ValidateModel(request.model()));
+  RETURN_IF_ERROR(ValidateDataSet(request.data_set()));
+  RETURN_IF_ERROR(ValidateTraining(request.training()));
+  RETURN_IF_ERROR(ValidateLayout(request.layout()));
+  RETURN_IF_ERROR(ValidateResources(request.resources()));
+  RETURN_IF_ERROR(KnownEnum("goal", request.goal(), v1::EstimateRequest::Goal_IsValid(request.goal())));
+  return request.has_utilization() ? ValidateUtilization(request.utilization()) : absl::OkStatus();
+}
+
+absl::Status Validate(const v1::CountRequest& request) {
+  RETURN_IF_ERROR(ValidateModel(request.model()));
+  const v1::BatchShape& shape = request.batch_shape();
+  if (shape.has_batch()) RETURN_IF_ERROR(Between("batch_shape.batch", shape.batch(), 1, kMaxSize));
+  if (shape.has_seq_len()) RETURN_IF_ERROR(Between("batch_shape.seq_len", shape.seq_len(), 1, kMaxSize));
+  RETURN_IF_ERROR(ValidateInputs("batch_shape.inputs", shape.inputs()));
+  RETURN_IF_ERROR(KnownEnum("mode", request.mode(), v1::CountRequest::Mode_IsValid(request.mode())));
+  RETURN_IF_ERROR(Text("counter", request.counter(), kMaxNameBytes));
+  if (request.has_depth()) RETURN_IF_ERROR(Between("depth", request.depth(), 0, kMaxSize));
+  if (request.precision().empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(Text("precision", request.precision(), kMaxNameBytes));
+  return hardware::FindPrecision(request.precision()).status();
+}
+
+absl::Status Validate(const v1::CreatePlanRequest& request) {
+  constexpr size_t kMaxDescriptionBytes = 1000;
+  constexpr size_t kMaxRequestIdBytes = 128;
+  RETURN_IF_ERROR(Text("request_id", request.request_id(), kMaxRequestIdBytes));
+  if (!request.has_plan()) return base::InvalidField("plan", "is missing");
+  RETURN_IF_ERROR(Text("plan.description", request.plan().description(), kMaxDescriptionBytes));
+  return base::AtField("plan.request", Validate(request.plan().request()));
+}
+
+}  // namespace planner::validate

@@ -1,0 +1,64 @@
+#include "services/validate/limits.h"
+
+#include <cmath>
+
+#include "core/base/error.h"
+#include "fmt/format.h"
+
+namespace planner::validate {
+namespace {
+
+constexpr char kOutOfRange[] = "OUT_OF_RANGE";
+
+std::string Name(std::string_view field) {
+  return std::string(field.substr(field.rfind('.') + 1));  // npos + 1 is 0: a field without a parent.
+}
+
+absl::Status Wrong(std::string_view field, std::string_view bound, const std::string& value) {
+  const std::string name = Name(field);
+  return base::InvalidField(field, fmt::format("{}: {}={}", bound, name, value), kOutOfRange, {{name, value}});
+}
+
+}  // namespace
+
+absl::Status Between(std::string_view field, int64_t value, int64_t low, int64_t high) {
+  if (value < low) {
+    return Wrong(field, low == 1 ? "must be above 0" : fmt::format("must be at least {}", low), fmt::to_string(value));
+  }
+  if (value > high) return Wrong(field, fmt::format("must be at most {}", high), fmt::to_string(value));
+  return absl::OkStatus();
+}
+
+absl::Status AboveZero(std::string_view field, double value, double high) {
+  if (!std::isfinite(value)) return Wrong(field, "must be a number", fmt::to_string(value));
+  if (value <= 0) return Wrong(field, "must be above 0", fmt::to_string(value));
+  if (value > high) return Wrong(field, fmt::format("must be at most {:g}", high), fmt::to_string(value));
+  return absl::OkStatus();
+}
+
+absl::Status NotNegative(std::string_view field, double value, double high) {
+  if (value == 0) return absl::OkStatus();
+  if (std::isfinite(value) && value < 0) return Wrong(field, "must not be negative", fmt::to_string(value));
+  return AboveZero(field, value, high);
+}
+
+absl::Status Text(std::string_view field, std::string_view value, size_t bytes) {
+  if (value.size() > bytes) {
+    return Wrong(field, fmt::format("must be at most {} bytes", bytes), fmt::format("{} bytes", value.size()));
+  }
+  for (const char c : value) {
+    if ((static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t') || c == '\x7f') {
+      return base::InvalidField(field, fmt::format("must not have control characters: {} has byte {}", Name(field),
+                                                   static_cast<int>(static_cast<unsigned char>(c))));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status KnownEnum(std::string_view field, int number, bool known) {
+  if (known) return absl::OkStatus();
+  return base::InvalidField(field, fmt::format("is no value of this enumeration: {}={}", Name(field), number),
+                            "UNKNOWN_ENUM");
+}
+
+}  // namespace planner::validate

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "planner/v1/cluster.pb.h"
+#include "planner/v1/cluster_service.pb.h"
+#include "planner/v1/count.pb.h"
+#include "planner/v1/estimate.pb.h"
+#include "planner/v1/plan_service.pb.h"
+
+namespace planner::validate {
+
+// Everything about a request that can be told from the request alone. Each function is OK or
+// INVALID_ARGUMENT with the path of the first field that is wrong; whether names exist is not looked at
+// here. A request that passes is safe to convert (services/convert).
+
+inline constexpr size_t kMaxNameBytes = 256;                 ///< Of a preset, GPU type, framework.
+inline constexpr size_t kMaxConfigBytes = size_t{4} << 20;   ///< Of an inline config.json.
+inline constexpr int64_t kMaxSize = (int64_t{1} << 31) - 1;  ///< Of a batch, a sequence, a dimension.
+inline constexpr int64_t kMaxGpus = 1'000'000;
+inline constexpr int64_t kMaxDegree = 65'536;
+inline constexpr double kMaxCount = 1e18;
+inline constexpr int kMaxPageSize = 1000;
+
+absl::Status Validate(const v1::EstimateRequest& request);
+absl::Status Validate(const v1::CountRequest& request);
+absl::Status Validate(const v1::CreatePlanRequest& request);
+absl::Status Validate(const v1::CreateClusterRequest& request);
+absl::Status Validate(const v1::UpdateClusterRequest& request);
+
+/// A cluster as its user writes it; `field` is its path.
+absl::Status ValidateCluster(std::string_view field, const v1::Cluster& cluster);
+
+/// The page to give: 0 is `standard`. INVALID_ARGUMENT for negative sizes and those above 1,000.
+absl::StatusOr<int> PageSize(int requested, int standard);
+
+/// "main" of "clusters/main" or "main": letters, digits, "-", "_", ".", from a letter or digit on, at
+/// most 63.
+absl::StatusOr<std::string> ClusterId(std::string_view field, std::string_view name);
+
+/// "20260101-000000-4f3a" of "plans/20260101-000000-4f3a", by the same rules.
+absl::StatusOr<std::string> PlanId(std::string_view field, std::string_view name);
+
+}  // namespace planner::validate

@@ -1,0 +1,461 @@
+// plannerctl from outside, against a planner in process, a plannerd on TCP and one on a Unix socket.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <yaml-cpp/yaml.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/process.h"
+
+namespace planner::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+/// A folder that goes away with its owner.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (fs::temp_directory_path() / "planner-cli-XXXXXX").string();
+    path_ = mkdtemp(name.data());
+  }
+  ~TemporaryFolder() { fs::remove_all(path_); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  std::string Path(const std::string& name) const { return (path_ / name).string(); }
+  std::string Write(const std::string& name, const std::string& content) const {
+    std::ofstream(path_ / name) << content;
+    return Path(name);
+  }
+  std::string string() const { return path_.string(); }
+
+ private:
+  fs::path path_;
+};
+
+/// The names of a JSON object's members.
+std::vector<std::string> Keys(const nlohmann::json& object) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : object.items()) keys.push_back(key);
+  return keys;
+}
+
+/// The values of one member of every object of a list.
+std::vector<std::string> Column(const nlohmann::json& list, const char* key) {
+  std::vector<std::string> values;
+  for (const auto& object : list) values.push_back(object[key].get<std::string>());
+  return values;
+}
+
+enum class Where { kInProcess, kTcp, kUnix };
+
+class PlannerctlTest : public ::testing::TestWithParam<Where> {
+ protected:
+  PlannerctlTest() {
+    if (GetParam() != Where::kInProcess) daemon_ = std::make_unique<Daemon>(folder_.string());
+  }
+
+  std::vector<std::string> Command(const std::vector<std::string>& arguments) const {
+    std::vector<std::string> command = {PLANNERCTL_PATH};
+    if (GetParam() == Where::kInProcess) {
+      command.insert(command.end(), {"--state_dir", folder_.Path("state")});
+    } else {
+      command.insert(command.end(),
+                     {"--server", GetParam() == Where::kTcp ? daemon_->tcp_address() : daemon_->unix_address()});
+    }
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return command;
+  }
+
+  Outcome Run(const std::vector<std::string>& arguments, const std::string& input = "") const {
+    return RunProgram(Command(arguments), input);
+  }
+
+  /// The answer of a command that must succeed, as JSON.
+  nlohmann::json Json(std::vector<std::string> arguments, const std::string& input = "") const {
+    arguments.insert(arguments.end(), {"-o", "json"});
+    const Outcome outcome = Run(arguments, input);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_TRUE(outcome.out.ends_with("}\n"));
+    return nlohmann::json::parse(outcome.out, nullptr, false);
+  }
+
+  TemporaryFolder folder_;
+  std::unique_ptr<Daemon> daemon_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Everywhere, PlannerctlTest, ::testing::Values(Where::kInProcess, Where::kTcp, Where::kUnix),
+                         [](const auto& where) -> std::string {
+                           switch (where.param) {
+                             case Where::kInProcess:
+                               return "InProcess";
+                             case Where::kTcp:
+                               return "Tcp";
+                             case Where::kUnix:
+                               return "Unix";
+                           }
+                           return "";
+                         });
+
+TEST_P(PlannerctlTest, EstimateHasEveryFieldOfTheContract) {
+  const nlohmann::json answer =
+      Json({"estimate", "--model", "llama-7b", "--tokens", "1T", "--gpu", "a100", "--gpus", "256"});
+  EXPECT_THAT(Keys(answer), IsSupersetOf({"modelFlops", "hardwareFlops", "parameterCount", "activeParameterCount",
+                                          "recommendations", "infeasibleReasons", "warnings", "provenance"}));
+  EXPECT_EQ(answer["parameterCount"], "6738415616");
+  EXPECT_GT(answer["modelFlops"].get<double>(), 6 * 6.7e9 * 1e12);
+  ASSERT_FALSE(answer["recommendations"].empty());
+  const nlohmann::json& best = answer["recommendations"][0];
+  EXPECT_THAT(Keys(best), IsSupersetOf({"gpuType",
+                                        "gpuCount",
+                                        "nodeCount",
+                                        "layout",
+                                        "stepDuration",
+                                        "totalDuration",
+                                        "totalDurationLow",
+                                        "totalDurationHigh",
+                                        "startTime",
+                                        "finishTime",
+                                        "gpuHours",
+                                        "cost",
+                                        "currency",
+                                        "energyKwh",
+                                        "memoryPerGpu",
+                                        "modelFlopsUtilization",
+                                        "hardwareFlopsUtilization",
+                                        "tokensPerSecond",
+                                        "utilizationSource",
+                                        "limitedBy",
+                                        "explanation"}));
+  EXPECT_THAT(Keys(best["layout"]),
+              IsSupersetOf({"dataParallel", "tensorParallel", "pipelineParallel", "virtualPipeline", "contextParallel",
+                            "expertParallel", "microBatchSize", "zeroStage", "recompute"}));
+  EXPECT_THAT(Keys(best["memoryPerGpu"]),
+              IsSupersetOf({"totalBytes", "capacityBytes", "parameterBytes", "gradientBytes", "optimizerBytes",
+                            "activationBytes", "overheadBytes"}));
+  EXPECT_EQ(best["gpuType"], "A100-SXM-80GB");
+  EXPECT_EQ(best["gpuCount"], "256");
+  EXPECT_EQ(best["utilizationSource"], "PREDICTED");
+  EXPECT_TRUE(best["totalDuration"].get<std::string>().ends_with("s"));
+}
+
+TEST_P(PlannerctlTest, GivenUtilizationIsArithmetic) {
+  const nlohmann::json answer = Json(
+      {"estimate", "--model", "llama-7b", "--tokens", "1T", "--gpu", "a100", "--gpus", "256", "--utilization", "45%"});
+  const nlohmann::json& best = answer["recommendations"][0];
+  EXPECT_EQ(best["utilizationSource"], "GIVEN");
+  const double seconds = std::stod(best["totalDuration"].get<std::string>());
+  EXPECT_NEAR(seconds, answer["hardwareFlops"].get<double>() / (256 * 312e12 * 0.45), seconds * 1e-6);
+}
+
+TEST_P(PlannerctlTest, EstimateIsATableForPeople) {
+  const Outcome outcome =
+      Run({"estimate", "--model", "llama-7b", "--tokens", "1T", "--gpu", "a100", "--gpus", "256", "--explain"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, StartsWith("Answer  256 × A100-SXM-80GB in 32 nodes for "));
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("\nCost "), HasSubstr("6.74B parameters, 1T tokens"), HasSubstr("GPU TYPE"),
+                                 HasSubstr(" GiB"), HasSubstr("How the numbers came about\n  - ")));
+  EXPECT_THAT(outcome.out, Not(HasSubstr("\033")));
+}
+
+TEST_P(PlannerctlTest, InfeasibleExitsWith3AndSaysByHowMuch) {
+  const std::vector<std::string> arguments = {"estimate", "--model", "llama-65b", "--tokens", "1T",
+                                              "--gpu",    "a100",    "--gpus",    "1"};
+  const Outcome table = Run(arguments);
+  EXPECT_EQ(table.exit_code, 3);
+  EXPECT_THAT(table.out, HasSubstr("no plan meets the request"));
+  EXPECT_THAT(table.err, AllOf(HasSubstr("plannerctl: error: infeasible: "), HasSubstr("GiB")));
+  std::vector<std::string> with_json = arguments;
+  with_json.insert(with_json.end(), {"-o", "json"});
+  const Outcome json = Run(with_json);
+  EXPECT_EQ(json.exit_code, 3);
+  EXPECT_FALSE(nlohmann::json::parse(json.out)["infeasibleReasons"].empty());
+}
+
+TEST_P(PlannerctlTest, CountIsExactAndComplete) {
+  const nlohmann::json answer = Json({"count", "--model", "resnet50"});
+  EXPECT_EQ(answer["parameterCount"], "25557032");
+  EXPECT_EQ(answer["forward"]["macs"], "4089184256");
+  EXPECT_EQ(answer["forward"]["flops"], "8178368512");
+  EXPECT_THAT(Keys(answer), IsSupersetOf({"parameterCount", "activeParameterCount", "storedParameterCount",
+                                          "nonEmbeddingParameterCount", "forward", "backward", "activationBytes",
+                                          "modules", "operators", "uncountedOperators", "warnings", "provenance"}));
+  EXPECT_THAT(Keys(answer["forward"]), IsSupersetOf({"macs", "causalMacs", "flops", "otherFlops"}));
+  EXPECT_THAT(Keys(answer["backward"]), IsSupersetOf({"macs", "flops", "otherFlops"}));
+  EXPECT_THAT(Keys(answer["modules"][0]),
+              IsSupersetOf({"path", "kind", "parameterCount", "forward", "backward", "activationBytes"}));
+  EXPECT_THAT(Keys(answer["operators"][0]), IsSupersetOf({"kind", "callCount", "forward", "backward"}));
+  EXPECT_THAT(Keys(answer["provenance"]), IsSupersetOf({"counter", "counterVersion", "backward"}));
+}
+
+TEST_P(PlannerctlTest, CountFollowsItsFlags) {
+  const auto macs = [this](std::vector<std::string> flags) {
+    flags.insert(flags.begin(), {"count", "--model"});
+    return std::stoll(Json(flags)["forward"]["macs"].get<std::string>());
+  };
+  EXPECT_EQ(macs({"resnet50", "--batch", "2"}), 2 * 4089184256);
+  EXPECT_EQ(macs({"resnet50", "--input", "2x3x224x224"}), 2 * 4089184256);
+  const nlohmann::json inference = Json({"count", "--model", "llama-7b", "--seq_len", "128", "--mode", "inference"});
+  EXPECT_EQ(inference["backward"]["macs"], "0");
+  EXPECT_EQ(Json({"count", "--model", "llama-7b", "--depth", "0"})["modules"].size(), 1U);
+}
+
+TEST_P(PlannerctlTest, FlagsThatDoNotApplyAreIgnoredWithAWarning) {
+  const Outcome outcome = Run({"count", "--model", "vit-b-16", "--seq-len", "77", "-o", "json"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, StartsWith("plannerctl: warning: "));
+  EXPECT_EQ(nlohmann::json::parse(outcome.out)["parameterCount"], "86567656");
+}
+
+TEST_P(PlannerctlTest, ModelsComeFromFilesAndStandardInput) {
+  const std::string config = R"({"model_type":"llama","hidden_size":64,"intermediate_size":128,"num_hidden_layers":2,)"
+                             R"("num_attention_heads":4,"vocab_size":100,"max_position_embeddings":64})";
+  fs::create_directory(folder_.Path("tiny"));
+  folder_.Write("tiny/config.json", config);
+  const nlohmann::json from_folder = Json({"count", "--model", folder_.Path("tiny")});
+  EXPECT_EQ(from_folder["model"], "tiny");
+  // 2 x 100 x 64 embedding and head, 2 layers of 4 x 64^2 + 3 x 64 x 128 + 2 x 64, 64 of the norm.
+  EXPECT_EQ(from_folder["parameterCount"], "95040");
+  EXPECT_EQ(Json({"count", "--model", "-"}, config)["parameterCount"], "95040");
+  const std::string graph =
+      folder_.Write("mlp.yaml", "inputs:\n- {name: x, shape: [1, 8]}\nlayers:\n- linear: {out_features: 4}\n");
+  const nlohmann::json from_graph = Json({"count", "--model", graph});
+  EXPECT_EQ(from_graph["parameterCount"], "36");
+  EXPECT_EQ(from_graph["forward"]["macs"], "32");
+}
+
+TEST_P(PlannerctlTest, CataloguesAreListed) {
+  const nlohmann::json gpus = Json({"gpu", "list"});
+  EXPECT_GE(gpus["gpuTypes"].size(), 55U);
+  EXPECT_EQ(Json({"gpu", "get", "a100"})["name"], "A100-SXM-80GB");
+  EXPECT_EQ(Json({"gpu", "get", "H200"})["name"], "H200-SXM-141GB");
+  const nlohmann::json models = Json({"model", "list"});
+  EXPECT_GE(models["models"].size(), 60U);
+  EXPECT_THAT(
+      Column(models["models"], "name"),
+      IsSupersetOf({"gpt2",         "gpt3-175b",   "bert-base",       "t5-base",       "llama-7b",       "llama-65b",
+                    "llama-2-7b",   "llama-2-70b", "llama-3-8b",      "llama-3.1-70b", "llama-3.1-405b", "mistral-7b",
+                    "mixtral-8x7b", "qwen2-7b",    "qwen3-235b-a22b", "deepseek-v3",   "bloom-176b",     "opt-175b",
+                    "falcon-40b",   "resnet50",    "vit-b-16"}));
+  EXPECT_EQ(Json({"model", "get", "gpt2"})["parameterCount"], "124439808");
+  EXPECT_THAT(Column(Json({"precision", "list"})["precisions"], "name"), IsSupersetOf({"bf16", "fp16", "fp32", "fp8"}));
+  EXPECT_THAT(Column(Json({"counter", "list"})["counters"], "name"), Contains("analytic"));
+  for (const char* noun : {"gpu", "model", "precision", "counter"}) {
+    const Outcome table = Run({noun, "list"});
+    EXPECT_EQ(table.exit_code, 0) << table.err;
+    EXPECT_EQ(table.err, "");
+    EXPECT_GT(std::count(table.out.begin(), table.out.end(), '\n'), 1);
+  }
+}
+
+TEST_P(PlannerctlTest, UnknownNamesListTheNearest) {
+  const Outcome gpu = Run({"gpu", "get", "a10000"});
+  EXPECT_EQ(gpu.exit_code, 2);
+  EXPECT_THAT(gpu.err, HasSubstr("A100"));
+  const Outcome model = Run({"estimate", "--model", "lama-7b", "--tokens", "1B"});
+  EXPECT_EQ(model.exit_code, 2);
+  EXPECT_THAT(model.err, AllOf(StartsWith("plannerctl: error: --model: "), HasSubstr("llama-7b")));
+}
+
+TEST_P(PlannerctlTest, ClustersLiveAsTheFileSays) {
+  const std::string file = folder_.Write(
+      "clusters.yaml", "name: main\nnode_pools:\n- {gpu_type: h100, node_count: 4, price_per_gpu_hour: 2}\n");
+  Outcome outcome = Run({"cluster", "apply", "-f", file});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "cluster/main created\n");
+  EXPECT_EQ(Run({"cluster", "apply", "-f", file}).out, "cluster/main unchanged\n");
+  EXPECT_EQ(
+      Run({"cluster", "apply", "-f", "-"}, "node_pools { gpu_type: \"h100\" node_count: 8 }\nname: \"main\"\n").out,
+      "cluster/main configured\n");
+  EXPECT_EQ(Run({"cluster", "apply", "-f", file}).exit_code, 0);
+  EXPECT_EQ(Json({"cluster", "get", "main"})["nodePools"][0]["nodeCount"], "4");
+  EXPECT_EQ(Json({"cluster", "list"})["clusters"].size(), 1U);
+  EXPECT_THAT(Run({"cluster", "list"}).out, HasSubstr("main"));
+  const nlohmann::json answer = Json({"estimate", "--model", "llama-7b", "--tokens", "100B", "--cluster", "main"});
+  EXPECT_EQ(answer["recommendations"][0]["currency"], "USD");
+  EXPECT_LE(std::stoi(answer["recommendations"][0]["gpuCount"].get<std::string>()), 32);
+  EXPECT_EQ(Run({"cluster", "delete", "main"}).out, "cluster/main deleted\n");
+  EXPECT_EQ(Run({"cluster", "get", "main"}).exit_code, 2);
+  EXPECT_EQ(Run({"cluster", "apply", "-f", "-"}, "name: main\nnodes: 3\n").exit_code, 2);
+  EXPECT_EQ(Run({"cluster", "apply", "-f", "-"},
+                "name: main\nnode_pools: [{gpu_type: h100, "
+                "node_count: -1}]\n")
+                .exit_code,
+            2);
+  EXPECT_EQ(Json({"cluster", "list"})["clusters"].size(), 0U);
+}
+
+TEST_P(PlannerctlTest, PlansLiveTheirStates) {
+  const nlohmann::json plan = Json({"plan", "create", "--model", "llama-7b", "--tokens", "100B", "--gpu", "h100",
+                                    "--gpus", "64", "--description", "first"});
+  const std::string name = plan["name"];
+  EXPECT_THAT(name, StartsWith("plans/"));
+  EXPECT_EQ(plan["state"], "PLANNED");
+  EXPECT_EQ(Json({"plan", "get", name})["description"], "first");
+  EXPECT_EQ(Json({"plan", "confirm", name})["state"], "CONFIRMED");
+  EXPECT_EQ(Run({"plan", "confirm", name}).exit_code, 1);  // It no longer is planned.
+  EXPECT_EQ(Json({"plan", "cancel", name})["state"], "CANCELLED");
+
+  const Outcome infeasible =
+      Run({"plan", "create", "--model", "llama-65b", "--gpu", "h100", "--gpus", "1", "-o", "json"});
+  EXPECT_EQ(infeasible.exit_code, 3) << infeasible.err;
+  const std::string other = nlohmann::json::parse(infeasible.out)["name"];
+  EXPECT_THAT(Column(Json({"plan", "list"})["plans"], "name"), IsSupersetOf({name, other}));
+  EXPECT_THAT(Run({"plan", "list"}).out, HasSubstr("cancelled"));
+  EXPECT_THAT(Column(Json({"plan", "diff", name, other})["differences"], "path"), Contains("request.model.preset"));
+  EXPECT_EQ(Run({"plan", "delete", name, other}).exit_code, 0);
+  EXPECT_EQ(Run({"plan", "get", name}).exit_code, 2);
+}
+
+TEST_P(PlannerctlTest, YamlIsTheSameAnswer) {
+  const Outcome outcome = Run({"gpu", "get", "a100", "-o", "yaml"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(YAML::Load(outcome.out)["name"].as<std::string>(), "A100-SXM-80GB");
+}
+
+TEST_P(PlannerctlTest, BadValuesExitWith2AndNameTheFlag) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"--tokens", "-5"}, "--tokens"},
+      {{"--tokens", "0"}, "--tokens"},
+      {{"--tokens", "nan"}, "--tokens"},
+      {{"--tokens", "1e30"}, "--tokens"},
+      {{"--gpus", "0"}, "--gpus"},
+      {{"--gpus", "64-8"}, "--gpus"},
+      {{"--utilization", "1.5"}, "--utilization"},
+      {{"--mfu", "0"}, "--mfu"},
+      {{"--gpu", "abacus"}, "--gpu"},
+      {{"--precision", "bf17"}, "--precision"},
+      {{"--optimizer", "adman"}, "--optimizer"},
+      {{"--global-batch", "-1"}, "--global-batch"},
+      {{"--budget", "-1"}, "--budget"},
+      {{"--cluster", "nowhere"}, "--cluster"},
+      {{"--zero", "4"}, "--zero"},
+      {{"--seq-len", "0"}, "--seq-len"},
+  };
+  for (const auto& [flags, expected] : cases) {
+    std::vector<std::string> arguments = {"estimate", "--model", "gpt2"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const Outcome outcome = Run(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << ::testing::PrintToString(flags) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, StartsWith("plannerctl: error: " + expected));
+  }
+}
+
+TEST_P(PlannerctlTest, HostileFilesExitWith2) {
+  const std::string huge = folder_.Write("huge.json", "{}");
+  fs::resize_file(huge, uintmax_t{200} << 20);
+  const std::vector<std::string> files = {
+      huge,
+      folder_.Write("truncated.json", R"({"model_type": "llama", "hidden_size": 40)"),
+      folder_.Write("missing.json", R"({"model_type": "llama", "hidden_size": 4096})"),
+      folder_.Write("unknown.json", R"({"model_type": "nonsense", "hidden_size": 64})"),
+      folder_.Write("heads.json", R"({"model_type":"llama","hidden_size":64,"intermediate_size":128,)"
+                                  R"("num_hidden_layers":2,"num_attention_heads":7,"vocab_size":100})"),
+      folder_.Write("negative.json", R"({"model_type":"llama","hidden_size":-64,"intermediate_size":128,)"
+                                     R"("num_hidden_layers":2,"num_attention_heads":4,"vocab_size":100})"),
+      folder_.Write("absurd.json", R"({"model_type":"llama","hidden_size":9000000000000000000,)"
+                                   R"("intermediate_size":9000000000000000000,"num_hidden_layers":2000000000,)"
+                                   R"("num_attention_heads":4,"vocab_size":9000000000000000000})"),
+      folder_.Write("deep.json", std::string(1 << 20, '[')),
+      folder_.Write("deep.yaml", "layers: " + std::string(100000, '[')),
+      folder_.Write("cycle.textproto",
+                    "inputs { name: \"x\" shape: [1, 8] }\n"
+                    "layers { name: \"a\" inputs: \"b\" linear { out_features: 4 } }\n"
+                    "layers { name: \"b\" inputs: \"a\" linear { out_features: 4 } }\n"),
+      folder_.Write("module.pt", "PK"),
+      "/dev/zero",
+      folder_.string(),
+  };
+  for (const std::string& file : files) {
+    for (const char* command : {"estimate", "count"}) {
+      const Outcome outcome = Run({command, "--model", file});
+      EXPECT_EQ(outcome.exit_code, 2) << file << ": " << outcome.err;
+      EXPECT_EQ(outcome.out, "");
+      EXPECT_THAT(outcome.err, StartsWith("plannerctl: error: --model: "));
+    }
+  }
+}
+
+TEST_P(PlannerctlTest, FullDisksExitWith1AndLostReadersEndItSilently) {
+  const Outcome full = RunProgram(Command({"gpu", "list"}), "", {}, Output::kFullDisk);
+  EXPECT_EQ(full.exit_code, 1) << full.err;
+  EXPECT_THAT(full.err, HasSubstr("cannot be written"));
+  const Outcome lost = RunProgram(Command({"gpu", "list"}), "", {}, Output::kClosedPipe);
+  EXPECT_EQ(lost.exit_code, 0) << lost.err;
+  EXPECT_EQ(lost.err, "");
+}
+
+TEST_P(PlannerctlTest, VersionNamesBothSides) {
+  const nlohmann::json answer = Json({"version"});
+  EXPECT_EQ(answer["client"]["version"], answer["server"]["version"]);
+}
+
+/// What needs no planner, or one that is not there.
+class PlannerctlAloneTest : public ::testing::Test {
+ protected:
+  TemporaryFolder folder_;
+};
+
+TEST_F(PlannerctlAloneTest, WrongCommandsExitWith2) {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{PLANNERCTL_PATH},
+                                             {PLANNERCTL_PATH, "divine"},
+                                             {PLANNERCTL_PATH, "estimate", "--modle", "gpt2"},
+                                             {PLANNERCTL_PATH, "-o", "csv", "gpu", "list"}}) {
+    const Outcome outcome = RunProgram(arguments);
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, StartsWith("plannerctl: error: "));
+  }
+}
+
+TEST_F(PlannerctlAloneTest, MissingServersExitWith4) {
+  const std::string socket = "unix:" + folder_.Path("nobody.sock");
+  const Outcome by_flag = RunProgram({PLANNERCTL_PATH, "--server", socket, "gpu", "list"});
+  EXPECT_EQ(by_flag.exit_code, 4);
+  EXPECT_THAT(by_flag.err, HasSubstr("cannot be reached"));
+  const Outcome by_variable = RunProgram({PLANNERCTL_PATH, "gpu", "list"}, "", {{"PLANNER_SERVER", socket}});
+  EXPECT_EQ(by_variable.exit_code, 4);
+  EXPECT_EQ(RunProgram({PLANNERCTL_PATH, "--server", "nowhere", "gpu", "list"}).exit_code, 2);
+}
+
+TEST_F(PlannerctlAloneTest, SilentServersExitWith4InTime) {
+  const std::string path = folder_.Path("silent.sock");
+  const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  ASSERT_EQ(bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_EQ(listen(listener, 8), 0);
+  const Outcome outcome =
+      RunProgram({PLANNERCTL_PATH, "--server", "unix:" + path, "--timeout", "200ms", "gpu", "list"});
+  EXPECT_EQ(outcome.exit_code, 4) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+  close(listener);
+}
+
+TEST_F(PlannerctlAloneTest, ReadingLeavesNoTraceInTheStateFolder) {
+  const Outcome outcome =
+      RunProgram({PLANNERCTL_PATH, "estimate", "--model", "gpt2"}, "", {{"XDG_STATE_HOME", folder_.Path("state")}});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_FALSE(fs::exists(folder_.Path("state")));
+}
+
+}  // namespace
+}  // namespace planner::cli

@@ -1,0 +1,268 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <set>
+#include <ostream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/fake_clock.h"
+#include "core/store/memory_store.h"
+#include "core/store/store.h"
+#include "services/storage/sqlite_store.h"
+
+namespace planner::store {
+namespace {
+
+using ::testing::ElementsAre;
+
+/// A folder of its own, gone at the end.
+class ScratchFolder {
+ public:
+  ScratchFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "planner-store-XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+  }
+  ~ScratchFolder() { std::filesystem::remove_all(path_); }
+  std::string path() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+struct Implementation {
+  std::string name;
+  std::function<std::unique_ptr<Store>(const ScratchFolder&, const base::Clock&)> make;
+};
+void PrintTo(const Implementation& implementation, std::ostream* out) { *out << implementation.name; }
+
+class StoreContractTest : public ::testing::TestWithParam<Implementation> {
+ protected:
+  static Change To(std::string value) {
+    return [value](const Record&) -> absl::StatusOr<std::string> { return value; };
+  }
+  Record MustCreate(const std::string& name, Kind kind = Kind::kCluster, const std::string& request_id = "") {
+    const absl::StatusOr<Record> record = store_->Create(kind, name, "value of " + name, request_id);
+    EXPECT_TRUE(record.ok()) << record.status();
+    return record.value_or(Record());
+  }
+  /// Names of all pages; `between` runs after each page.
+  std::vector<std::string> Names(
+      Kind kind, ListOptions options, const std::function<void()>& between = [] {}) {
+    std::vector<std::string> names;
+    do {
+      const absl::StatusOr<Page> page = store_->List(kind, options);
+      EXPECT_TRUE(page.ok()) << page.status();
+      if (!page.ok()) break;
+      EXPECT_LE(page->records.size(), static_cast<size_t>(options.page_size));
+      for (const Record& record : page->records) names.push_back(record.name);
+      options.page_token = page->next_page_token;
+      between();
+    } while (!options.page_token.empty());
+    return names;
+  }
+
+  ScratchFolder folder_;
+  base::FakeClock clock_;
+  std::unique_ptr<Store> store_ = GetParam().make(folder_, clock_);
+};
+
+TEST_P(StoreContractTest, KeepsWhatWasCreated) {
+  const std::string bytes("a\0b\xff", 4);
+  const Record created = *store_->Create(Kind::kPlan, "p", bytes, "");
+  const Record read = *store_->Get(Kind::kPlan, "p");
+  EXPECT_EQ(read.name, "p");
+  EXPECT_EQ(read.value, bytes);
+  EXPECT_EQ(read.etag, created.etag);
+  EXPECT_NE(read.etag, "");
+  EXPECT_EQ(read.create_time, clock_.Now());
+  EXPECT_EQ(read.update_time, clock_.Now());
+  EXPECT_EQ(store_->Create(Kind::kPlan, "empty", "", "")->value, "");
+  EXPECT_EQ(store_->Get(Kind::kPlan, "empty")->value, "");
+}
+
+TEST_P(StoreContractTest, Rule1NamesAreUniqueWithinAKind) {
+  MustCreate("main");
+  EXPECT_TRUE(absl::IsAlreadyExists(store_->Create(Kind::kCluster, "main", "other", "").status()));
+  EXPECT_EQ(store_->Get(Kind::kCluster, "main")->value, "value of main");
+  EXPECT_TRUE(store_->Create(Kind::kPlan, "main", "a plan", "").ok());
+}
+
+TEST_P(StoreContractTest, Rule2ARequestIdIsAnsweredWithItsRecord) {
+  const Record first = MustCreate("a", Kind::kPlan, "request-1");
+  const Record again = *store_->Create(Kind::kPlan, "b", "another value", "request-1");
+  EXPECT_EQ(again.name, "a");
+  EXPECT_EQ(again.etag, first.etag);
+  EXPECT_TRUE(absl::IsNotFound(store_->Get(Kind::kPlan, "b").status()));
+  EXPECT_EQ(store_->GetByRequestId(Kind::kPlan, "request-1")->name, "a");
+  // As it is now.
+  ASSERT_TRUE(store_->Update(Kind::kPlan, "a", "", To("newer")).ok());
+  EXPECT_EQ(store_->Create(Kind::kPlan, "b", "x", "request-1")->value, "newer");
+  // Of this kind only, and only while it exists.
+  EXPECT_TRUE(absl::IsNotFound(store_->GetByRequestId(Kind::kCluster, "request-1").status()));
+  ASSERT_TRUE(store_->Delete(Kind::kPlan, "a", "").ok());
+  EXPECT_TRUE(absl::IsNotFound(store_->GetByRequestId(Kind::kPlan, "request-1").status()));
+  EXPECT_EQ(store_->Create(Kind::kPlan, "b", "x", "request-1")->name, "b");
+}
+
+TEST_P(StoreContractTest, Rule2AnEmptyRequestIdBelongsToNone) {
+  MustCreate("a");
+  EXPECT_EQ(MustCreate("b").name, "b");
+  EXPECT_TRUE(absl::IsNotFound(store_->GetByRequestId(Kind::kCluster, "").status()));
+}
+
+TEST_P(StoreContractTest, Rule3EveryChangeGivesANewEtag) {
+  std::set<std::string> etags{MustCreate("a").etag, MustCreate("b").etag};
+  clock_.Advance(absl::Seconds(1));
+  const Record updated = *store_->Update(Kind::kCluster, "a", "", To("2"));
+  etags.insert(updated.etag);
+  EXPECT_EQ(updated.update_time, clock_.Now());
+  EXPECT_EQ(updated.create_time, clock_.Now() - absl::Seconds(1));
+  // Back to an earlier value, and made anew under an earlier name: still new versions.
+  etags.insert(store_->Update(Kind::kCluster, "a", "", To("value of a"))->etag);
+  ASSERT_TRUE(store_->Delete(Kind::kCluster, "a", "").ok());
+  etags.insert(MustCreate("a").etag);
+  EXPECT_EQ(etags.size(), 5u);
+}
+
+TEST_P(StoreContractTest, Rule3TheSameValueIsNoChange) {
+  const Record created = MustCreate("a");
+  const int64_t version = *store_->Version();
+  clock_.Advance(absl::Seconds(1));
+  const Record same = *store_->Update(Kind::kCluster, "a", "", To("value of a"));
+  EXPECT_EQ(same.etag, created.etag);
+  EXPECT_EQ(same.update_time, created.update_time);
+  EXPECT_EQ(*store_->Version(), version);
+}
+
+TEST_P(StoreContractTest, Rule4AnOldEtagIsAborted) {
+  const std::string old = MustCreate("a").etag;
+  const std::string current = store_->Update(Kind::kCluster, "a", old, To("2"))->etag;
+  EXPECT_TRUE(absl::IsAborted(store_->Update(Kind::kCluster, "a", old, To("3")).status()));
+  EXPECT_TRUE(absl::IsAborted(store_->Delete(Kind::kCluster, "a", old)));
+  EXPECT_EQ(store_->Get(Kind::kCluster, "a")->value, "2");
+  EXPECT_TRUE(store_->Delete(Kind::kCluster, "a", current).ok());
+}
+
+TEST_P(StoreContractTest, Rule5MissingNamesAreNotFound) {
+  EXPECT_TRUE(absl::IsNotFound(store_->Get(Kind::kPlan, "x").status()));
+  EXPECT_TRUE(absl::IsNotFound(store_->Update(Kind::kPlan, "x", "", To("2")).status()));
+  EXPECT_TRUE(absl::IsNotFound(store_->Delete(Kind::kPlan, "x", "")));
+  EXPECT_EQ(base::DetailOf(store_->Get(Kind::kPlan, "x").status()).reason, "UNKNOWN_PLAN");
+  MustCreate("x");
+  ASSERT_TRUE(store_->Delete(Kind::kCluster, "x", "").ok());
+  EXPECT_TRUE(absl::IsNotFound(store_->Get(Kind::kCluster, "x").status()));
+}
+
+TEST_P(StoreContractTest, Rule6AFailedChangeStoresNothing) {
+  const Record created = MustCreate("a");
+  const absl::Status refused = absl::FailedPreconditionError("no");
+  const auto result =
+      store_->Update(Kind::kCluster, "a", "", [&](const Record&) -> absl::StatusOr<std::string> { return refused; });
+  EXPECT_EQ(result.status(), refused);
+  EXPECT_EQ(store_->Get(Kind::kCluster, "a")->etag, created.etag);
+  // The store still takes writes: no transaction was left open.
+  EXPECT_TRUE(store_->Update(Kind::kCluster, "a", "", To("2")).ok());
+}
+
+TEST_P(StoreContractTest, Rule6And10ChangesOfManyThreadsAreAllSeen) {
+  constexpr int kThreads = 4;
+  constexpr int kChanges = 25;
+  ASSERT_TRUE(store_->Create(Kind::kCluster, "counter", "0", "").ok());
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      for (int j = 0; j < kChanges; ++j) {
+        const auto increment = [](const Record& record) -> absl::StatusOr<std::string> {
+          return std::to_string(std::stoi(record.value) + 1);
+        };
+        EXPECT_TRUE(store_->Update(Kind::kCluster, "counter", "", increment).ok());
+        EXPECT_TRUE(store_->Get(Kind::kCluster, "counter").ok());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(store_->Get(Kind::kCluster, "counter")->value, std::to_string(kThreads * kChanges));
+}
+
+TEST_P(StoreContractTest, Rule7ListsByNameAndByAge) {
+  for (const char* name : {"b", "c", "a", "B"}) MustCreate(name);
+  MustCreate("plan", Kind::kPlan);
+  for (const int page_size : {1, 2, 3, 4, 100}) {
+    EXPECT_THAT(Names(Kind::kCluster, {Order::kByName, page_size, ""}), ElementsAre("B", "a", "b", "c"));
+    EXPECT_THAT(Names(Kind::kCluster, {Order::kNewestFirst, page_size, ""}), ElementsAre("B", "a", "c", "b"));
+  }
+  EXPECT_THAT(Names(Kind::kPlan, {}), ElementsAre("plan"));
+}
+
+TEST_P(StoreContractTest, Rule7AnEmptyListIsOnePage) {
+  EXPECT_THAT(Names(Kind::kCluster, {}), ElementsAre());
+  EXPECT_THAT(Names(Kind::kPlan, {Order::kNewestFirst, 10, ""}), ElementsAre());
+}
+
+TEST_P(StoreContractTest, Rule7WritesBetweenPagesNeitherHideNorRepeat) {
+  for (const char* name : {"a", "c", "e", "g"}) MustCreate(name);
+  int round = 0;
+  const auto disturb = [&] {
+    if (round++ > 0) return;
+    ASSERT_TRUE(store_->Delete(Kind::kCluster, "a", "").ok());
+    MustCreate("b");
+    ASSERT_TRUE(store_->Update(Kind::kCluster, "e", "", To("2")).ok());
+  };
+  EXPECT_THAT(Names(Kind::kCluster, {Order::kByName, 2, ""}, disturb), ElementsAre("a", "c", "e", "g"));
+  round = 0;
+  const auto disturb_again = [&] {
+    if (round++ > 0) return;
+    MustCreate("z");
+    ASSERT_TRUE(store_->Delete(Kind::kCluster, "c", "").ok());
+  };
+  EXPECT_THAT(Names(Kind::kCluster, {Order::kNewestFirst, 2, ""}, disturb_again), ElementsAre("b", "g", "e"));
+}
+
+TEST_P(StoreContractTest, Rule7ForeignTokensAreInvalid) {
+  MustCreate("a");
+  MustCreate("b");
+  const std::string token = store_->List(Kind::kCluster, {Order::kByName, 1, ""})->next_page_token;
+  for (const absl::StatusOr<Page>& page : {store_->List(Kind::kPlan, {Order::kByName, 1, token}),
+                                           store_->List(Kind::kCluster, {Order::kNewestFirst, 1, token}),
+                                           store_->List(Kind::kCluster, {Order::kByName, 1, "nonsense"})}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(page.status()));
+    EXPECT_EQ(base::DetailOf(page.status()).field, "page_token");
+  }
+}
+
+TEST_P(StoreContractTest, Rule9VersionChangesWithEveryWrite) {
+  std::set<int64_t> versions{*store_->Version()};
+  MustCreate("a");
+  versions.insert(*store_->Version());
+  ASSERT_TRUE(store_->Update(Kind::kCluster, "a", "", To("2")).ok());
+  versions.insert(*store_->Version());
+  ASSERT_TRUE(store_->Get(Kind::kCluster, "a").ok());
+  versions.insert(*store_->Version());
+  ASSERT_TRUE(store_->Delete(Kind::kCluster, "a", "").ok());
+  versions.insert(*store_->Version());
+  EXPECT_EQ(versions.size(), 4u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreContractTest,
+                         ::testing::Values(Implementation{"Memory",
+                                                          [](const ScratchFolder&, const base::Clock& clock) {
+                                                            return std::make_unique<MemoryStore>(clock);
+                                                          }},
+                                           Implementation{"Sqlite",
+                                                          [](const ScratchFolder& folder, const base::Clock& clock) {
+                                                            return std::make_unique<storage::SqliteStore>(
+                                                                folder.path() + "/state", clock);
+                                                          }}),
+                         [](const ::testing::TestParamInfo<Implementation>& implementation) {
+                           return implementation.param.name;
+                         });
+
+}  // namespace
+}  // namespace planner::store
