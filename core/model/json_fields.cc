@@ -179,6 +179,11 @@ bool Fields::TextIs(const char* name, std::string_view text) const {
   return value != nullptr && value->is_string() && value->get_ref<const std::string&>() == text;
 }
 
+bool Fields::IsList(const char* name) const {
+  const nlohmann::json* value = Find({name});
+  return value != nullptr && value->is_array();
+}
+
 std::vector<std::string> Fields::Texts(Names names, int64_t length) {
   const char* name = "";
   const nlohmann::json* value = Find(names, &name);
