@@ -250,6 +250,9 @@ absl::StatusOr<ModelDescription> ParseHuggingFaceConfig(std::string_view text, c
     return Unsupported(options.assume_architecture, "assume_architecture");
   }
   ASSIGN_OR_RETURN(const json config, ParseJsonObject(text, "config"));
+  if (const auto type = config.find("model_type"); type != config.end() && !type->is_null() && !type->is_string()) {
+    return base::InvalidField("model_type", "must be a string");
+  }
   ASSIGN_OR_RETURN(const Resolved resolved, Resolve(config, options));
   ASSIGN_OR_RETURN(ModelDescription description,
                    resolved.family->read({Fields(resolved.config, resolved.path),

@@ -777,6 +777,7 @@ TEST_P(BadConfig, IsNamed) {
 }
 
 const Bad kBadConfigs[] = {
+    {"type of the type", R"("model_type":5)", "model_type", "must be a string"},
     {"zero", R"("hidden_size":0)", "hidden_size", "value=0"},
     {"negative", R"("num_hidden_layers":-3)", "num_hidden_layers", "value=-3"},
     {"fraction", R"("vocab_size":10.5)", "vocab_size", "value=10.5"},

@@ -55,6 +55,8 @@ absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view text, std::strin
     return base::InvalidField(
         field, "is nested too deeply: depth=" + std::to_string(depth) + " limit=" + std::to_string(kMaxJsonDepth));
   }
+  // The parser takes a NUL for the end of the text.
+  if (text.find('\0') != std::string_view::npos) return base::InvalidField(field, "has a NUL byte");
   nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) {
     return base::InvalidField(field, "is not valid JSON (truncated?): bytes=" + std::to_string(text.size()));

@@ -313,6 +313,8 @@ TEST(LayerGraphBatchTest, ShapesThatDoNotFitAreErrors) {
   EXPECT_THAT(error({.inputs = {{1, 3, 32, 4}}}), HasSubstr("layers[0]: \"stem\" expects a padded input"));
   EXPECT_THAT(error({.inputs = {{1, 3, 32, 32}, {1}}}), HasSubstr("more shapes than the model has inputs"));
   EXPECT_THAT(error({.batch = 0}), HasSubstr("batch: must be positive"));
+  // Four channels would be another model: its weights are for three.
+  EXPECT_THAT(error({.inputs = {{1, 4, 32, 32}}}), HasSubstr("inputs: do not fit the weights of \"stem\": weights=3"));
 }
 
 TEST(LayerGraphBatchTest, SequenceLengthReplacesTheSequenceDimension) {

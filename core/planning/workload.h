@@ -32,6 +32,7 @@ struct Workload {
   double tokens_per_sample = 0;                    ///< 0: the model has no sequences.
   bool ratio_is_given = false;                     ///< `ratio` replaces the default utilization.
   bool ratio_counts_recompute = true;
+  bool recompute_is_assumed = false;  ///< `space.fixed.recompute` is what a given hardware ratio is taken to mean.
   double ratio = 0;
   std::string counter;
   std::string counter_version;
