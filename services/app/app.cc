@@ -74,6 +74,12 @@ void EnableBuiltInServices() {
   (void)enabled;
 }
 
+model_files::StoreOptions ModelFileOptions(const AppOptions& options) {
+  model_files::StoreOptions files = options.model_files;
+  files.folder = options.state_dir.empty() ? "" : options.state_dir + "/models";
+  return files;
+}
+
 }  // namespace
 
 /// In the order of their dependencies; destroyed in the opposite one.
@@ -97,7 +103,8 @@ struct App::Parts {
   const counting::AnalyticCounter analytic{*options.clock};
   const telemetry::MeasuredCounter counter{analytic, metrics->registry(), *options.clock};
   const planning::Planner planner{counter};
-  server::Estimator estimator{models, inventory, planner, Version()};
+  model_files::ModelFileStore model_files{ModelFileOptions(options), *options.clock};
+  server::Estimator estimator{models, model_files, inventory, planner, Version()};
   server::IdSource& ids = options.ids != nullptr ? *options.ids : server::IdSource::Random();
   server::Plans plans{estimator, store(), *options.clock, ids};
   telemetry::RpcProbe probe{metrics->registry(), server::kMethods};
@@ -106,7 +113,7 @@ struct App::Parts {
                         ids,
                         probe,
                         options.log};
-  server::EstimationServer estimation_server{rpc, estimator, models, counter, Version()};
+  server::EstimationServer estimation_server{rpc, estimator, models, counter, model_files, Version()};
   server::ClusterServer cluster_server{rpc, store(), gpus};
   server::PlanServer plan_server{rpc, plans};
 
@@ -133,6 +140,7 @@ App::~App() {
 
 absl::Status App::Prepare() {
   if (parts_->sqlite != nullptr) RETURN_IF_ERROR(parts_->sqlite->Open());
+  parts_->model_files.RemoveExpired();
   for (size_t i = 0; i < parts_->options.clusters.size(); ++i) {
     RETURN_IF_ERROR(server::SeedCluster(ClusterField(i), parts_->options.clusters[i], parts_->gpus, parts_->store()));
   }

@@ -14,6 +14,7 @@
 #include "core/base/clock.h"
 #include "core/hardware/gpu_type.h"
 #include "planner/v1/cluster.pb.h"
+#include "services/model_files/model_file_store.h"
 
 namespace prometheus {
 class Collectable;
@@ -41,6 +42,8 @@ struct AppOptions {
   absl::Duration max_call = absl::Seconds(30);
   /// Calls that are worked on at once; the surplus is refused with RESOURCE_EXHAUSTED.
   int max_concurrent_calls = 64;
+  /// Limits of uploaded model files; its `folder` is not looked at: they are in models of state_dir, or in a temporary folder.
+  model_files::StoreOptions model_files;
   /// Must outlive the App.
   const base::Clock* clock = &base::Clock::Real();
   /// Where names that nobody has chosen come from; null: chance. Must outlive the App.

@@ -85,14 +85,14 @@ absl::StatusOr<v1::CountResponse> EstimationServer::CountModel(const v1::CountRe
     return base::NotFound("counter", fmt::format("no counter is named \"{}\"; there is: {}", request.counter(), name),
                           "UNKNOWN_COUNTER");
   }
-  ASSIGN_OR_RETURN(const model::ModelDescription model, ResolveModel(request.model(), kFields, models_));
+  ASSIGN_OR_RETURN(const model::ModelDescription model, ResolveModel(request.model(), kFields, models_, files_));
   const absl::StatusOr<counting::CostReport> report =
       counter_.Count({.model = model,
                       .batch = convert::BatchShapeFromProto(request.batch_shape(), model),
                       .mode = convert::ModeFromProto(request.mode()),
                       .activation_element_bytes = convert::ActivationBytes(request.precision()),
                       .deadline = deadline});
-  RETURN_IF_ERROR(CountError(report.status()));
+  RETURN_IF_ERROR(CountError(report.status(), kFields));
   v1::CountResponse response = convert::CountToProto(*report, request);
   response.set_model(model.name);
   if (request.batch_shape().has_seq_len() && !model.has_sequence) {
