@@ -193,12 +193,19 @@ CounterInfo AnalyticCounter::Info() const {
   return {.name = kName,
           .version = kVersion,
           .description = "formulas over the description, in process",
-          .counts_backward = false};
+          .counts_backward = false,
+          .formats = {model::SourceFormat::kHuggingFaceConfig, model::SourceFormat::kLayerGraph}};
 }
 
 absl::StatusOr<CostReport> AnalyticCounter::Count(const CountRequest& request) const {
+  if (request.model.expand == nullptr) {
+    return absl::UnimplementedError("the analytic counter counts descriptions, not model files: only a counter that runs them can");
+  }
   if (clock_.Now() >= request.deadline)
     return absl::DeadlineExceededError("the deadline passed before the model was counted");
+  if (request.model.expand == nullptr) {
+    return absl::UnimplementedError("the analytic counter does not load modules; it takes configurations and layer graphs");
+  }
   ASSIGN_OR_RETURN(const model::Module root, request.model.expand(request.batch));
   Walk walk(request);
   const Totals totals = walk.Visit(root, {}, model::Role::kUnspecified, /*expert=*/false, /*depth=*/0);

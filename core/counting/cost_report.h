@@ -58,6 +58,9 @@ struct CostReport {
   Work backward;  ///< Zero in inference mode.
   /// What training keeps between forward and backward for this batch. 0 in inference.
   int64_t activation_bytes = 0;
+  int64_t peak_live_bytes = 0;  ///< Most bytes of tensors alive at one moment, beside parameters; 0: not found.
+  /// Bytes of tensors that all operators read and write, forward and (training) backward; 0: not found.
+  double accessed_bytes = 0;
   Work block_forward;                   ///< Of modules with Role::kBlock: what full recomputation runs again.
   Work attention_forward;               ///< Of attention cores: what selective recomputation runs again.
   std::vector<ModuleCost> modules;      ///< Depth first, the model first; children of a module add up to at most it.
@@ -67,6 +70,7 @@ struct CostReport {
   std::string counter;
   std::string counter_version;
   BackwardSource backward_source = BackwardSource::kDerived;
+  bool cached = false;  ///< Of an earlier count of the same model and request.
 };
 
 }  // namespace planner::counting

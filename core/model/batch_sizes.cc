@@ -20,12 +20,12 @@ absl::StatusOr<TokenBatch> ResolveTokens(const BatchShape& shape, int64_t defaul
   TokenBatch tokens{shape.batch, shape.seq_len.value_or(default_positions)};
   const char* field = "seq_len";
   if (!shape.inputs.empty()) {
-    if (shape.inputs[0].size() != 2) {
+    if (shape.inputs[0].sizes.size() != 2) {
       return base::InvalidField("inputs[0]", "must be batch x positions for a language model: dimensions=" +
-                                                 std::to_string(shape.inputs[0].size()));
+                                                 std::to_string(shape.inputs[0].sizes.size()));
     }
     field = "inputs[0]";
-    tokens = {shape.inputs[0][0], shape.inputs[0][1]};
+    tokens = {shape.inputs[0].sizes[0], shape.inputs[0].sizes[1]};
   }
   RETURN_IF_ERROR(CheckSize(shape.inputs.empty() ? "batch" : field, tokens.batch));
   RETURN_IF_ERROR(CheckSize(field, tokens.positions));
@@ -40,7 +40,7 @@ absl::StatusOr<TokenBatch> ResolveTokens(const BatchShape& shape, int64_t defaul
 absl::StatusOr<int64_t> ResolveImages(const BatchShape& shape, int64_t channels, int64_t size) {
   int64_t batch = shape.batch;
   if (!shape.inputs.empty()) {
-    const std::vector<int64_t>& input = shape.inputs[0];
+    const std::vector<int64_t>& input = shape.inputs[0].sizes;
     if (input.size() != 4 || input[1] != channels || input[2] != size || input[3] != size) {
       std::string text;
       for (const int64_t dimension : input) {

@@ -2,14 +2,29 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/model/module.h"
 
 namespace planner::model {
+
+/// The shape of an input. A loaded module also needs to know which argument it is and of which type; a description that is
+/// expanded knows both itself.
+struct TensorInput {
+  TensorInput() = default;
+  TensorInput(std::vector<int64_t> of) : sizes(std::move(of)) {}            // NOLINT: a shape alone is an input.
+  TensorInput(std::initializer_list<int64_t> of) : sizes(of) {}             // NOLINT
+  std::vector<int64_t> sizes;  ///< With the batch dimension: 1, 3, 224, 224.
+  std::string dtype;           ///< "float32", "int64"; empty: the model's own.
+  std::string name;            ///< The argument or dictionary key; empty: by position.
+  friend bool operator==(const TensorInput&, const TensorInput&) = default;
+};
 
 /// The sizes of one batch. What does not apply to a model is ignored by it (a ViT has no sequence
 /// length).
@@ -19,7 +34,7 @@ struct BatchShape {
                                    ///< models. Absent: the model's default.
   /// Inputs of a layer graph by position, with the batch dimension ("1x3x224x224"). Empty: as the
   /// graph says. For image models the first one gives batch, channels, height and width.
-  std::vector<std::vector<int64_t>> inputs;
+  std::vector<TensorInput> inputs;
 };
 
 /// Transformer sizes that parallel layouts and activation memory depend on. For an encoder-decoder
@@ -52,6 +67,24 @@ enum class ModelKind {
   kMultimodal,      ///< CLIP: two towers.
   kStateSpace,      ///< Mamba.
   kLayerGraph,      ///< Described layer by layer.
+  kModule,          ///< A loaded module: only a counter that runs it knows what it does.
+};
+
+/// How a description was given.
+enum class SourceFormat { kHuggingFaceConfig, kLayerGraph, kTorchScript };
+
+/// A model file of the store, by its content.
+struct ModelFile {
+  std::string sha256;  ///< 64 lower case hexadecimal digits.
+  int64_t size_bytes = 0;
+  std::string path;  ///< Where it is kept on this host.
+};
+
+/// What a description was made from, for counters in other processes.
+struct ModelSource {
+  SourceFormat format = SourceFormat::kHuggingFaceConfig;
+  std::string text;  ///< config.json, or a planner.v1.LayerGraph as bytes.
+  ModelFile file;    ///< kTorchScript.
 };
 
 /// A model as it was described, before a batch is chosen. A value: copies are independent, all
@@ -70,8 +103,10 @@ struct ModelDescription {
       0;  ///< What the published file stores beyond the unique tensors: a tied head, MTP layers.
   std::vector<std::string> warnings;  ///< What was assumed: said in every answer that uses it.
   /// Expands the description for one batch. INVALID_ARGUMENT names the field of BatchShape or the
-  /// layer that does not fit. Pure.
+  /// layer that does not fit. Pure. Null for kModule.
   std::function<absl::StatusOr<Module>(const BatchShape&)> expand;
+  /// Null where the description was made in this process (tests).
+  std::shared_ptr<const ModelSource> source;
 };
 
 }  // namespace planner::model

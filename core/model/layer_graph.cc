@@ -96,7 +96,7 @@ absl::StatusOr<std::vector<Shape>> ShapesFor(const LayerGraph& layer_graph, cons
     const graph::Input& input = layer_graph.inputs[i];
     Shape shape = input.shape;
     if (i < batch.inputs.size()) {
-      shape = batch.inputs[i];
+      shape = batch.inputs[i].sizes;
       if (shape.size() != input.shape.size()) {
         return base::InvalidField(absl::StrCat("inputs[", i, "]"),
                                   absl::StrCat("must have as many dimensions as the model's input \"", input.name,

@@ -24,7 +24,7 @@ struct JobSpec {
   std::optional<double> sample_count;
   double epoch_count = 1;
   std::optional<int64_t> seq_len;
-  std::vector<std::vector<int64_t>> inputs;  ///< As model::BatchShape::inputs.
+  std::vector<model::TensorInput> inputs;  ///< As model::BatchShape::inputs.
   // Training.
   std::optional<int64_t> global_batch;
   std::string precision;  ///< Empty: bf16, or the best that the card has.

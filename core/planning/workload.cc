@@ -191,8 +191,8 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
                                  .deadline = deadline};
   if (job.model.has_sequence) request.batch.seq_len = job.seq_len;
   request.batch.inputs = job.inputs;
-  for (std::vector<int64_t>& input : request.batch.inputs) {
-    if (!input.empty()) input[0] = 1;
+  for (model::TensorInput& input : request.batch.inputs) {
+    if (!input.sizes.empty()) input.sizes[0] = 1;
   }
   ASSIGN_OR_RETURN(const counting::CostReport report, counter.Count(request));
   work.counter = report.counter;

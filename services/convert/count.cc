@@ -57,9 +57,14 @@ model::BatchShape BatchShapeFromProto(const v1::BatchShape& proto, const model::
   return shape;
 }
 
-std::vector<std::vector<int64_t>> InputsFromProto(const google::protobuf::RepeatedPtrField<v1::TensorShape>& inputs) {
-  std::vector<std::vector<int64_t>> shapes;
-  for (const v1::TensorShape& input : inputs) shapes.emplace_back(input.dimensions().begin(), input.dimensions().end());
+std::vector<model::TensorInput> InputsFromProto(const google::protobuf::RepeatedPtrField<v1::TensorShape>& inputs) {
+  std::vector<model::TensorInput> shapes;
+  for (const v1::TensorShape& input : inputs) {
+    model::TensorInput& shape = shapes.emplace_back();
+    shape.sizes = {input.dimensions().begin(), input.dimensions().end()};
+    shape.dtype = input.dtype();
+    shape.name = input.name();
+  }
   return shapes;
 }
 
@@ -75,6 +80,18 @@ int ActivationBytes(const std::string& precision) {
   return found.ok() && (*found)->activation_bytes > 0 ? static_cast<int>((*found)->activation_bytes) : kBf16Bytes;
 }
 
+std::string_view FormatName(model::SourceFormat format) {
+  switch (format) {
+    case model::SourceFormat::kHuggingFaceConfig:
+      return "hugging_face_config";
+    case model::SourceFormat::kLayerGraph:
+      return "layer_graph";
+    case model::SourceFormat::kTorchScript:
+      return "torchscript";
+  }
+  return "";
+}
+
 v1::CountResponse CountToProto(const counting::CostReport& report, const v1::CountRequest& request) {
   v1::CountResponse response;
   response.set_parameter_count(report.parameters);
@@ -84,12 +101,15 @@ v1::CountResponse CountToProto(const counting::CostReport& report, const v1::Cou
   SetWork(report.forward, *response.mutable_forward());
   SetWork(report.backward, *response.mutable_backward());
   response.set_activation_bytes(report.activation_bytes);
+  response.set_peak_live_bytes(report.peak_live_bytes);
+  response.set_accessed_bytes(report.accessed_bytes);
   AddModules(report, request.has_depth() ? request.depth() : std::numeric_limits<int>::max(), response);
   AddOperators(report, response);
   response.mutable_warnings()->Assign(report.warnings.begin(), report.warnings.end());
   response.mutable_provenance()->set_counter(report.counter);
   response.mutable_provenance()->set_counter_version(report.counter_version);
   response.mutable_provenance()->set_backward(BackwardToProto(report.backward_source));
+  response.mutable_provenance()->set_cached(report.cached);
   *response.mutable_batch_shape() = request.batch_shape();
   return response;
 }
@@ -100,7 +120,9 @@ v1::CounterInfo CounterToProto(const counting::CounterInfo& info) {
   proto.set_version(info.version);
   proto.set_description(info.description);
   proto.set_counts_backward(info.counts_backward);
-  proto.set_up(true);
+  proto.set_up(info.up);
+  proto.set_detail(info.detail);
+  for (const model::SourceFormat format : info.formats) proto.add_formats(std::string(FormatName(format)));
   return proto;
 }
 

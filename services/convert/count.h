@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "core/counting/cost_report.h"
 #include "core/counting/counter.h"
@@ -13,8 +14,7 @@ namespace planner::convert {
 /// `model` gives the batch size if the request names none: a layer graph's own, else 1.
 model::BatchShape BatchShapeFromProto(const v1::BatchShape& proto, const model::ModelDescription& model);
 
-/// Dimensions alone.
-std::vector<std::vector<int64_t>> InputsFromProto(const google::protobuf::RepeatedPtrField<v1::TensorShape>& inputs);
+std::vector<model::TensorInput> InputsFromProto(const google::protobuf::RepeatedPtrField<v1::TensorShape>& inputs);
 
 counting::Mode ModeFromProto(v1::CountRequest::Mode mode);
 
@@ -24,6 +24,9 @@ int ActivationBytes(const std::string& precision);
 /// The report's figures, with the levels of the module tree that the request asks for. Every message field
 /// is set, also where it is all zeros.
 v1::CountResponse CountToProto(const counting::CostReport& report, const v1::CountRequest& request);
+
+/// "torchscript": as CounterInfo.formats has it.
+std::string_view FormatName(model::SourceFormat format);
 
 v1::CounterInfo CounterToProto(const counting::CounterInfo& info);
 

@@ -32,7 +32,7 @@ struct RpcOptions {
   int max_concurrent_calls = 64;                ///< The surplus is refused with RESOURCE_EXHAUSTED.
 };
 
-/// Runs every unary call: gives it a deadline and a request id (which the answer's metadata repeats),
+/// Runs every unary call, and begins and ends the streams: gives it a deadline and a request id (which the answer's metadata repeats),
 /// refuses the surplus, turns exceptions into INTERNAL and our errors into gRPC's, writes the access log
 /// and the metrics. Thread-safe.
 class RpcRunner {
@@ -50,6 +50,17 @@ class RpcRunner {
       return answer.status();
     });
   }
+
+  /// A stream at work: no function is around it as around a unary call.
+  struct Started {
+    Call call;  ///< Its deadline is the client's alone: how long a stream may take depends on what it is for.
+    absl::Time start;
+  };
+  Started Begin(grpc::ServerContextBase& context);
+  /// Once for each Begin: metrics, a line of the log, and the status for the client.
+  grpc::Status End(std::string_view method, const Started& started, const absl::Status& status);
+
+  const RpcOptions& options() const { return options_; }
 
  private:
   using StatusHandler = std::function<absl::Status(const Call&)>;
