@@ -25,7 +25,7 @@ struct Settings {
   absl::Duration max_call = absl::Seconds(30);
   int max_concurrent_calls = 64;
   std::vector<v1::CounterPlugin> counter_plugins;  ///< As they are written; app::App::Create checks them.
-  model_files::StoreOptions model_files;  ///< Without its folder.
+  model_files::StoreOptions model_files;
 };
 
 /// Protobuf text format. INVALID_ARGUMENT "FILE:LINE:COLUMN: what" for anything that is no Config, an
