@@ -354,6 +354,10 @@ Attempt Run(const LoadedModule& loaded, torch::jit::Method& method, const CountR
     const std::string where = recorder.error_path.empty() ? "" : "in module " + recorder.error_path + ": ";
     const std::string pass = recorder.pass() == Tally::kBackward ? "backward: " : "";
     std::string text = where + pass + ErrorText(error.what());
+    const size_t not_run = text.find("Could not run '");
+    const size_t because = text.find(" This could be because");
+    if (not_run != std::string::npos) recorder.unknown_operator = text.substr(not_run, because - not_run);
+    if (because != std::string::npos) text.resize(because);
     if (!recorder.unknown_operator.empty()) {
       attempt.response = Error(kUnimplemented, "OPERATOR_UNKNOWN", std::move(text));
     } else if (!recorder.data_dependent_operator.empty()) {
@@ -389,6 +393,9 @@ Attempt Run(const LoadedModule& loaded, torch::jit::Method& method, const CountR
   if (!training) count.set_activation_bytes(0);
   count.set_peak_live_bytes(recorder.peak_live_bytes());
   count.set_accessed_bytes(recorder.accessed_bytes());
+  for (const std::string& name : recorder.assumed_all()) {
+    count.add_warnings(name + " depends on values: counted as if every element were selected");
+  }
   if (loaded.constant_weights > 0) {
     count.add_warnings("the module is frozen: " + std::to_string(loaded.constant_weights) +
                        " elements of weights are constants and not counted as parameters");

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include <ATen/ATen.h>
 #include <ATen/SequenceNumber.h>
@@ -32,6 +33,13 @@ constexpr c10::DispatchKey kKey = c10::DispatchKey::Fake;
 constexpr int64_t kLargestValuedFactory = 1 << 16;
 
 Recorder* recorder = nullptr;
+/// Inside an operator that is made of others without autograd's knowledge: they are its business, and counted with it.
+bool nested = false;
+
+struct NestedScope {
+  bool before = std::exchange(nested, true);
+  ~NestedScope() { nested = before; }
+};
 
 const void* StorageOf(const at::Tensor& tensor) {
   return tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
@@ -91,13 +99,14 @@ struct Operator {
   const OperatorRule* rule = nullptr;
   MetaKernel kernel = nullptr;
   bool has_meta = false;
+  bool is_primitive = false;  ///< Has a Meta kernel of its own.
   bool is_index = false;      ///< Takes indices, whose values (boolean masks) decide its shape.
   bool needs_values = false;  ///< Its result depends on values.
   std::vector<size_t> devices;  ///< Arguments that are devices.
 };
 
 bool NeedsValues(const std::string& name) {
-  return name == "_local_scalar_dense" || name == "nonzero" || name == "equal" || name == "masked_select" || name == "_unique2" ||
+  return name == "_local_scalar_dense" || name == "equal" || name == "_unique2" ||
          name == "unique_dim" || name == "unique_consecutive" || name == "is_nonzero" || name == "bincount" || name == "_unique";
 }
 
@@ -115,6 +124,8 @@ const Operator& Describe(const c10::OperatorHandle& handle) {
   op.has_meta = handle.hasComputedKernelForDispatchKey(c10::DispatchKey::Meta);
   op.is_index = op.name == "index" || op.name == "index_put" || op.name == "index_put_" || op.name == "_index_put_impl_" ||
                 op.name == "_unsafe_index";
+  // Boolean masks among indices are looked up by an operator of their own.
+  op.is_primitive = handle.hasKernelForDispatchKey(c10::DispatchKey::Meta) && !op.is_index;
   op.needs_values = NeedsValues(op.name);
   const auto& arguments = handle.schema().arguments();
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -190,12 +201,25 @@ TensorShape ShapeOf(const at::Tensor& tensor) {
 
 [[noreturn]] void Refuse(const std::string& text) { throw std::runtime_error(text); }
 
+/// Whether a factory without tensor arguments makes floating point numbers.
+bool MakesFloats(const Operator& op, const c10::FunctionSchema& schema, c10::ArrayRef<c10::IValue> arguments) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (schema.arguments()[i].name() == "dtype" && !arguments[i].isNone()) {
+      return at::isFloatingType(arguments[i].toScalarType()) || at::isComplexType(arguments[i].toScalarType());
+    }
+  }
+  if (op.name == "full" || op.name == "arange" || op.name == "scalar_tensor") {
+    return std::any_of(arguments.begin(), arguments.end(), [](const c10::IValue& value) { return value.isDouble(); });
+  }
+  return op.name.find("randint") == std::string::npos && op.name.find("_indices") == std::string::npos && op.name != "randperm";
+}
+
 void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torch::jit::Stack* stack) {
-  c10::impl::ExcludeDispatchKeyGuard unseen(kKey);
   keys = keys & c10::DispatchKeySet(c10::DispatchKeySet::FULL_AFTER, kKey);
   const Operator& op = Describe(handle);
   const size_t argument_count = handle.schema().arguments().size();
   if (recorder == nullptr) {
+    c10::impl::ExcludeDispatchKeyGuard unseen(kKey);
     // While a module is loaded: torch 1.13 refuses to put a storage that it cannot resize under a meta tensor.
     if (op.name == "set_" && op.kernel != nullptr && stack->back().isStorage() && stack->back().toStorage().device().is_meta()) {
       op.kernel(*stack, argument_count);
@@ -221,7 +245,10 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
       if (!device.isNone()) device = c10::Device(c10::kMeta);
     } else if (!any_cpu) {
       const bool host = device.isNone() || device.toDevice().is_cpu();
-      if (!host || FactoryElements(op, handle.schema(), c10::ArrayRef<c10::IValue>(stack->data() + first, argument_count)) > kLargestValuedFactory) {
+      const c10::ArrayRef<c10::IValue> arguments(stack->data() + first, argument_count);
+      // Integers may decide shapes and masks; floating tensors (an LSTM's initial state) are data like the inputs.
+      const int64_t largest = MakesFloats(op, handle.schema(), arguments) ? 1 : kLargestValuedFactory;
+      if (!host || FactoryElements(op, handle.schema(), arguments) > largest) {
         device = c10::Device(c10::kMeta);
         any_meta = true;
       }
@@ -235,7 +262,17 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
       c10::IValue& value = (*stack)[first + i];
       if (value.isTensor() || value.isTensorList() || value.isOptionalTensorList()) value = OnMeta(value);
     }
-    // A meta kernel may take strided memory from what it writes to.
+  }
+
+  if (nested) {
+    if (any_meta && op.kernel != nullptr) {
+      if (op.name == "nonzero" || op.name == "masked_select") recorder->AssumeAll(op.name);
+      c10::impl::ExcludeDispatchKeyGuard unseen(kKey);
+      op.kernel(*stack, argument_count);
+    } else {
+      handle.redispatchBoxed(keys, stack);
+    }
+    return;
   }
 
   const bool counted = op.rule != nullptr && op.rule->basis != Basis::kFree;
@@ -272,6 +309,8 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
 
   try {
     if (any_meta && op.kernel != nullptr) {
+      if (op.name == "nonzero" || op.name == "masked_select") recorder->AssumeAll(op.name);
+      c10::impl::ExcludeDispatchKeyGuard unseen(kKey);
       op.kernel(*stack, argument_count);
     } else if (any_meta && op.needs_values) {
       recorder->data_dependent_operator = op.full_name;
@@ -279,7 +318,12 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
     } else if (any_meta && !op.has_meta) {
       recorder->unknown_operator = op.full_name;
       Refuse(op.full_name + " cannot be worked out from shapes alone: it has no Meta kernel");
+    } else if (op.is_primitive) {
+      c10::impl::ExcludeDispatchKeyGuard unseen(kKey);
+      handle.redispatchBoxed(keys, stack);
     } else {
+      // Made of other operators, some of which may need a stand-in.
+      NestedScope inside;
       handle.redispatchBoxed(keys, stack);
     }
   } catch (...) {

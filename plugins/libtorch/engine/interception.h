@@ -47,6 +47,10 @@ class Recorder {
   /// Indices of an embedding are no integers.
   void FloatingIndices(const at::Tensor& indices) { floating_indices_ = indices.storage().unsafeGetStorageImpl(); }
 
+  /// The shape of an operator's result depends on values: it is taken to be the largest.
+  void AssumeAll(const std::string& name) { assumed_all_.insert(name); }
+
+  const std::unordered_set<std::string>& assumed_all() const { return assumed_all_; }
   double accessed_bytes() const { return accessed_bytes_; }
   int64_t peak_live_bytes() const { return peak_live_bytes_; }
   int64_t embedding_rows() const { return embedding_rows_; }
@@ -78,6 +82,7 @@ class Recorder {
   std::vector<std::pair<uint64_t, int>> node_modules_;
   std::unordered_set<const void*> saved_;
   std::unordered_set<const void*> embeddings_;
+  std::unordered_set<std::string> assumed_all_;
   int64_t embedding_rows_ = 0;
   const void* floating_indices_ = nullptr;
   double accessed_bytes_ = 0;

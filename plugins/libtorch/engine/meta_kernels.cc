@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <torch/library.h>
 
 #include "plugins/libtorch/engine/rules/convolution_shape.h"
 
@@ -69,6 +70,11 @@ at::Tensor Indices(const Sizes& sizes) { return at::empty(sizes, at::TensorOptio
 /// `tensor` like the one at `index`, or undefined where the mask leaves it out.
 at::Tensor If(bool wanted, const at::Tensor& like) { return wanted && like.defined() ? EmptyLike(like) : at::Tensor(); }
 
+int64_t At(const Sizes& list, size_t index, int64_t otherwise) {
+  if (list.empty()) return otherwise;
+  return list.size() == 1 ? list[0] : list.at(index);
+}
+
 bool IsChannelsLast(const at::Tensor& tensor) {
   const c10::MemoryFormat format = tensor.suggest_memory_format();
   return format == c10::MemoryFormat::ChannelsLast || format == c10::MemoryFormat::ChannelsLast3d;
@@ -118,6 +124,39 @@ void SetStorage(Stack& stack, size_t count) {
 void Nothing(Stack& stack, size_t count) { Call(stack, count).Return(); }
 
 void False(Stack& stack, size_t count) { Call(stack, count).Return(false); }
+
+at::ScalarType TypeOf(const at::Tensor& left, const at::Tensor& right) {
+  return right.defined() ? at::result_type(left, right) : left.scalar_type();
+}
+
+at::Tensor OfType(const Sizes& sizes, at::ScalarType type) {
+  return at::empty(sizes, at::TensorOptions().dtype(type).device(c10::kMeta));
+}
+
+Sizes Broadcast(const at::Tensor& left, const at::Tensor& right) {
+  return right.defined() ? Sizes(at::infer_size(left.sizes(), right.sizes())) : left.sizes().vec();
+}
+
+/// An element-wise operator of two tensors, the second of which may be a number.
+void Binary(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor left = call.Tensor(0);
+  const at::Tensor right = call.Tensor(1);
+  call.Return(OfType(Broadcast(left, right), TypeOf(left, right)));
+}
+
+void Where(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor chosen = call.Tensor(1);
+  const at::Tensor other = call.Tensor(2);
+  const Sizes both = Broadcast(chosen, other);
+  call.Return(OfType(Sizes(at::infer_size(both, call.Tensor(0).sizes())), TypeOf(chosen, other)));
+}
+
+void SameBool(Stack& stack, size_t count) {
+  Call call(stack, count);
+  call.Return(OfType(call.Tensor(0).sizes().vec(), at::kBool));
+}
 
 // ------------------------------------------------------------------------------------------------------------ convolution
 
@@ -235,11 +274,6 @@ void AdaptivePool(Stack& stack, size_t count) {
     return;
   }
   call.Return(Empty(sizes, input));
-}
-
-int64_t At(const Sizes& list, size_t index, int64_t otherwise) {
-  if (list.empty()) return otherwise;
-  return list.size() == 1 ? list[0] : list.at(index);
 }
 
 void MaxPool3d(Stack& stack, size_t count) {
@@ -360,9 +394,180 @@ void Scalar(Stack& stack, size_t count) {
   call.Return(Empty({}, call.Tensor(0)));
 }
 
+/// Sizes without the dimensions of `dimensions`; none named: all.
+Sizes ReducedOver(const at::Tensor& tensor, const Sizes& dimensions, bool keep) {
+  std::vector<bool> gone(static_cast<size_t>(tensor.dim()), dimensions.empty());
+  for (const int64_t dimension : dimensions) gone[static_cast<size_t>(at::maybe_wrap_dim(dimension, tensor.dim()))] = true;
+  Sizes sizes;
+  for (size_t i = 0; i < gone.size(); ++i) {
+    if (!gone[i]) {
+      sizes.push_back(tensor.size(static_cast<int64_t>(i)));
+    } else if (keep) {
+      sizes.push_back(1);
+    }
+  }
+  return sizes;
+}
+
+/// var(self, dim, correction, keepdim)
+void Variance(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor input = call.Tensor(0);
+  call.Return(Empty(ReducedOver(input, call.Ints(1), call.Bool(3)), input));
+}
+
+void VarianceAndMean(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor input = call.Tensor(0);
+  const Sizes sizes = ReducedOver(input, call.Ints(1), call.Bool(3));
+  call.Return(Empty(sizes, input), Empty(sizes, input));
+}
+
+/// nansum(self, dim, keepdim)
+void Sum(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor input = call.Tensor(0);
+  call.Return(Empty(ReducedOver(input, call.Ints(1), call.Bool(2)), input));
+}
+
+void CountNonzero(Stack& stack, size_t count) {
+  Call call(stack, count);
+  call.Return(Indices(ReducedOver(call.Tensor(0), call.Ints(1), false)));
+}
+
+void IndexSelect(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor input = call.Tensor(0);
+  const at::Tensor index = call.Tensor(2);
+  if (!at::isIntegralType(index.scalar_type(), false)) {
+    Refuse(std::string("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got ") +
+           c10::toString(index.scalar_type()));
+  }
+  Sizes sizes = input.sizes().vec();
+  if (!sizes.empty()) sizes[static_cast<size_t>(at::maybe_wrap_dim(call.Int(1), input.dim()))] = index.numel();
+  call.Return(Empty(sizes, input));
+}
+
+/// Values are unknown: everything is taken to be selected, which the caller is told.
+void MaskedSelect(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor input = call.Tensor(0);
+  int64_t elements = 1;
+  for (const int64_t size : Broadcast(input, call.Tensor(1))) elements *= size;
+  call.Return(Empty({elements}, input));
+}
+
+void Nonzero(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor input = call.Tensor(0);
+  call.Return(Indices({input.numel(), input.dim()}));
+}
+
+void Im2Col(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor input = call.Tensor(0);
+  const Sizes kernel = call.Ints(1);
+  Sizes sizes = input.sizes().vec();
+  if (sizes.size() < 3) Refuse("im2col: Expected 3D or 4D (batch mode) tensor");
+  const size_t first = sizes.size() - 3;
+  int64_t columns = 1;
+  for (size_t i = 0; i < 2; ++i) {
+    columns *= PooledSize(sizes[first + 1 + i], At(kernel, i, 1), At(call.Ints(3), i, 0), At(call.Ints(4), i, 1),
+                          At(call.Ints(2), i, 1), false);
+  }
+  Sizes result(sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(first));
+  result.push_back(sizes[first] * At(kernel, 0, 1) * At(kernel, 1, 1));
+  result.push_back(columns);
+  call.Return(Empty(result, input));
+}
+
+void Col2Im(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor input = call.Tensor(0);
+  const Sizes kernel = call.Ints(2);
+  Sizes sizes = input.sizes().vec();
+  sizes.pop_back();
+  if (sizes.empty()) Refuse("col2im: Expected 2D or 3D (batch mode) tensor");
+  sizes.back() /= At(kernel, 0, 1) * At(kernel, 1, 1);
+  for (const int64_t size : call.Ints(1)) sizes.push_back(size);
+  call.Return(Empty(sizes, input));
+}
+
+void Addbmm(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor left = call.Tensor(1);
+  call.Return(Empty({left.size(1), call.Tensor(2).size(2)}, left));
+}
+
+/// _embedding_bag(weight, indices, offsets, scale_grad_by_freq, mode, sparse, per_sample_weights, include_last_offset, …)
+void EmbeddingBag(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor weight = call.Tensor(0);
+  const at::Tensor indices = call.Tensor(1);
+  const int64_t bags = call.Tensor(2).size(0) - (call.Bool(7) ? 1 : 0);
+  call.Return(Empty({bags, weight.size(1)}, weight), Indices({indices.numel()}), Indices({bags}), Indices({bags}));
+}
+
+void EmbeddingBagBackward(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor grad = call.Tensor(0);
+  call.Return(Empty({call.Int(5), grad.size(1)}, grad));
+}
+
+/// _fft_r2c(self, dim, normalization, onesided)
+void FftRealToComplex(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor input = call.Tensor(0);
+  Sizes sizes = input.sizes().vec();
+  const Sizes dimensions = call.Ints(1);
+  if (call.Bool(3) && !dimensions.empty()) {
+    int64_t& last = sizes[static_cast<size_t>(at::maybe_wrap_dim(dimensions.back(), input.dim()))];
+    last = last / 2 + 1;
+  }
+  call.Return(OfType(sizes, c10::toComplexType(input.scalar_type())));
+}
+
+/// _fft_c2r(self, dim, normalization, last_dim_size)
+void FftComplexToReal(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor input = call.Tensor(0);
+  Sizes sizes = input.sizes().vec();
+  const Sizes dimensions = call.Ints(1);
+  if (!dimensions.empty()) sizes[static_cast<size_t>(at::maybe_wrap_dim(dimensions.back(), input.dim()))] = call.Int(3);
+  call.Return(OfType(sizes, c10::toRealValueType(input.scalar_type())));
+}
+
+/// upsample_nearest3d.vec(input, output_size, scale_factors)
+void UpsampleNearest3d(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor input = call.Tensor(0);
+  Sizes sizes = input.sizes().vec();
+  for (size_t i = 0; i < 3 && sizes.size() == 5; ++i) {
+    if (!call[1].isNone()) {
+      sizes[2 + i] = call.Ints(1).at(i);
+    } else {
+      sizes[2 + i] = static_cast<int64_t>(static_cast<double>(sizes[2 + i]) * call[2].toDoubleVector().at(i));
+    }
+  }
+  call.Return(Empty(sizes, input));
+}
+
+void UpsampleNearest3dBackward(Stack& stack, size_t count) {
+  Call call(stack, count);
+  call.Return(Empty(call.Ints(2), call.Tensor(0)));
+}
+
 // ----------------------------------------------------------------------------------------------------------------- losses
 
 constexpr int64_t kNoReduction = 0;
+
+/// A loss of two tensors whose reduction is argument kReduction.
+template <size_t kReduction>
+void Loss(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor input = call.Tensor(0);
+  call.Return(Empty(call.Int(kReduction) == kNoReduction ? Broadcast(input, call.Tensor(1)) : Sizes(), input));
+}
 
 void NllLoss2d(Stack& stack, size_t count) {
   Call call(stack, count);
@@ -450,6 +655,64 @@ const std::unordered_map<std::string, MetaKernel>& Kernels() {
       {"aten::relu", &Same<0>},
       {"aten::relu_", &Itself<0>},
       {"aten::hardtanh_backward", &Same<1>},
+      {"aten::hardswish", &Same<0>},
+      {"aten::hardtanh", &Same<0>},
+      {"aten::angle", &Same<0>},
+      {"aten::logit", &Same<0>},
+      {"aten::flip", &Same<0>},
+      {"aten::_fft_c2c", &Same<0>},
+      {"aten::abs", &Same<0>},
+      {"aten::cholesky", &Same<0>},
+      {"aten::cholesky_inverse", &Same<0>},
+      {"aten::binomial", &Same<0>},
+      {"aten::__lshift__", &Same<0>},
+      {"aten::__rshift__", &Same<0>},
+      {"aten::linalg_matrix_exp", &Same<0>},
+      {"aten::hardswish_", &Itself<0>},
+      {"aten::hardtanh_", &Itself<0>},
+      {"aten::logit_", &Itself<0>},
+      {"aten::abs_", &Itself<0>},
+      {"aten::hardswish_backward", &Same<1>},
+      {"aten::mse_loss_backward", &Same<1>},
+      {"aten::binary_cross_entropy_backward", &Same<1>},
+      {"aten::glu_backward", &Same<1>},
+      {"aten::huber_loss_backward", &Same<1>},
+      {"aten::remainder.Scalar_Tensor", &Same<1>},
+      {"aten::isnan", &SameBool},
+      {"aten::floor_divide", &Binary},
+      {"aten::floor_divide_.Tensor", &Itself<0>},
+      {"aten::rsub.Tensor", &Binary},
+      {"aten::where.self", &Where},
+      {"aten::argsort.stable", &SameIndices<0>},
+      {"aten::dot", &Scalar},
+      {"aten::vdot", &Scalar},
+      {"aten::trace", &Scalar},
+      {"aten::max.", &Scalar},
+      {"aten::min.", &Scalar},
+      {"aten::prod.", &Scalar},
+      {"aten::var.correction", &Variance},
+      {"aten::std.correction", &Variance},
+      {"aten::var_mean.correction", &VarianceAndMean},
+      {"aten::std_mean.correction", &VarianceAndMean},
+      {"aten::nansum", &Sum},
+      {"aten::count_nonzero.dim_IntList", &CountNonzero},
+      {"aten::index_select", &IndexSelect},
+      {"aten::masked_select", &MaskedSelect},
+      {"aten::nonzero", &Nonzero},
+      {"aten::im2col", &Im2Col},
+      {"aten::col2im", &Col2Im},
+      {"aten::addbmm", &Addbmm},
+      {"aten::_embedding_bag", &EmbeddingBag},
+      {"aten::_embedding_bag_forward_only", &EmbeddingBag},
+      {"aten::_embedding_bag_dense_backward", &EmbeddingBagBackward},
+      {"aten::_fft_r2c", &FftRealToComplex},
+      {"aten::_fft_c2r", &FftComplexToReal},
+      {"aten::upsample_nearest3d.vec", &UpsampleNearest3d},
+      {"aten::_upsample_nearest_exact3d.vec", &UpsampleNearest3d},
+      {"aten::upsample_nearest3d_backward.vec", &UpsampleNearest3dBackward},
+      {"aten::_upsample_nearest_exact3d_backward.vec", &UpsampleNearest3dBackward},
+      {"aten::huber_loss", &Loss<2>},
+      {"aten::binary_cross_entropy", &Loss<3>},
       {"aten::roll", &Same<0>},
       {"aten::prelu", &Same<0>},
       {"aten::prelu_backward", &SameTwo<1, 2>},
@@ -540,3 +803,18 @@ MetaKernel FindMetaKernel(const std::string& full_name, const std::string& overl
 }
 
 }  // namespace planner::libtorch
+
+namespace {
+
+/// repeat_interleave with a number, which torch itself does with a tensor whose value a meta tensor has not.
+at::Tensor RepeatInterleaveNumber(const at::Tensor& self, int64_t repeats, c10::optional<int64_t> dimension, c10::optional<int64_t>) {
+  const at::Tensor input = dimension.has_value() ? self : self.flatten();
+  const int64_t at = at::maybe_wrap_dim(dimension.value_or(0), input.dim());
+  std::vector<int64_t> sizes = input.sizes().vec();
+  sizes.insert(sizes.begin() + at + 1, repeats);
+  return input.unsqueeze(at + 1).expand(sizes).flatten(at, at + 1);
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(aten, AutogradMeta, library) { library.impl("repeat_interleave.self_int", &RepeatInterleaveNumber); }

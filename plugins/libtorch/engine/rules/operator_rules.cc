@@ -39,6 +39,9 @@ constexpr OperatorRule kCounted[] = {
     {"convolution_overrideable", "convolution", kProduct, 0},
     {"convolution_backward", "convolution", kProduct, 0},
     {"convolution_backward_overrideable", "convolution", kProduct, 0},
+    // Fused kernels of inference.
+    {"_native_multi_head_attention", "multi_head_attention", kProduct, 0},
+    {"_transformer_encoder_layer_fwd", "transformer_encoder_layer", kProduct, 0},
     // Arithmetic.
     {"add", "add", kOut, As("add")},
     {"sub", "add", kOut, As("add")},
@@ -366,7 +369,7 @@ constexpr std::string_view kFree[] = {
     "_shape_as_tensor", "meshgrid", "cartesian_prod", "combinations", "vander", "trapezoid", "_fw_primal", "_make_dual",
     "_unpack_dual", "requires_grad", "rename", "pin_memory", "is_pinned", "_pin_memory", "record_stream", "_assert_async",
     "_has_compatible_shallow_copy_type", "_version", "tensor", "hann_window", "hamming_window", "blackman_window",
-    "kaiser_window", "bartlett_window", "_cudnn_init_dropout_state", "sym_size", "sym_numel", "dense_dim", "fft_fftfreq",
+    "kaiser_window", "bartlett_window", "_cudnn_init_dropout_state", "sym_size", "sym_numel", "to_padded_tensor", "nested_to_padded_tensor", "_nested_tensor_from_mask_left_aligned", "dense_dim", "fft_fftfreq",
     "_fft_conjugate_symmetry",
 };
 
