@@ -210,6 +210,7 @@ const char* FieldName(const graph::LayerKind& kind) {
     const char* operator()(const graph::Select&) const { return "select"; }
     const char* operator()(const graph::Slice&) const { return "slice"; }
     const char* operator()(const graph::Reduce&) const { return "reduce"; }
+    const char* operator()(const graph::Operation&) const { return "operation"; }
   };
   return std::visit(Namer{}, kind);
 }
