@@ -4,8 +4,10 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 #include "core/counting/analytic_counter.h"
 #include "core/model/hugging_face.h"
@@ -21,7 +23,7 @@ namespace {
 
 void Flood(FILE* stream) {
   for (int i = 0; i < 200'000; ++i) std::fprintf(stream, "flood %d ....................................................\n", i);
-  for (int i = 0; i < 5'000'000; ++i) std::fputc('x', stream);
+  for (int i = 0; i < 300'000; ++i) std::fputc('x', stream);
   std::fflush(stream);
 }
 
@@ -32,11 +34,14 @@ class FaultyPlugin final : public CounterPlugin {
     info.set_name("faulty");
     info.set_version("1");
     info.add_formats(v1::HUGGING_FACE_CONFIG);
+    info.add_formats(v1::TORCHSCRIPT);
+    info.set_reads_local_files(true);
     info.add_missing_measures("everything");
     return info;
   }
 
   v1::CountResponse Count(const v1::CountRequest& request, absl::Time deadline) override {
+    if (request.has_file()) return SizeOf(request.file().path());
     const std::string mode = ModeOf(request.hugging_face_config());
     if (mode == "abort") std::abort();
     if (mode == "exit") std::_Exit(0);
@@ -59,6 +64,16 @@ class FaultyPlugin final : public CounterPlugin {
   }
 
  private:
+  /// Of a model file it counts the bytes, as parameters.
+  static v1::CountResponse SizeOf(const std::string& path) {
+    std::error_code error;
+    const auto size = static_cast<int64_t>(std::filesystem::file_size(path, error));
+    if (error) return Error(absl::StatusCode::kInternal, error.message(), "NO_FILE");
+    v1::CountResponse response;
+    response.mutable_count()->mutable_count()->set_parameter_count(size);
+    return response;
+  }
+
   static std::string ModeOf(const std::string& text) {
     const std::string key = "\"mode\": \"";
     const size_t begin = text.find(key) + key.size();
