@@ -97,7 +97,8 @@ v1::CountResponse Answer(const absl::StatusOr<counting::CostReport>& report) {
   std::string message(report.status().message());
   if (const std::string prefix = detail.field + ": "; message.starts_with(prefix)) message.erase(0, prefix.size());
   error.set_message(message);
-  error.set_field(detail.field);
+  const bool of_shape = detail.field.starts_with("batch") || detail.field.starts_with("seq_len") || detail.field.starts_with("inputs");
+  error.set_field((of_shape ? "batch_shape." : "") + detail.field);
   error.set_reason(detail.reason);
   return response;
 }

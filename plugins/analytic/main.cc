@@ -1,4 +1,5 @@
 // The formulas of core/counting as a plugin: how to write one. Three functions: what it is, how it counts, and main.
+#include "core/base/error.h"
 #include "core/counting/analytic_counter.h"
 #include "core/model/hugging_face.h"
 #include "plugins/analytic/answer.h"
@@ -20,7 +21,7 @@ class AnalyticPlugin final : public CounterPlugin {
 
   v1::CountResponse Count(const v1::CountRequest& request, absl::Time deadline) override {
     const auto model = model::ParseHuggingFaceConfig(request.hugging_face_config());
-    if (!model.ok()) return Answer(model.status());
+    if (!model.ok()) return Answer(base::AtField("model.hugging_face_config", model.status()));
     return Answer(counter_.Count(CoreRequest(request, *model, deadline)));
   }
 

@@ -112,8 +112,8 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(const Liste
   return grpc::SslServerCredentials(options);
 }
 
-int Run(CounterPlugin& plugin, const std::string& target, std::shared_ptr<grpc::ServerCredentials> credentials, bool shares_disk) {
-  const int signals = EndingSignals();
+int Run(CounterPlugin& plugin, int signals, const std::string& target, std::shared_ptr<grpc::ServerCredentials> credentials,
+        bool shares_disk) {
   grpc::EnableDefaultHealthCheckService(true);
   CountService service(plugin, shares_disk);
   int port = 0;
@@ -148,7 +148,8 @@ int ServeHost(CounterPlugin& plugin) {
   const absl::StatusOr<HostEnvironment> host = ReadHostEnvironment(Variable);
   if (!host.ok()) return Fail(kUsage, host.status());
   umask(S_IRWXG | S_IRWXO);
-  const int code = Run(plugin, "unix:" + host->socket_path, grpc::InsecureServerCredentials(), /*shares_disk=*/true);
+  const int signals = EndingSignals();
+  const int code = Run(plugin, signals, "unix:" + host->socket_path, grpc::InsecureServerCredentials(), /*shares_disk=*/true);
   // A host that was killed cannot tidy up; one that lives finds its folder gone, or full, and sees to it.
   unlink(host->socket_path.c_str());
   rmdir(host->socket_path.substr(0, host->socket_path.rfind('/')).c_str());
@@ -163,9 +164,10 @@ int Serve(CounterPlugin& plugin, int argc, const char* const* argv) {
   const absl::StatusOr<ListenFlags> flags = ParseListenFlags(argc, argv);
   if (!flags.ok()) return Fail(kUsage, flags.status());
   if (flags->listen.empty()) return ServeHost(plugin);
+  const int signals = EndingSignals();  // Before gRPC starts a thread, which credentials already do.
   absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> credentials = Credentials(*flags);
   if (!credentials.ok()) return Fail(kUsage, credentials.status());
-  return Run(plugin, flags->listen, *std::move(credentials), /*shares_disk=*/false);
+  return Run(plugin, signals, flags->listen, *std::move(credentials), /*shares_disk=*/false);
 }
 
 }  // namespace planner::plugin

@@ -54,11 +54,18 @@ RemoteCounter::~RemoteCounter() {
     changed_.WakeAll();
   }
   if (supervisor.joinable()) supervisor.join();
+  std::thread answers;
   {
     base::MutexLock lock(mutex_);
     while (!calls_.empty()) changed_.Wait(mutex_);
     process = std::move(process_);
     session_.reset();
+    answers = std::move(answers_);
+  }
+  queue_.Shutdown();
+  if (answers.joinable()) answers.join();
+  void* tag = nullptr;
+  for (bool ok = false; queue_.Next(&tag, &ok);) {
   }
 }
 
@@ -106,6 +113,7 @@ int64_t RemoteCounter::start_count() const {
 void RemoteCounter::Wake() const {
   wanted_ = true;
   if (!supervisor_.joinable()) supervisor_ = std::thread([this] { Supervise(); });
+  if (!answers_.joinable()) answers_ = std::thread([this] { TakeAnswers(); });
   changed_.WakeAll();
 }
 
@@ -166,16 +174,29 @@ void RemoteCounter::Supervise() const {
         changed_.WakeAll();
         continue;
       }
-      ++start_failures_;
-      if (absl::IsPermissionDenied(session.status())) refusal_ = std::string(session.status().message());
       broken_ = std::string(session.status().message());
       EndSession();
+      if (absl::IsPermissionDenied(session.status())) refusal_ = std::string(session.status().message());
+      ++start_failures_;  // Whoever waits reads why, so not before that is written.
     } else if (session_ == nullptr && wanted_ && refusal_.empty() && !history_.Down(now)) {
       WaitUntil(history_.NextStart(now));
     } else {
       if (session_ == nullptr) wanted_ = false;  // Down: the next count asks again.
       changed_.Wait(mutex_);
     }
+  }
+}
+
+void RemoteCounter::TakeAnswers() const {
+  void* tag = nullptr;
+  for (bool ok = false; queue_.Next(&tag, &ok);) {
+    std::shared_ptr<Call> call;
+    {
+      base::MutexLock lock(mutex_);
+      const auto found = std::find_if(calls_.begin(), calls_.end(), [tag](const auto& one) { return one.get() == tag; });
+      if (found != calls_.end()) call = *found;
+    }
+    if (call != nullptr) Finished(call);
   }
 }
 
@@ -324,10 +345,8 @@ absl::StatusOr<plugin::v1::CountResponse> RemoteCounter::Ask(const counting::Cou
     base::MutexLock lock(mutex_);
     calls_.insert(call);
   }
-  session->stub->async()->Count(&call->context, &call->request, &call->response, [this, call](grpc::Status status) {
-    call->status = std::move(status);
-    Finished(call);
-  });
+  call->reader = session->stub->AsyncCount(&call->context, call->request, &queue_);
+  call->reader->Finish(&call->response, &call->status, call.get());
   base::MutexLock lock(mutex_);
   while (!call->done) {
     if (clock_.Now() >= request.deadline) return Late();

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <grpcpp/client_context.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/support/async_unary_call.h>
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -61,11 +62,14 @@ class RemoteCounter final : public counting::Counter {
     plugin::v1::CountRequest request;
     plugin::v1::CountResponse response;
     grpc::Status status;
+    std::unique_ptr<grpc::ClientAsyncResponseReader<plugin::v1::CountResponse>> reader;
     std::string digest;
     bool done = false;
   };
 
   void Supervise() const;
+  /// Takes the answers of calls.
+  void TakeAnswers() const;
   absl::StatusOr<std::shared_ptr<const Session>> Connect(int64_t generation) const;
   void EndSession() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteFailure(const std::string& what) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -88,9 +92,13 @@ class RemoteCounter final : public counting::Counter {
   const base::Clock& clock_;
   telemetry::Log* const log_;
 
+  // A queue of our own: gRPC 1.51's callback interface fails an assertion now and then when its last channel goes and the next
+  // comes, which here is every restart.
+  mutable grpc::CompletionQueue queue_;
   mutable base::Mutex mutex_;
   mutable base::Condition changed_;
   mutable std::thread supervisor_ ABSL_GUARDED_BY(mutex_);
+  mutable std::thread answers_ ABSL_GUARDED_BY(mutex_);
   mutable bool wanted_ ABSL_GUARDED_BY(mutex_) = false;
   mutable bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   mutable std::shared_ptr<const Session> session_ ABSL_GUARDED_BY(mutex_);
