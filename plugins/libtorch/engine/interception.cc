@@ -247,7 +247,9 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
       const bool host = device.isNone() || device.toDevice().is_cpu();
       const c10::ArrayRef<c10::IValue> arguments(stack->data() + first, argument_count);
       // Integers may decide shapes and masks; floating tensors (an LSTM's initial state) are data like the inputs.
-      const int64_t largest = MakesFloats(op, handle.schema(), arguments) ? 1 : kLargestValuedFactory;
+      // So does what a traced graph asks of the CPU, on which it happened to be traced.
+      const bool valued = device.isNone() && !MakesFloats(op, handle.schema(), arguments);
+      const int64_t largest = valued ? kLargestValuedFactory : 1;
       if (!host || FactoryElements(op, handle.schema(), arguments) > largest) {
         device = c10::Device(c10::kMeta);
         any_meta = true;

@@ -1,6 +1,7 @@
 #include "plugins/libtorch/engine/meta_kernels.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <stdexcept>
 #include <unordered_map>
 #include <utility>
@@ -151,6 +152,32 @@ void Where(Stack& stack, size_t count) {
   const at::Tensor other = call.Tensor(2);
   const Sizes both = Broadcast(chosen, other);
   call.Return(OfType(Sizes(at::infer_size(both, call.Tensor(0).sizes())), TypeOf(chosen, other)));
+}
+
+void BinaryBool(Stack& stack, size_t count) {
+  Call call(stack, count);
+  call.Return(OfType(Broadcast(call.Tensor(0), call.Tensor(1)), at::kBool));
+}
+
+/// complex(real, imag), polar(abs, angle)
+void Complex(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor real = call.Tensor(0);
+  call.Return(OfType(Broadcast(real, call.Tensor(1)), c10::toComplexType(real.scalar_type())));
+}
+
+void Diag(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor input = call.Tensor(0);
+  const int64_t offset = call.Int(1);
+  const int64_t shift = std::abs(offset);
+  if (input.dim() == 1) {
+    call.Return(Empty({input.size(0) + shift, input.size(0) + shift}, input));
+    return;
+  }
+  const int64_t rows = input.size(0) + std::min<int64_t>(offset, 0);
+  const int64_t columns = input.size(1) - std::max<int64_t>(offset, 0);
+  call.Return(Empty({std::max<int64_t>(std::min(rows, columns), 0)}, input));
 }
 
 void SameBool(Stack& stack, size_t count) {
@@ -679,6 +706,22 @@ const std::unordered_map<std::string, MetaKernel>& Kernels() {
       {"aten::huber_loss_backward", &Same<1>},
       {"aten::remainder.Scalar_Tensor", &Same<1>},
       {"aten::isnan", &SameBool},
+      {"aten::logical_not", &SameBool},
+      {"aten::logical_and", &BinaryBool},
+      {"aten::logical_or", &BinaryBool},
+      {"aten::logical_xor", &BinaryBool},
+      {"aten::logical_not_", &Itself<0>},
+      {"aten::logical_and_", &Itself<0>},
+      {"aten::logical_or_", &Itself<0>},
+      {"aten::logical_xor_", &Itself<0>},
+      {"aten::nan_to_num", &Same<0>},
+      {"aten::nan_to_num_", &Itself<0>},
+      {"aten::bernoulli", &Same<0>},
+      {"aten::complex", &Complex},
+      {"aten::polar", &Complex},
+      {"aten::diag", &Diag},
+      {"aten::smooth_l1_loss_backward", &Same<1>},
+      {"aten::soft_margin_loss_backward", &Same<1>},
       {"aten::floor_divide", &Binary},
       {"aten::floor_divide_.Tensor", &Itself<0>},
       {"aten::rsub.Tensor", &Binary},

@@ -56,6 +56,21 @@ class DescriptorReader final : public caffe2::serialize::ReadAdapterInterface {
   size_t size_ = 0;
 };
 
+class MemoryReader final : public caffe2::serialize::ReadAdapterInterface {
+ public:
+  explicit MemoryReader(std::string bytes) : bytes_(std::move(bytes)) {}
+  size_t size() const override { return bytes_.size(); }
+  size_t read(uint64_t position, void* buffer, size_t count, const char*) const override {
+    if (position >= bytes_.size()) return 0;
+    const size_t done = std::min(count, bytes_.size() - static_cast<size_t>(position));
+    std::memcpy(buffer, bytes_.data() + position, done);
+    return done;
+  }
+
+ private:
+  std::string bytes_;
+};
+
 /// Stands for a record that was not read: the context of its storage's memory.
 struct RecordName {
   std::string name;
@@ -67,8 +82,8 @@ void DeleteRecordName(void* context) { delete static_cast<RecordName*>(context);
 /// storages are on the meta device and know only the name of their record.
 class Deserializer {
  public:
-  explicit Deserializer(int fd)
-      : reader_(std::make_shared<DescriptorReader>(fd)),
+  explicit Deserializer(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> archive)
+      : reader_(std::move(archive)),
         unit_(std::make_shared<CompilationUnit>()),
         importer_(
             unit_, &constants_, [this](const std::string& qualifier) { return FindSource(qualifier); }, reader_.version()) {}
@@ -182,14 +197,18 @@ class Deserializer {
   std::unordered_set<const void*> visited_;
 };
 
-}  // namespace
-
-LoadedModule LoadModule(int fd) {
+LoadedModule Load(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> archive) {
   torch::jit::GraphOptimizerEnabledGuard unoptimized(false);
   LoadScope scope;
-  // Source ranges and types keep pointing into the deserializer's constants: it lives as long as the process.
-  auto* deserializer = new Deserializer(fd);
+  // Functions keep pointing into the deserializer's constants: it lives as long as the process.
+  auto* deserializer = new Deserializer(std::move(archive));
   return deserializer->Load();
 }
+
+}  // namespace
+
+LoadedModule LoadModule(int fd) { return Load(std::make_shared<DescriptorReader>(fd)); }
+
+LoadedModule LoadModule(std::string archive) { return Load(std::make_shared<MemoryReader>(std::move(archive))); }
 
 }  // namespace planner::libtorch

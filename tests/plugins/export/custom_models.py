@@ -501,7 +501,7 @@ MODELS = {
     "conv2d_3x3": (lambda: nn.Conv2d(64, 128, 3, padding=1), (seeds(1, 64, 56, 56),)),
     "conv2d_dw": (lambda: nn.Conv2d(64, 64, 3, padding=1, groups=64), (seeds(1, 64, 56, 56),)),
     "conv2d_same": (lambda: nn.Conv2d(4, 6, 4, padding="same", dilation=2), (seeds(1, 4, 17, 17),)),
-    "conv3d": (lambda: nn.Conv3d(3, 32, 3, padding=1), (seeds(1, 3, 16, 56, 56),)),
+    "conv3d": (lambda: nn.Conv3d(3, 32, 3, stride=(1, 2, 2), padding=1), (seeds(1, 3, 16, 56, 56),)),
     "convT3d": (lambda: nn.ConvTranspose3d(4, 6, 3, stride=2, groups=2), (seeds(2, 4, 4, 5, 6),)),
     "mlp_784_512_256_10": (
         lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10)),

@@ -88,6 +88,12 @@ std::optional<Checked> MacsOf(const OperatorCall& call) {
 }
 
 Checked BiasFlopsOf(const OperatorCall& call) {
+  if (call.name == "_trilinear" && !call.outputs.empty() && call.inputs.size() > 1) {
+    // Two products and a sum for every sample and every element of the weight.
+    int64_t samples = 1;
+    for (size_t i = 0; i + 1 < call.outputs[0].sizes.size(); ++i) samples *= call.outputs[0].sizes[i];
+    return ElementsOf(call.inputs[1]) * samples * 3;
+  }
   if (call.name == "addmm" || call.name == "baddbmm" || call.name == "addbmm" || call.name == "addmv" || call.name == "addr" ||
       call.name == "_addmm_activation") {
     return call.outputs.empty() ? Checked(0) : ElementsOf(call.outputs[0]);
