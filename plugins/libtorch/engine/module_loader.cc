@@ -4,6 +4,7 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@
 #include <torch/csrc/jit/serialization/unpickler.h>
 
 #include "plugins/libtorch/engine/interception.h"
+#include "plugins/libtorch/engine/rules/class_source.h"
 
 namespace planner::libtorch {
 namespace {
@@ -82,8 +84,9 @@ void DeleteRecordName(void* context) { delete static_cast<RecordName*>(context);
 /// storages are on the meta device and know only the name of their record.
 class Deserializer {
  public:
-  explicit Deserializer(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> archive)
-      : reader_(std::move(archive)),
+  Deserializer(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> archive, bool whole_source)
+      : whole_source_(whole_source),
+        reader_(std::move(archive)),
         unit_(std::make_shared<CompilationUnit>()),
         importer_(
             unit_, &constants_, [this](const std::string& qualifier) { return FindSource(qualifier); }, reader_.version()) {}
@@ -111,7 +114,8 @@ class Deserializer {
     path += ".py";
     if (!reader_.hasRecord(path)) return nullptr;
     auto [data, size] = reader_.getRecord(path);
-    return std::make_shared<torch::jit::Source>(std::string(static_cast<const char*>(data.get()), size), path, 1);
+    const std::string_view text(static_cast<const char*>(data.get()), size);
+    return std::make_shared<torch::jit::Source>(whole_source_ ? std::string(text) : WithoutConstants(text), path, 1);
   }
 
   c10::intrusive_ptr<c10::ivalue::Object> MakeObject(const at::StrongTypePtr& type, c10::IValue input) {
@@ -190,6 +194,7 @@ class Deserializer {
     }
   }
 
+  bool whole_source_;
   PyTorchStreamReader reader_;
   std::shared_ptr<CompilationUnit> unit_;
   std::vector<c10::IValue> constants_;
@@ -197,12 +202,18 @@ class Deserializer {
   std::unordered_set<const void*> visited_;
 };
 
-LoadedModule Load(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> archive) {
+LoadedModule Load(const std::shared_ptr<caffe2::serialize::ReadAdapterInterface>& archive) {
   torch::jit::GraphOptimizerEnabledGuard unoptimized(false);
   LoadScope scope;
   // Functions keep pointing into the deserializer's constants: it lives as long as the process.
-  auto* deserializer = new Deserializer(std::move(archive));
-  return deserializer->Load();
+  auto* deserializer = new Deserializer(archive, /*whole_source=*/false);
+  try {
+    return deserializer->Load();
+  } catch (const std::exception&) {
+    // Perhaps for want of a constant; else this fails alike, with the text that the file's whole source gives.
+    auto* again = new Deserializer(archive, /*whole_source=*/true);
+    return again->Load();
+  }
 }
 
 }  // namespace
