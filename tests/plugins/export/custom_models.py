@@ -5,6 +5,7 @@ from typing import Dict, List, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
+import torchvision
 from torch import Tensor, nn
 
 
@@ -527,5 +528,21 @@ MODELS = {
     "activations": (Activations, (seeds(4, 8),)),
     "wave": (Wave, (seeds(1, 1, 64),)),
     "frozen_trunk": (Frozen, (seeds(1, 3, 16, 16),)),
+    "resnet18": (lambda: torchvision.models.resnet18(weights=None), (seeds(2, 3, 64, 64),)),
+    "mobilenet_v3_small": (lambda: torchvision.models.mobilenet_v3_small(weights=None), (seeds(2, 3, 64, 64),)),
+    "shufflenet_v2_x0_5": (lambda: torchvision.models.shufflenet_v2_x0_5(weights=None), (seeds(2, 3, 64, 64),)),
+    "vision_transformer": (
+        lambda: torchvision.models.VisionTransformer(32, 8, 2, 4, 32, 64, num_classes=10), (seeds(2, 3, 32, 32),)),
+    "swin": (
+        lambda: torchvision.models.SwinTransformer([4, 4], 24, [2, 2], [3, 6], [4, 4], num_classes=10), (seeds(1, 3, 32, 32),)),
+    "swin_v2": (
+        lambda: torchvision.models.SwinTransformer(
+            [4, 4], 24, [2, 2], [3, 6], [4, 4], num_classes=10,
+            block=torchvision.models.swin_transformer.SwinTransformerBlockV2,
+            downsample_layer=torchvision.models.swin_transformer.PatchMergingV2),
+        (seeds(1, 3, 32, 32),)),
     "spectral": (Spectral, (seeds(2, 8, 16),)),
 }
+
+# What torch 1.13 itself cannot export: outputs that are None, hooks, an attention with separate projections.
+NOT_EXPORTABLE = {("gpt_tied", "traced"), ("gan", "scripted"), ("mha_cross", "scripted")}
