@@ -52,6 +52,14 @@ absl::Status NotFound(std::string_view field, std::string_view message, std::str
   return Make(absl::StatusCode::kNotFound, message, {std::string(reason), std::string(field), {}});
 }
 
+absl::Status WithReason(const absl::Status& status, std::string_view reason) {
+  if (status.ok()) return status;
+  ErrorDetail detail = DetailOf(status);
+  detail.reason = std::string(reason);
+  const absl::optional<absl::Cord> bare = status.GetPayload(kMessageUrl);
+  return Make(status.code(), bare.has_value() ? std::string(*bare) : std::string(status.message()), detail);
+}
+
 absl::Status AtField(std::string_view prefix, const absl::Status& status) {
   if (status.ok() || prefix.empty()) return status;
   const std::string field = DetailOf(status).field;

@@ -198,6 +198,9 @@ CounterInfo AnalyticCounter::Info() const {
 }
 
 absl::StatusOr<CostReport> AnalyticCounter::Count(const CountRequest& request) const {
+  if (request.model.expand == nullptr) {
+    return absl::UnimplementedError("the analytic counter counts descriptions, not model files: only a counter that runs them can");
+  }
   if (clock_.Now() >= request.deadline)
     return absl::DeadlineExceededError("the deadline passed before the model was counted");
   if (request.model.expand == nullptr) {

@@ -47,6 +47,8 @@ AppOptions OptionsOf(const config::Settings& settings, telemetry::Log& log) {
           .clusters = settings.clusters,
           .max_call = settings.max_call,
           .max_concurrent_calls = settings.max_concurrent_calls,
+          .model_files = settings.model_files,
+          .counter_plugins = settings.counter_plugins,
           .log = &log};
 }
 
@@ -59,6 +61,7 @@ sigset_t BlockEndingSignals() {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // A file beyond the limit is an error of its write, not the end of the daemon.
   return signals;
 }
 

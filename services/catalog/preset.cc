@@ -1,6 +1,7 @@
 #include "services/catalog/preset.h"
 
 #include <cctype>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -100,12 +101,22 @@ absl::StatusOr<PresetNotes> ReadNotes(const base::EmbeddedFile& file) {
 
 absl::StatusOr<model::ModelDescription> DescribePreset(const base::EmbeddedFile& file) {
   const std::string name = PresetName(file);
-  if (!IsGraph(file)) return model::ParseHuggingFaceConfig(file.content, {.name = name});
+  const auto source = [](model::SourceFormat format, std::string text) {
+    return std::make_shared<const model::ModelSource>(
+        model::ModelSource{.format = format, .text = std::move(text), .file = {}});
+  };
+  if (!IsGraph(file)) {
+    ASSIGN_OR_RETURN(model::ModelDescription description,
+                     model::ParseHuggingFaceConfig(file.content, {.name = name}));
+    description.source = source(model::SourceFormat::kHuggingFaceConfig, std::string(file.content));
+    return description;
+  }
   ASSIGN_OR_RETURN(const v1::LayerGraph proto,
                    convert::ParseLayerGraphText(file.content, convert::GraphFormat::kTextproto));
   ASSIGN_OR_RETURN(model::LayerGraph graph, convert::LayerGraphFromProto(proto));
   ASSIGN_OR_RETURN(model::ModelDescription description, model::DescribeLayerGraph(std::move(graph)));
   description.name = name;
+  description.source = source(model::SourceFormat::kLayerGraph, proto.SerializeAsString());
   return description;
 }
 

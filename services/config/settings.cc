@@ -81,6 +81,24 @@ absl::Status SetLimits(const v1::Config& config, Settings& settings) {
   return absl::OkStatus();
 }
 
+absl::Status SetModelFiles(const v1::ModelFileStore& config, model_files::StoreOptions& options) {
+  constexpr int64_t kMostBytes = 10'000'000'000'000;
+  constexpr int64_t kMostSeconds = 31'536'000;
+  if (config.has_max_file_bytes()) {
+    RETURN_IF_ERROR(validate::Between("model_files.max_file_bytes", config.max_file_bytes(), 1, kMostBytes));
+    options.max_file_bytes = config.max_file_bytes();
+  }
+  if (config.has_quota_bytes()) {
+    RETURN_IF_ERROR(validate::Between("model_files.quota_bytes", config.quota_bytes(), 1, INT64_MAX / 2));
+    options.quota_bytes = config.quota_bytes();
+  }
+  if (config.has_keep_seconds()) {
+    RETURN_IF_ERROR(validate::Between("model_files.keep_seconds", config.keep_seconds(), 1, kMostSeconds));
+    options.keep = absl::Seconds(config.keep_seconds());
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Config> ParseConfig(std::string_view text, std::string_view file_name) {
@@ -112,13 +130,21 @@ absl::StatusOr<Settings> MakeSettings(const Flags& flags, const v1::Config& conf
   Settings settings;
   RETURN_IF_ERROR(SetListen(flags, config, settings));
   RETURN_IF_ERROR(SetLimits(config, settings));
+  RETURN_IF_ERROR(SetModelFiles(config.model_files(), settings.model_files));
   settings.state_dir = flags.state_dir.value_or(config.state_dir());
+  settings.counter_plugins.assign(config.counter_plugins().begin(), config.counter_plugins().end());
   for (int i = 0; i < config.gpu_types_size(); ++i) {
     RETURN_IF_ERROR(CheckGpuType(fmt::format("gpu_types[{}]", i), config.gpu_types(i)));
     settings.gpu_types.push_back(convert::GpuTypeFromProto(config.gpu_types(i)));
   }
   for (int i = 0; i < config.clusters_size(); ++i) {
-    RETURN_IF_ERROR(validate::ValidateCluster(fmt::format("clusters[{}]", i), config.clusters(i)));
+    const std::string field = fmt::format("clusters[{}]", i);
+    RETURN_IF_ERROR(validate::ValidateCluster(field, config.clusters(i)));
+    for (int k = 0; k < i; ++k) {
+      if (config.clusters(k).name() != config.clusters(i).name()) continue;
+      return base::InvalidField(field + ".name", fmt::format("is also that of clusters[{}]: name=\"{}\"", k,
+                                                             config.clusters(i).name()));
+    }
     settings.clusters.push_back(config.clusters(i));
   }
   return settings;

@@ -11,6 +11,7 @@
 #include "planner/config/v1/config.pb.h"
 #include "services/config/address.h"
 #include "services/config/flags.h"
+#include "services/model_files/model_file_store.h"
 
 namespace planner::config {
 
@@ -23,6 +24,8 @@ struct Settings {
   std::vector<planner::v1::Cluster> clusters;
   absl::Duration max_call = absl::Seconds(30);
   int max_concurrent_calls = 64;
+  std::vector<v1::CounterPlugin> counter_plugins;  ///< As they are written; app::App::Create checks them.
+  model_files::StoreOptions model_files;
 };
 
 /// Protobuf text format. INVALID_ARGUMENT "FILE:LINE:COLUMN: what" for anything that is no Config, an

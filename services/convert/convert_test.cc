@@ -141,7 +141,7 @@ TEST(JobTest, EveryFieldArrives) {
   EXPECT_EQ(job.token_count, 1e12);
   EXPECT_EQ(job.epoch_count, 2);
   EXPECT_EQ(job.seq_len, 4096);
-  EXPECT_THAT(job.inputs, ElementsAre(ElementsAre(1, 3)));
+  EXPECT_THAT(job.inputs, ElementsAre(model::TensorInput{1, 3}));
   EXPECT_EQ(job.global_batch, 1024);
   EXPECT_EQ(job.precision, "fp8");
   EXPECT_EQ(job.optimizer, "sgd");

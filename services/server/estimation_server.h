@@ -2,26 +2,36 @@
 
 #include <string>
 
-#include "core/counting/counter.h"
+#include "core/counting/counter_set.h"
 #include "planner/v1/estimation_service.grpc.pb.h"
 #include "services/catalog/catalog.h"
 #include "services/server/estimator.h"
+#include "services/server/model_uploads.h"
 #include "services/server/rpc.h"
 
 namespace planner::server {
 
 /// planner.v1.EstimationService: stateless questions.
-class EstimationServer final : public v1::EstimationService::Service {
+class EstimationServer final : public v1::EstimationService::WithCallbackMethod_UploadModel<v1::EstimationService::Service> {
  public:
   /// All must outlive it; `version` is the planner's.
   EstimationServer(RpcRunner& rpc, Estimator& estimator, const catalog::ModelCatalog& models,
-                   const counting::Counter& counter, std::string version)
-      : rpc_(rpc), estimator_(estimator), models_(models), counter_(counter), version_(std::move(version)) {}
+                   const counting::CounterSet& counter, model_files::ModelFileStore& files, std::string version)
+      : rpc_(rpc),
+        estimator_(estimator),
+        models_(models),
+        counter_(counter),
+        files_(files),
+        uploads_(rpc, files),
+        version_(std::move(version)) {}
 
   grpc::Status Estimate(grpc::ServerContext* context, const v1::EstimateRequest* request,
                         v1::EstimateResponse* response) override;
   grpc::Status Count(grpc::ServerContext* context, const v1::CountRequest* request,
                      v1::CountResponse* response) override;
+  ModelUploads::Reactor* UploadModel(grpc::CallbackServerContext* context, v1::UploadModelResponse* response) override {
+    return uploads_.Start(context, response);
+  }
   grpc::Status ListCounters(grpc::ServerContext* context, const v1::ListCountersRequest* request,
                             v1::ListCountersResponse* response) override;
   grpc::Status ListModels(grpc::ServerContext* context, const v1::ListModelsRequest* request,
@@ -40,7 +50,9 @@ class EstimationServer final : public v1::EstimationService::Service {
   RpcRunner& rpc_;
   Estimator& estimator_;
   const catalog::ModelCatalog& models_;
-  const counting::Counter& counter_;
+  const counting::CounterSet& counter_;
+  model_files::ModelFileStore& files_;
+  ModelUploads uploads_;
   const std::string version_;
 };
 

@@ -13,11 +13,11 @@ namespace planner::server {
 absl::StatusOr<v1::EstimateResponse> Estimator::Estimate(const v1::EstimateRequest& request, absl::Time deadline) {
   static const ShapeFields kFields = {"training.global_batch", "data_set.seq_len", "data_set.inputs"};
   RETURN_IF_ERROR(validate::Validate(request));
-  ASSIGN_OR_RETURN(model::ModelDescription model, ResolveModel(request.model(), kFields, models_));
+  ASSIGN_OR_RETURN(model::ModelDescription model, ResolveModel(request.model(), kFields, models_, files_));
   ASSIGN_OR_RETURN(const cluster::Snapshot snapshot, inventory_.SnapshotFor(request.resources()));
   const planning::JobSpec job = convert::JobFromProto(request, std::move(model));
   const absl::StatusOr<planning::Plan> plan = planner_.MakePlan(job, snapshot, deadline);
-  RETURN_IF_ERROR(CountError(plan.status()));
+  RETURN_IF_ERROR(CountError(plan.status(), kFields));
   v1::EstimateResponse response = convert::PlanToProto(*plan);
   response.set_model(job.model.name);
   response.mutable_provenance()->set_planner_version(version_);

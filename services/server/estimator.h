@@ -5,6 +5,7 @@
 #include "core/planning/planner.h"
 #include "planner/v1/estimate.pb.h"
 #include "services/catalog/catalog.h"
+#include "services/model_files/model_file_store.h"
 #include "services/server/inventory.h"
 
 namespace planner::server {
@@ -13,15 +14,16 @@ namespace planner::server {
 class Estimator {
  public:
   /// `version` is the planner's, for the provenance. The rest must outlive it.
-  Estimator(const catalog::ModelCatalog& models, Inventory& inventory, const planning::Planner& planner,
-            std::string version)
-      : models_(models), inventory_(inventory), planner_(planner), version_(std::move(version)) {}
+  Estimator(const catalog::ModelCatalog& models, model_files::ModelFileStore& files, Inventory& inventory,
+            const planning::Planner& planner, std::string version)
+      : models_(models), files_(files), inventory_(inventory), planner_(planner), version_(std::move(version)) {}
 
   /// INVALID_ARGUMENT and NOT_FOUND with the request's field; DEADLINE_EXCEEDED.
   absl::StatusOr<v1::EstimateResponse> Estimate(const v1::EstimateRequest& request, absl::Time deadline);
 
  private:
   const catalog::ModelCatalog& models_;
+  model_files::ModelFileStore& files_;
   Inventory& inventory_;
   const planning::Planner& planner_;
   const std::string version_;

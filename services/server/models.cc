@@ -1,5 +1,7 @@
 #include "services/server/models.h"
 
+#include <memory>
+#include <string_view>
 #include <utility>
 
 #include "core/base/error.h"
@@ -14,6 +16,32 @@ namespace {
 
 constexpr char kConfigField[] = "model.hugging_face_config";
 constexpr char kGraphField[] = "model.layer_graph";
+constexpr char kFileField[] = "model.uploaded_file";
+
+std::shared_ptr<const model::ModelSource> TextSource(model::SourceFormat format, std::string text) {
+  return std::make_shared<const model::ModelSource>(model::ModelSource{.format = format, .text = std::move(text), .file = {}});
+}
+
+/// A loaded module: nothing is known of it but the file, until a counter runs it.
+absl::StatusOr<model::ModelDescription> DescribeFile(const v1::UploadedFile& uploaded, model_files::ModelFileStore& files) {
+  struct PinnedSource {
+    model::ModelSource source;
+    std::shared_ptr<const void> pin;
+  };
+  absl::StatusOr<model_files::StoredFile> stored = files.Find(uploaded.sha256());
+  if (!stored.ok()) return base::WithField(kFileField, stored.status());
+  constexpr size_t kDigitsOfAName = 12;
+  model::ModelDescription description;
+  description.name = uploaded.sha256().substr(0, kDigitsOfAName);
+  description.family = "torchscript";
+  description.kind = model::ModelKind::kModule;
+  description.has_sequence = false;
+  description.default_seq_len = 0;
+  const auto pinned = std::make_shared<const PinnedSource>(PinnedSource{
+      {.format = model::SourceFormat::kTorchScript, .text = {}, .file = std::move(stored->file)}, std::move(stored->pin)});
+  description.source = std::shared_ptr<const model::ModelSource>(pinned, &pinned->source);
+  return description;
+}
 
 /// The parser calls the text as a whole "config".
 absl::Status AtConfig(const absl::Status& status) {
@@ -21,7 +49,8 @@ absl::Status AtConfig(const absl::Status& status) {
   return whole ? base::WithField(kConfigField, status) : base::AtField(kConfigField, status);
 }
 
-absl::StatusOr<model::ModelDescription> Describe(const v1::Model& model, const catalog::ModelCatalog& catalog) {
+absl::StatusOr<model::ModelDescription> Describe(const v1::Model& model, const catalog::ModelCatalog& catalog,
+                                                 model_files::ModelFileStore& files) {
   switch (model.description_case()) {
     case v1::Model::kPreset: {
       ASSIGN_OR_RETURN(const std::shared_ptr<const catalog::CatalogEntry> entry, catalog.Find(model.preset()));
@@ -32,6 +61,7 @@ absl::StatusOr<model::ModelDescription> Describe(const v1::Model& model, const c
           model.hugging_face_config(),
           {.assume_architecture = model.assume_architecture(), .name = model.display_name()});
       if (!description.ok()) return AtConfig(description.status());
+      description->source = TextSource(model::SourceFormat::kHuggingFaceConfig, model.hugging_face_config());
       return description;
     }
     case v1::Model::kLayerGraph: {
@@ -39,8 +69,11 @@ absl::StatusOr<model::ModelDescription> Describe(const v1::Model& model, const c
       if (!graph.ok()) return base::AtField(kGraphField, graph.status());
       absl::StatusOr<model::ModelDescription> description = model::DescribeLayerGraph(*std::move(graph));
       if (!description.ok()) return base::AtField(kGraphField, description.status());
+      description->source = TextSource(model::SourceFormat::kLayerGraph, model.layer_graph().SerializeAsString());
       return description;
     }
+    case v1::Model::kUploadedFile:
+      return DescribeFile(model.uploaded_file(), files);
     case v1::Model::DESCRIPTION_NOT_SET:
       break;
   }
@@ -59,15 +92,18 @@ absl::Status AtRequest(const ShapeFields& fields, const std::string& model_field
 
 std::string FieldOf(const v1::Model& model) {
   if (model.has_preset()) return "model.preset";
+  if (model.has_uploaded_file()) return kFileField;
   return model.has_layer_graph() ? kGraphField : kConfigField;
 }
 
 }  // namespace
 
 absl::StatusOr<model::ModelDescription> ResolveModel(const v1::Model& model, const ShapeFields& fields,
-                                                     const catalog::ModelCatalog& catalog) {
-  ASSIGN_OR_RETURN(model::ModelDescription description, Describe(model, catalog));
+                                                     const catalog::ModelCatalog& catalog,
+                                                     model_files::ModelFileStore& files) {
+  ASSIGN_OR_RETURN(model::ModelDescription description, Describe(model, catalog, files));
   if (!model.display_name().empty()) description.name = model.display_name();
+  if (description.expand == nullptr) return description;
   description.expand = [expand = std::move(description.expand), fields,
                         model_field = FieldOf(model)](const model::BatchShape& shape) -> absl::StatusOr<model::Module> {
     absl::StatusOr<model::Module> module = expand(shape);
@@ -77,7 +113,16 @@ absl::StatusOr<model::ModelDescription> ResolveModel(const v1::Model& model, con
   return description;
 }
 
-absl::Status CountError(const absl::Status& status) {
+absl::Status CountError(const absl::Status& status, const ShapeFields& fields) {
+  constexpr std::string_view kShape = "batch_shape.";
+  if (const std::string field = base::DetailOf(status).field; field.starts_with(kShape)) {
+    const std::string rest = field.substr(kShape.size());
+    if (rest == "batch") return base::WithField(fields.batch, status);
+    if (rest == "seq_len") return base::WithField(fields.seq_len, status);
+    if (rest.starts_with("inputs")) {
+      return base::WithField(fields.inputs + rest.substr(std::string_view("inputs").size()), status);
+    }
+  }
   if (!absl::IsOutOfRange(status)) return status;
   return base::InvalidField("model", std::string(status.message()) + ": its sizes times the batch's are too large",
                             "COUNT_OVERFLOW");

@@ -27,10 +27,24 @@ class Slot {
   const bool granted_;
 };
 
-std::string RequestIdOf(const grpc::ServerContext& context, IdSource& ids) {
+/// gRPC aborts the process if metadata that it sends has anything but printable ASCII; what arrives may have.
+bool IsPrintableAscii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
+}
+
+}  // namespace
+
+std::string RequestIdFrom(std::string_view sent, IdSource& ids) {
+  const std::string_view id = sent.substr(0, kMaxRequestId);
+  return id.empty() || !IsPrintableAscii(id) ? ids.Next() : std::string(id);
+}
+
+namespace {
+
+std::string RequestIdOf(const grpc::ServerContextBase& context, IdSource& ids) {
   const auto found = context.client_metadata().find(kRequestId);
-  if (found == context.client_metadata().end() || found->second.empty()) return ids.Next();
-  return std::string(found->second.data(), std::min(found->second.size(), kMaxRequestId));
+  if (found == context.client_metadata().end()) return ids.Next();
+  return RequestIdFrom({found->second.data(), found->second.size()}, ids);
 }
 
 }  // namespace
@@ -61,14 +75,22 @@ absl::Status RpcRunner::Guarded(const Call& call, const StatusHandler& handler) 
 }
 
 grpc::Status RpcRunner::RunStatus(std::string_view method, grpc::ServerContext& context, const StatusHandler& handler) {
+  Started started = Begin(context);
+  started.call.deadline = std::min(started.call.deadline, started.start + options_.max_call);
+  return End(method, started, Guarded(started.call, handler));
+}
+
+RpcRunner::Started RpcRunner::Begin(grpc::ServerContextBase& context) {
   const absl::Time start = clock_.Now();
-  const Call call{std::min(absl::FromChrono(context.deadline()), start + options_.max_call),
-                  RequestIdOf(context, ids_)};
-  context.AddInitialMetadata(kRequestId, call.request_id);
-  const absl::Status status = Guarded(call, handler);
-  const absl::Duration duration = clock_.Now() - start;
+  Started started{{absl::FromChrono(context.deadline()), RequestIdOf(context, ids_)}, start};
+  context.AddInitialMetadata(kRequestId, started.call.request_id);
+  return started;
+}
+
+grpc::Status RpcRunner::End(std::string_view method, const Started& started, const absl::Status& status) {
+  const absl::Duration duration = clock_.Now() - started.start;
   probe_.Record(method, status.code(), duration);
-  if (log_ != nullptr) Log(method, call, status, duration);
+  if (log_ != nullptr) Log(method, started.call, status, duration);
   return errors::ToGrpcStatus(status);
 }
 

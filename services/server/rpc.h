@@ -23,12 +23,16 @@ struct Call {
   std::string request_id;  ///< Of the client's metadata x-request-id, or made here.
 };
 
+/// The request id that a client has sent, its first 128 characters; a new one where it has sent none or one with anything
+/// but printable ASCII.
+std::string RequestIdFrom(std::string_view sent, IdSource& ids);
+
 struct RpcOptions {
   absl::Duration max_call = absl::Seconds(30);  ///< Longest call, whatever the client's deadline.
   int max_concurrent_calls = 64;                ///< The surplus is refused with RESOURCE_EXHAUSTED.
 };
 
-/// Runs every unary call: gives it a deadline and a request id (which the answer's metadata repeats),
+/// Runs every unary call, and begins and ends the streams: gives it a deadline and a request id (which the answer's metadata repeats),
 /// refuses the surplus, turns exceptions into INTERNAL and our errors into gRPC's, writes the access log
 /// and the metrics. Thread-safe.
 class RpcRunner {
@@ -46,6 +50,17 @@ class RpcRunner {
       return answer.status();
     });
   }
+
+  /// A stream at work: no function is around it as around a unary call.
+  struct Started {
+    Call call;  ///< Its deadline is the client's alone: how long a stream may take depends on what it is for.
+    absl::Time start;
+  };
+  Started Begin(grpc::ServerContextBase& context);
+  /// Once for each Begin: metrics, a line of the log, and the status for the client.
+  grpc::Status End(std::string_view method, const Started& started, const absl::Status& status);
+
+  const RpcOptions& options() const { return options_; }
 
  private:
   using StatusHandler = std::function<absl::Status(const Call&)>;

@@ -17,6 +17,7 @@
 #include "services/server/inventory.h"
 #include "services/server/inventory_metrics.h"
 #include "services/server/methods.h"
+#include "services/server/model_uploads.h"
 #include "services/server/models.h"
 #include "services/server/paging.h"
 #include "services/server/rpc.h"
@@ -205,15 +206,52 @@ class ResolveModelTest : public ::testing::Test {
   /// The field of the error that resolving and expanding the model gives.
   std::string WrongField(const std::string& model, const model::BatchShape& shape = {}) {
     const auto description =
-        ResolveModel(Parse<v1::Model>(model), {"the.batch", "the.seq_len", "the.inputs"}, catalog_);
+        ResolveModel(Parse<v1::Model>(model), {"the.batch", "the.seq_len", "the.inputs"}, catalog_, files_);
     return base::DetailOf(description.ok() ? description->expand(shape).status() : description.status()).field;
   }
   const catalog::ModelCatalog catalog_;
+  base::FakeClock clock_;
+  model_files::ModelFileStore files_{"", {}, clock_};
 };
 
+TEST_F(ResolveModelTest, SaysWhatItWasMadeFrom) {
+  v1::Model text;
+  text.set_hugging_face_config(std::string((*catalog_.Find("gpt2"))->source_text));
+  const auto config = ResolveModel(text, {}, catalog_, files_);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->source->format, model::SourceFormat::kHuggingFaceConfig);
+  EXPECT_EQ(config->source->text, text.hugging_face_config());
+  const auto preset = ResolveModel(Parse<v1::Model>("preset: 'resnet50'"), {}, catalog_, files_);
+  EXPECT_EQ(preset->source->format, model::SourceFormat::kLayerGraph);
+  // Made once for all calls.
+  EXPECT_EQ(preset->source, ResolveModel(Parse<v1::Model>("preset: 'resnet50'"), {}, catalog_, files_)->source);
+  v1::LayerGraph graph;
+  EXPECT_TRUE(graph.ParseFromString(preset->source->text));
+  EXPECT_GT(graph.layers_size(), 0);
+}
+
+TEST_F(ResolveModelTest, AnUploadedFileIsAModule) {
+  constexpr char kAbc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+  const v1::Model model = Parse<v1::Model>(std::string("uploaded_file { sha256: '") + kAbc + "' }");
+  const absl::Status unknown = ResolveModel(model, {}, catalog_, files_).status();
+  EXPECT_TRUE(absl::IsNotFound(unknown));
+  EXPECT_EQ(base::DetailOf(unknown).reason, "MODEL_NOT_UPLOADED");
+  EXPECT_EQ(base::DetailOf(unknown).field, "model.uploaded_file");
+  auto upload = files_.Begin(3, kAbc);
+  ASSERT_TRUE((*upload)->Append("abc").ok() && (*upload)->Commit().ok());
+  const auto module = ResolveModel(model, {}, catalog_, files_);
+  ASSERT_TRUE(module.ok()) << module.status();
+  EXPECT_EQ(module->kind, model::ModelKind::kModule);
+  EXPECT_TRUE(module->expand == nullptr);
+  EXPECT_EQ(module->name, "ba7816bf8f01");
+  EXPECT_EQ(module->source->format, model::SourceFormat::kTorchScript);
+  EXPECT_EQ(module->source->file.sha256, kAbc);
+  EXPECT_EQ(module->source->file.size_bytes, 3);
+}
+
 TEST_F(ResolveModelTest, NamesAreThePresetsUnlessTheCallerHasOne) {
-  EXPECT_EQ(ResolveModel(Parse<v1::Model>("preset: 'GPT2'"), {}, catalog_)->name, "gpt2");
-  EXPECT_EQ(ResolveModel(Parse<v1::Model>("preset: 'gpt2' display_name: 'mine'"), {}, catalog_)->name, "mine");
+  EXPECT_EQ(ResolveModel(Parse<v1::Model>("preset: 'GPT2'"), {}, catalog_, files_)->name, "gpt2");
+  EXPECT_EQ(ResolveModel(Parse<v1::Model>("preset: 'gpt2' display_name: 'mine'"), {}, catalog_, files_)->name, "mine");
 }
 
 TEST_F(ResolveModelTest, ErrorsHaveTheRequestsPaths) {
@@ -225,9 +263,25 @@ TEST_F(ResolveModelTest, ErrorsHaveTheRequestsPaths) {
 }
 
 TEST(CountErrorTest, OverflowIsTheRequestsFault) {
-  EXPECT_TRUE(absl::IsInvalidArgument(CountError(absl::OutOfRangeError("MACs do not fit 64 bits"))));
-  EXPECT_TRUE(absl::IsDeadlineExceeded(CountError(absl::DeadlineExceededError(""))));
-  EXPECT_TRUE(CountError(absl::OkStatus()).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(CountError(absl::OutOfRangeError("MACs do not fit 64 bits"), {})));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(CountError(absl::DeadlineExceededError(""), {})));
+  EXPECT_TRUE(CountError(absl::OkStatus(), {}).ok());
+}
+
+TEST(CountErrorTest, CountersFieldsBecomeTheRequests) {
+  const ShapeFields fields = {"training.global_batch", "data_set.seq_len", "data_set.inputs"};
+  const auto field = [&](const char* counters) {
+    return base::DetailOf(CountError(base::InvalidField(counters, "is wrong"), fields)).field;
+  };
+  EXPECT_EQ(field("batch_shape.inputs[1].dtype"), "data_set.inputs[1].dtype");
+  EXPECT_EQ(field("batch_shape.seq_len"), "data_set.seq_len");
+  EXPECT_EQ(field("batch_shape.batch"), "training.global_batch");
+  EXPECT_EQ(field("model"), "model");
+}
+
+TEST(UploadTimeTest, LargerFilesMayTakeLonger) {
+  EXPECT_EQ(UploadTime(absl::Seconds(30), 1), absl::Seconds(30));
+  EXPECT_EQ(UploadTime(absl::Seconds(30), int64_t{100} << 20), absl::Seconds(130));
 }
 
 TEST(RangeOfTest, CutsAListIntoPages) {
@@ -242,6 +296,18 @@ TEST(RangeOfTest, CutsAListIntoPages) {
 }
 
 TEST(IdSourceTest, RandomOnesDiffer) { EXPECT_NE(IdSource::Random().Next(), IdSource::Random().Next()); }
+
+// gRPC aborts the process over metadata that it is to send with anything but printable ASCII in it.
+TEST(RequestIdTest, OnlyPrintableOnesComeBack) {
+  FakeIdSource ids;
+  EXPECT_EQ(RequestIdFrom("job 17 \"a\"", ids), "job 17 \"a\"");
+  EXPECT_EQ(RequestIdFrom(std::string(500, 'x'), ids), std::string(128, 'x'));
+  for (const char* bad : {"", "a\x01" "b", "a\nb", "a\tb", "\x7f", "\xc3\xbf"}) {
+    const std::string id = RequestIdFrom(bad, ids);
+    EXPECT_NE(id, bad);
+    EXPECT_FALSE(id.empty());
+  }
+}
 
 }  // namespace
 }  // namespace planner::server

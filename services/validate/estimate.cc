@@ -1,4 +1,11 @@
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string>
+#include <string_view>
+
 #include "core/base/error.h"
+#include "core/base/sha256.h"
 #include "core/base/status_macros.h"
 #include "core/hardware/precision.h"
 #include "fmt/format.h"
@@ -18,6 +25,24 @@ constexpr int64_t kNanosPerSecond = 1'000'000'000;
 constexpr int64_t kMinTimestamp = -62'135'596'800;
 constexpr int64_t kMaxTimestamp = 253'402'300'799;
 
+absl::Status Digest(const std::string& field, const std::string& sha256) {
+  if (base::Sha256::IsDigest(sha256)) return absl::OkStatus();
+  return base::InvalidField(field, fmt::format("must be 64 lower case hexadecimal digits: it has {} bytes", sha256.size()));
+}
+
+/// Element types of a loaded module's inputs, by PyTorch's names.
+constexpr std::array<std::string_view, 10> kElementTypes = {"float32", "float64", "float16", "bfloat16", "int64",
+                                                            "int32",   "int16",   "int8",    "uint8",    "bool"};
+
+absl::Status ElementType(const std::string& field, const std::string& dtype) {
+  if (dtype.empty() || std::find(kElementTypes.begin(), kElementTypes.end(), dtype) != kElementTypes.end()) {
+    return absl::OkStatus();
+  }
+  std::string known;
+  for (const std::string_view one : kElementTypes) known += fmt::format("{}{}", known.empty() ? "" : ", ", one);
+  return base::InvalidField(field, fmt::format("is none of {}: dtype=\"{}\"", known, dtype), "UNKNOWN_ELEMENT_TYPE");
+}
+
 absl::Status ValidateModel(const v1::Model& model) {
   RETURN_IF_ERROR(Text("model.assume_architecture", model.assume_architecture(), kMaxNameBytes));
   RETURN_IF_ERROR(Text("model.display_name", model.display_name(), kMaxNameBytes));
@@ -33,10 +58,12 @@ absl::Status ValidateModel(const v1::Model& model) {
           "TOO_LARGE");
     case v1::Model::kLayerGraph:
       return absl::OkStatus();  // Checked when it is described, with the layers' own paths.
+    case v1::Model::kUploadedFile:
+      return Digest("model.uploaded_file.sha256", model.uploaded_file().sha256());
     case v1::Model::DESCRIPTION_NOT_SET:
       break;
   }
-  return base::InvalidField("model", "is missing: give preset, hugging_face_config or layer_graph");
+  return base::InvalidField("model", "is missing: give preset, hugging_face_config, layer_graph or uploaded_file");
 }
 
 absl::Status ValidateInputs(const std::string& field,
@@ -44,9 +71,15 @@ absl::Status ValidateInputs(const std::string& field,
   if (inputs.size() > kMaxInputs) {
     return base::InvalidField(field, fmt::format("must be at most {}: inputs={}", kMaxInputs, inputs.size()));
   }
+  std::set<std::string_view> names;
   for (int i = 0; i < inputs.size(); ++i) {
     const std::string at = fmt::format("{}[{}]", field, i);
     RETURN_IF_ERROR(Text(at + ".dtype", inputs[i].dtype(), kMaxNameBytes));
+    RETURN_IF_ERROR(ElementType(at + ".dtype", inputs[i].dtype()));
+    RETURN_IF_ERROR(Text(at + ".name", inputs[i].name(), kMaxNameBytes));
+    if (!inputs[i].name().empty() && !names.insert(inputs[i].name()).second) {
+      return base::InvalidField(at + ".name", fmt::format("is given twice: name=\"{}\"", inputs[i].name()));
+    }
     RETURN_IF_ERROR(Between(at + ".dimensions", inputs[i].dimensions_size(), 1, kMaxDimensions));
     for (int j = 0; j < inputs[i].dimensions_size(); ++j) {
       RETURN_IF_ERROR(Between(fmt::format("{}.dimensions[{}]", at, j), inputs[i].dimensions(j), 1, kMaxSize));
@@ -186,6 +219,22 @@ absl::Status Validate(const v1::CountRequest& request) {
   if (request.precision().empty()) return absl::OkStatus();
   RETURN_IF_ERROR(Text("precision", request.precision(), kMaxNameBytes));
   return hardware::FindPrecision(request.precision()).status();
+}
+
+absl::Status Validate(const v1::UploadModelRequest& request) {
+  switch (request.part_case()) {
+    case v1::UploadModelRequest::kAnnouncement:
+      RETURN_IF_ERROR(AboveZero("announcement.size_bytes", static_cast<double>(request.announcement().size_bytes()), kMaxCount));
+      return Digest("announcement.sha256", request.announcement().sha256());
+    case v1::UploadModelRequest::kData:
+      if (request.data().size() <= kMaxChunkBytes) return absl::OkStatus();
+      return base::InvalidField(
+          "data", fmt::format("must be at most {} bytes a message: it has {}", kMaxChunkBytes, request.data().size()),
+          "TOO_LARGE");
+    case v1::UploadModelRequest::PART_NOT_SET:
+      break;
+  }
+  return base::InvalidField("announcement", "is missing");
 }
 
 absl::Status Validate(const v1::CreatePlanRequest& request) {

@@ -9,6 +9,7 @@
 #include "planner/v1/cluster_service.pb.h"
 #include "planner/v1/count.pb.h"
 #include "planner/v1/estimate.pb.h"
+#include "planner/v1/estimation_service.pb.h"
 #include "planner/v1/plan_service.pb.h"
 
 namespace planner::validate {
@@ -19,6 +20,7 @@ namespace planner::validate {
 
 inline constexpr size_t kMaxNameBytes = 256;                 ///< Of a preset, GPU type, framework.
 inline constexpr size_t kMaxConfigBytes = size_t{4} << 20;   ///< Of an inline config.json.
+inline constexpr size_t kMaxChunkBytes = size_t{1} << 20;    ///< Of one message of an upload.
 inline constexpr int64_t kMaxSize = (int64_t{1} << 31) - 1;  ///< Of a batch, a sequence, a dimension.
 inline constexpr int64_t kMaxGpus = 1'000'000;
 inline constexpr int64_t kMaxDegree = 65'536;
@@ -27,6 +29,8 @@ inline constexpr int kMaxPageSize = 1000;
 
 absl::Status Validate(const v1::EstimateRequest& request);
 absl::Status Validate(const v1::CountRequest& request);
+/// One message of the stream; their order is not looked at here.
+absl::Status Validate(const v1::UploadModelRequest& request);
 absl::Status Validate(const v1::CreatePlanRequest& request);
 absl::Status Validate(const v1::CreateClusterRequest& request);
 absl::Status Validate(const v1::UpdateClusterRequest& request);
