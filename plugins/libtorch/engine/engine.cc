@@ -301,6 +301,8 @@ struct Attempt {
   CountResponse response;
   /// An input that turned out to be used as indices although its type was only assumed to be floating.
   std::optional<int> integer_input;
+  /// Why autograd cannot go through the model, whose forward pass went well; empty: it can, or was not asked to.
+  std::string not_differentiable;
 };
 
 Attempt Run(const LoadedModule& loaded, torch::jit::Method& method, const CountRequest& request,
@@ -359,6 +361,10 @@ Attempt Run(const LoadedModule& loaded, torch::jit::Method& method, const CountR
     const size_t because = text.find(" This could be because");
     if (not_run != std::string::npos) recorder.unknown_operator = text.substr(not_run, because - not_run);
     if (because != std::string::npos) text.resize(because);
+    if (recorder.pass() == Tally::kBackward && text.find("derivative for ") != std::string::npos) {
+      attempt.not_differentiable = ErrorText(error.what());
+      return attempt;
+    }
     if (!recorder.unknown_operator.empty()) {
       attempt.response = Error(kUnimplemented, "OPERATOR_UNKNOWN", std::move(text));
     } else if (!recorder.data_dependent_operator.empty()) {
@@ -480,6 +486,13 @@ CountResponse CountModule(int fd, const CountRequest& request) {
         if (attempt.integer_input.has_value()) {
           integers.insert(*attempt.integer_input);
           continue;
+        }
+        if (!attempt.not_differentiable.empty()) {
+          CountRequest forward_only = request;
+          forward_only.set_mode(v1::CountRequest::INFERENCE);
+          const std::string warning = "no backward pass: " + attempt.not_differentiable;
+          attempt = Run(loaded, method, forward_only, integers);
+          if (attempt.response.has_count()) attempt.response.mutable_count()->mutable_count()->add_warnings(ValidText(warning));
         }
         if (attempt.response.has_count()) return attempt.response;
         // The first overload's error speaks for all.

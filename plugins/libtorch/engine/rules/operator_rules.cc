@@ -39,9 +39,6 @@ constexpr OperatorRule kCounted[] = {
     {"convolution_overrideable", "convolution", kProduct, 0},
     {"convolution_backward", "convolution", kProduct, 0},
     {"convolution_backward_overrideable", "convolution", kProduct, 0},
-    // Fused kernels of inference.
-    {"_native_multi_head_attention", "multi_head_attention", kProduct, 0},
-    {"_transformer_encoder_layer_fwd", "transformer_encoder_layer", kProduct, 0},
     // nn.Bilinear's form: torch multiplies and sums element by element.
     {"_trilinear", "bilinear", kProduct, 0},
     // Arithmetic.
