@@ -239,7 +239,9 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
     });
   }
   // Devices that a traced graph or the model's code names become the meta device.
+  // Not those of an operator's own scratch space.
   for (const size_t i : op.devices) {
+    if (nested) break;
     c10::IValue& device = (*stack)[first + i];
     if (any_meta) {
       if (!device.isNone()) device = c10::Device(c10::kMeta);
@@ -320,7 +322,7 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
     } else if (any_meta && !op.has_meta) {
       recorder->unknown_operator = op.full_name;
       Refuse(op.full_name + " cannot be worked out from shapes alone: it has no Meta kernel");
-    } else if (op.is_primitive) {
+    } else if (op.is_primitive || !any_meta) {
       c10::impl::ExcludeDispatchKeyGuard unseen(kKey);
       handle.redispatchBoxed(keys, stack);
     } else {
