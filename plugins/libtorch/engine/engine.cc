@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -300,6 +301,8 @@ struct Attempt {
   CountResponse response;
   /// An input that turned out to be used as indices although its type was only assumed to be floating.
   std::optional<int> integer_input;
+  /// Why autograd cannot go through the model, whose forward pass went well; empty: it can, or was not asked to.
+  std::string not_differentiable;
 };
 
 Attempt Run(const LoadedModule& loaded, torch::jit::Method& method, const CountRequest& request,
@@ -358,6 +361,10 @@ Attempt Run(const LoadedModule& loaded, torch::jit::Method& method, const CountR
     const size_t because = text.find(" This could be because");
     if (not_run != std::string::npos) recorder.unknown_operator = text.substr(not_run, because - not_run);
     if (because != std::string::npos) text.resize(because);
+    if (recorder.pass() == Tally::kBackward && text.find("derivative for ") != std::string::npos) {
+      attempt.not_differentiable = ErrorText(error.what());
+      return attempt;
+    }
     if (!recorder.unknown_operator.empty()) {
       attempt.response = Error(kUnimplemented, "OPERATOR_UNKNOWN", std::move(text));
     } else if (!recorder.data_dependent_operator.empty()) {
@@ -404,6 +411,21 @@ Attempt Run(const LoadedModule& loaded, torch::jit::Method& method, const CountR
   return attempt;
 }
 
+constexpr char kWarmModel[] = R"(
+def forward(self, x):
+    x = torch.conv2d(x, self.kernel, None, [1, 1], [1, 1], [1, 1], 1)
+    x = torch.batch_norm(x, self.scale, self.scale, self.mean, self.mean, True, 0.1, 1e-5, False)
+    x = torch.batch_norm(torch.relu(x), self.scale, self.scale, self.mean, self.mean, False, 0.1, 1e-5, False)
+    x = torch.relu_(torch.max_pool2d(x, [2, 2]) + 1)
+    x = torch.flatten(torch.adaptive_avg_pool2d(x, [2, 2]), 2).transpose(1, 2)
+    x = torch.layer_norm(x, [4], self.scale, self.scale)
+    q, k, v = torch.chunk(torch.linear(torch.cat([x, x, x], 2).view(2, -1, 4), self.weight, self.scale).view(2, 4, 12), 3, 2)
+    x = torch.bmm(torch.softmax(torch.bmm(q, k.transpose(1, 2)) / 2.0, -1), v)
+    x = torch.gelu(torch.matmul(x, self.weight)) * torch.sigmoid(x)
+    x = torch.dropout(x, 0.1, True).permute(1, 0, 2).contiguous().reshape(-1, 4)
+    return torch.linear(x[:2].mean(0, True).unsqueeze(0), self.weight)
+)";
+
 /// What loading says of operators that torch does not know.
 bool IsUnknownOperator(const std::string& text) {
   return text.find("Unknown builtin op") != std::string::npos || text.find("unknown builtin op") != std::string::npos ||
@@ -413,9 +435,34 @@ bool IsUnknownOperator(const std::string& text) {
 }  // namespace
 
 void WarmUp() {
+  static bool warm = false;
+  if (std::exchange(warm, true)) return;
   InstallHooks();
   torch::jit::getProfilingMode() = false;
   c10::SetStackTraceFetcher([] { return std::string(); });
+  try {
+    // A small model of ours, saved and counted: parser, unpickler, interpreter, operators and autograd have then run once.
+    torch::jit::Module module("Warm");
+    auto parameter = [&module](const char* name, std::vector<int64_t> sizes) {
+      module.register_parameter(name, at::ones(sizes).requires_grad_(true), /*is_buffer=*/false);
+    };
+    parameter("kernel", {4, 3, 3, 3});
+    parameter("scale", {4});
+    parameter("weight", {4, 4});
+    module.register_buffer("mean", at::zeros({4}));
+    module.define(kWarmModel);
+    std::ostringstream archive;
+    module.save(archive);
+    const LoadedModule loaded = LoadModule(archive.str());
+    CountRequest request;
+    v1::TensorShape image;
+    for (const int64_t size : {2, 3, 8, 8}) image.add_dimensions(size);
+    *request.mutable_batch_shape()->add_inputs() = image;
+    std::vector<torch::jit::Method> methods = ForwardMethods(loaded.module);
+    Run(loaded, methods.at(0), request, {});
+  } catch (const std::exception&) {
+    // Counting works without, only slower.
+  }
 }
 
 CountResponse CountModule(int fd, const CountRequest& request) {
@@ -439,6 +486,13 @@ CountResponse CountModule(int fd, const CountRequest& request) {
         if (attempt.integer_input.has_value()) {
           integers.insert(*attempt.integer_input);
           continue;
+        }
+        if (!attempt.not_differentiable.empty()) {
+          CountRequest forward_only = request;
+          forward_only.set_mode(v1::CountRequest::INFERENCE);
+          const std::string warning = "no backward pass: " + attempt.not_differentiable;
+          attempt = Run(loaded, method, forward_only, integers);
+          if (attempt.response.has_count()) attempt.response.mutable_count()->mutable_count()->add_warnings(ValidText(warning));
         }
         if (attempt.response.has_count()) return attempt.response;
         // The first overload's error speaks for all.

@@ -239,7 +239,9 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
     });
   }
   // Devices that a traced graph or the model's code names become the meta device.
+  // Not those of an operator's own scratch space.
   for (const size_t i : op.devices) {
+    if (nested) break;
     c10::IValue& device = (*stack)[first + i];
     if (any_meta) {
       if (!device.isNone()) device = c10::Device(c10::kMeta);
@@ -247,7 +249,9 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
       const bool host = device.isNone() || device.toDevice().is_cpu();
       const c10::ArrayRef<c10::IValue> arguments(stack->data() + first, argument_count);
       // Integers may decide shapes and masks; floating tensors (an LSTM's initial state) are data like the inputs.
-      const int64_t largest = MakesFloats(op, handle.schema(), arguments) ? 1 : kLargestValuedFactory;
+      // So does what a traced graph asks of the CPU, on which it happened to be traced.
+      const bool valued = device.isNone() && !MakesFloats(op, handle.schema(), arguments);
+      const int64_t largest = valued ? kLargestValuedFactory : 1;
       if (!host || FactoryElements(op, handle.schema(), arguments) > largest) {
         device = c10::Device(c10::kMeta);
         any_meta = true;
@@ -318,7 +322,7 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
     } else if (any_meta && !op.has_meta) {
       recorder->unknown_operator = op.full_name;
       Refuse(op.full_name + " cannot be worked out from shapes alone: it has no Meta kernel");
-    } else if (op.is_primitive) {
+    } else if (op.is_primitive || !any_meta) {
       c10::impl::ExcludeDispatchKeyGuard unseen(kKey);
       handle.redispatchBoxed(keys, stack);
     } else {

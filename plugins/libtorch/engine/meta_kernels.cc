@@ -1,7 +1,10 @@
 #include "plugins/libtorch/engine/meta_kernels.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <stdexcept>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -151,6 +154,32 @@ void Where(Stack& stack, size_t count) {
   const at::Tensor other = call.Tensor(2);
   const Sizes both = Broadcast(chosen, other);
   call.Return(OfType(Sizes(at::infer_size(both, call.Tensor(0).sizes())), TypeOf(chosen, other)));
+}
+
+void BinaryBool(Stack& stack, size_t count) {
+  Call call(stack, count);
+  call.Return(OfType(Broadcast(call.Tensor(0), call.Tensor(1)), at::kBool));
+}
+
+/// complex(real, imag), polar(abs, angle)
+void Complex(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor real = call.Tensor(0);
+  call.Return(OfType(Broadcast(real, call.Tensor(1)), c10::toComplexType(real.scalar_type())));
+}
+
+void Diag(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor input = call.Tensor(0);
+  const int64_t offset = call.Int(1);
+  const int64_t shift = std::abs(offset);
+  if (input.dim() == 1) {
+    call.Return(Empty({input.size(0) + shift, input.size(0) + shift}, input));
+    return;
+  }
+  const int64_t rows = input.size(0) + std::min<int64_t>(offset, 0);
+  const int64_t columns = input.size(1) - std::max<int64_t>(offset, 0);
+  call.Return(Empty({std::max<int64_t>(std::min(rows, columns), 0)}, input));
 }
 
 void SameBool(Stack& stack, size_t count) {
@@ -625,20 +654,6 @@ void PdistForward(Stack& stack, size_t count) {
   call.Return(Empty({rows * (rows - 1) / 2}, call.Tensor(0)));
 }
 
-// ---------------------------------------------------------------------------------------------------- fused attention
-
-void NativeMultiHeadAttention(Stack& stack, size_t count) {
-  Call call(stack, count);
-  const at::Tensor query = call.Tensor(0);
-  at::Tensor weights;
-  if (call.Bool(10)) {
-    Sizes sizes = {query.size(0), query.size(1), call.Tensor(1).size(1)};
-    if (!call.Bool(11)) sizes.insert(sizes.begin() + 1, call.Int(4));
-    weights = Empty(sizes, query);
-  }
-  call.Return(at::empty(query.sizes(), On(query)), weights);
-}
-
 const std::unordered_map<std::string, MetaKernel>& Kernels() {
   static const auto& kernels = *new std::unordered_map<std::string, MetaKernel>{
       {"aten::convolution", &Convolution},
@@ -679,6 +694,22 @@ const std::unordered_map<std::string, MetaKernel>& Kernels() {
       {"aten::huber_loss_backward", &Same<1>},
       {"aten::remainder.Scalar_Tensor", &Same<1>},
       {"aten::isnan", &SameBool},
+      {"aten::logical_not", &SameBool},
+      {"aten::logical_and", &BinaryBool},
+      {"aten::logical_or", &BinaryBool},
+      {"aten::logical_xor", &BinaryBool},
+      {"aten::logical_not_", &Itself<0>},
+      {"aten::logical_and_", &Itself<0>},
+      {"aten::logical_or_", &Itself<0>},
+      {"aten::logical_xor_", &Itself<0>},
+      {"aten::nan_to_num", &Same<0>},
+      {"aten::nan_to_num_", &Itself<0>},
+      {"aten::bernoulli", &Same<0>},
+      {"aten::complex", &Complex},
+      {"aten::polar", &Complex},
+      {"aten::diag", &Diag},
+      {"aten::smooth_l1_loss_backward", &Same<1>},
+      {"aten::soft_margin_loss_backward", &Same<1>},
       {"aten::floor_divide", &Binary},
       {"aten::floor_divide_.Tensor", &Itself<0>},
       {"aten::rsub.Tensor", &Binary},
@@ -779,8 +810,6 @@ const std::unordered_map<std::string, MetaKernel>& Kernels() {
       {"aten::_cdist_backward", &Same<1>},
       {"aten::_pdist_forward", &PdistForward},
       {"aten::_pdist_backward", &Same<1>},
-      {"aten::_transformer_encoder_layer_fwd", &Same<0>},
-      {"aten::_native_multi_head_attention", &NativeMultiHeadAttention},
       // Padded batches stay padded: the count is that of the padded work.
       {"aten::_nested_tensor_from_mask", &Itself<0>},
       {"aten::_nested_tensor_from_mask_left_aligned", &False},
@@ -815,6 +844,65 @@ at::Tensor RepeatInterleaveNumber(const at::Tensor& self, int64_t repeats, c10::
   return input.unsqueeze(at + 1).expand(sizes).flatten(at, at + 1);
 }
 
+/// The fused attention of inference, by its parts: they are counted as they are elsewhere, and can be differentiated.
+std::tuple<at::Tensor, at::Tensor> MultiHeadAttention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                                                      int64_t width, int64_t heads, const at::Tensor& input_weight,
+                                                      const at::Tensor& input_bias, const at::Tensor& output_weight,
+                                                      const at::Tensor& output_bias, const c10::optional<at::Tensor>& mask,
+                                                      bool need_weights, bool average_weights, c10::optional<int64_t>) {
+  std::vector<at::Tensor> projected;
+  if (query.is_same(key) && key.is_same(value)) {
+    projected = at::linear(query, input_weight, input_bias).chunk(3, -1);
+  } else {
+    const std::vector<at::Tensor> weights = input_weight.chunk(3);
+    const std::vector<at::Tensor> biases = input_bias.chunk(3);
+    projected = {at::linear(query, weights[0], biases[0]), at::linear(key, weights[1], biases[1]),
+                 at::linear(value, weights[2], biases[2])};
+  }
+  const int64_t samples = query.size(0);
+  auto by_head = [&](const at::Tensor& tensor) {
+    return tensor.reshape({samples, tensor.size(1), heads, width / heads}).transpose(1, 2).reshape({samples * heads, -1, width / heads});
+  };
+  const at::Tensor scale = by_head(projected[0]) / std::sqrt(static_cast<double>(width / heads));
+  at::Tensor scores = at::bmm(scale, by_head(projected[1]).transpose(1, 2));
+  if (mask.has_value()) scores = scores + at::zeros_like(scores);
+  const at::Tensor weights = at::softmax(scores, -1);
+  const at::Tensor mixed = at::bmm(weights, by_head(projected[2]));
+  const at::Tensor joined = mixed.reshape({samples, heads, -1, width / heads}).transpose(1, 2).reshape({samples, -1, width});
+  const at::Tensor output = at::linear(joined, output_weight, output_bias);
+  if (!need_weights) return {output, at::Tensor()};
+  const at::Tensor of_heads = weights.reshape({samples, heads, weights.size(1), weights.size(2)});
+  return {output, average_weights ? of_heads.mean(at::IntArrayRef{1}) : of_heads};
+}
+
+at::Tensor TransformerEncoderLayer(const at::Tensor& source, int64_t width, int64_t heads, const at::Tensor& input_weight,
+                                   const at::Tensor& input_bias, const at::Tensor& output_weight, const at::Tensor& output_bias,
+                                   bool gelu, bool norm_first, double epsilon, const at::Tensor& norm_weight_1,
+                                   const at::Tensor& norm_bias_1, const at::Tensor& norm_weight_2, const at::Tensor& norm_bias_2,
+                                   const at::Tensor& weight_1, const at::Tensor& bias_1, const at::Tensor& weight_2,
+                                   const at::Tensor& bias_2, const c10::optional<at::Tensor>& mask, c10::optional<int64_t>) {
+  auto norm_1 = [&](const at::Tensor& x) { return at::layer_norm(x, {width}, norm_weight_1, norm_bias_1, epsilon); };
+  auto norm_2 = [&](const at::Tensor& x) { return at::layer_norm(x, {width}, norm_weight_2, norm_bias_2, epsilon); };
+  auto attention = [&](const at::Tensor& x) {
+    return std::get<0>(MultiHeadAttention(x, x, x, width, heads, input_weight, input_bias, output_weight, output_bias, mask,
+                                          false, false, c10::nullopt));
+  };
+  auto feed_forward = [&](const at::Tensor& x) {
+    const at::Tensor hidden = at::linear(x, weight_1, bias_1);
+    return at::linear(gelu ? at::gelu(hidden) : at::relu(hidden), weight_2, bias_2);
+  };
+  if (norm_first) {
+    const at::Tensor x = source + attention(norm_1(source));
+    return x + feed_forward(norm_2(x));
+  }
+  const at::Tensor x = norm_1(source + attention(source));
+  return norm_2(x + feed_forward(x));
+}
+
 }  // namespace
 
-TORCH_LIBRARY_IMPL(aten, AutogradMeta, library) { library.impl("repeat_interleave.self_int", &RepeatInterleaveNumber); }
+TORCH_LIBRARY_IMPL(aten, AutogradMeta, library) {
+  library.impl("repeat_interleave.self_int", &RepeatInterleaveNumber);
+  library.impl("_native_multi_head_attention", &MultiHeadAttention);
+  library.impl("_transformer_encoder_layer_fwd", &TransformerEncoderLayer);
+}

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@
 #include <torch/csrc/jit/serialization/unpickler.h>
 
 #include "plugins/libtorch/engine/interception.h"
+#include "plugins/libtorch/engine/rules/class_source.h"
 
 namespace planner::libtorch {
 namespace {
@@ -56,6 +58,21 @@ class DescriptorReader final : public caffe2::serialize::ReadAdapterInterface {
   size_t size_ = 0;
 };
 
+class MemoryReader final : public caffe2::serialize::ReadAdapterInterface {
+ public:
+  explicit MemoryReader(std::string bytes) : bytes_(std::move(bytes)) {}
+  size_t size() const override { return bytes_.size(); }
+  size_t read(uint64_t position, void* buffer, size_t count, const char*) const override {
+    if (position >= bytes_.size()) return 0;
+    const size_t done = std::min(count, bytes_.size() - static_cast<size_t>(position));
+    std::memcpy(buffer, bytes_.data() + position, done);
+    return done;
+  }
+
+ private:
+  std::string bytes_;
+};
+
 /// Stands for a record that was not read: the context of its storage's memory.
 struct RecordName {
   std::string name;
@@ -67,8 +84,9 @@ void DeleteRecordName(void* context) { delete static_cast<RecordName*>(context);
 /// storages are on the meta device and know only the name of their record.
 class Deserializer {
  public:
-  explicit Deserializer(int fd)
-      : reader_(std::make_shared<DescriptorReader>(fd)),
+  Deserializer(std::shared_ptr<caffe2::serialize::ReadAdapterInterface> archive, bool whole_source)
+      : whole_source_(whole_source),
+        reader_(std::move(archive)),
         unit_(std::make_shared<CompilationUnit>()),
         importer_(
             unit_, &constants_, [this](const std::string& qualifier) { return FindSource(qualifier); }, reader_.version()) {}
@@ -96,7 +114,8 @@ class Deserializer {
     path += ".py";
     if (!reader_.hasRecord(path)) return nullptr;
     auto [data, size] = reader_.getRecord(path);
-    return std::make_shared<torch::jit::Source>(std::string(static_cast<const char*>(data.get()), size), path, 1);
+    const std::string_view text(static_cast<const char*>(data.get()), size);
+    return std::make_shared<torch::jit::Source>(whole_source_ ? std::string(text) : WithoutConstants(text), path, 1);
   }
 
   c10::intrusive_ptr<c10::ivalue::Object> MakeObject(const at::StrongTypePtr& type, c10::IValue input) {
@@ -175,6 +194,7 @@ class Deserializer {
     }
   }
 
+  bool whole_source_;
   PyTorchStreamReader reader_;
   std::shared_ptr<CompilationUnit> unit_;
   std::vector<c10::IValue> constants_;
@@ -182,14 +202,24 @@ class Deserializer {
   std::unordered_set<const void*> visited_;
 };
 
-}  // namespace
-
-LoadedModule LoadModule(int fd) {
+LoadedModule Load(const std::shared_ptr<caffe2::serialize::ReadAdapterInterface>& archive) {
   torch::jit::GraphOptimizerEnabledGuard unoptimized(false);
   LoadScope scope;
-  // Source ranges and types keep pointing into the deserializer's constants: it lives as long as the process.
-  auto* deserializer = new Deserializer(fd);
-  return deserializer->Load();
+  // Functions keep pointing into the deserializer's constants: it lives as long as the process.
+  auto* deserializer = new Deserializer(archive, /*whole_source=*/false);
+  try {
+    return deserializer->Load();
+  } catch (const std::exception&) {
+    // Perhaps for want of a constant; else this fails alike, with the text that the file's whole source gives.
+    auto* again = new Deserializer(archive, /*whole_source=*/true);
+    return again->Load();
+  }
 }
+
+}  // namespace
+
+LoadedModule LoadModule(int fd) { return Load(std::make_shared<DescriptorReader>(fd)); }
+
+LoadedModule LoadModule(std::string archive) { return Load(std::make_shared<MemoryReader>(std::move(archive))); }
 
 }  // namespace planner::libtorch

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <unordered_set>
 
 #include <torch/csrc/jit/api/module.h>
@@ -20,5 +21,8 @@ struct LoadedModule {
 /// What shapes may depend on is read: integer and boolean buffers and constants of up to 1 MiB, floating constants of up to
 /// 64 KiB. Throws what torch throws (c10::Error, ErrorReport, …) on a broken file.
 LoadedModule LoadModule(int fd);
+
+/// As LoadModule, from an archive in memory.
+LoadedModule LoadModule(std::string archive);
 
 }  // namespace planner::libtorch

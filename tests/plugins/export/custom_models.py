@@ -5,6 +5,7 @@ from typing import Dict, List, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
+import torchvision
 from torch import Tensor, nn
 
 
@@ -501,7 +502,7 @@ MODELS = {
     "conv2d_3x3": (lambda: nn.Conv2d(64, 128, 3, padding=1), (seeds(1, 64, 56, 56),)),
     "conv2d_dw": (lambda: nn.Conv2d(64, 64, 3, padding=1, groups=64), (seeds(1, 64, 56, 56),)),
     "conv2d_same": (lambda: nn.Conv2d(4, 6, 4, padding="same", dilation=2), (seeds(1, 4, 17, 17),)),
-    "conv3d": (lambda: nn.Conv3d(3, 32, 3, padding=1), (seeds(1, 3, 16, 56, 56),)),
+    "conv3d": (lambda: nn.Conv3d(3, 32, 3, stride=(1, 2, 2), padding=1), (seeds(1, 3, 16, 56, 56),)),
     "convT3d": (lambda: nn.ConvTranspose3d(4, 6, 3, stride=2, groups=2), (seeds(2, 4, 4, 5, 6),)),
     "mlp_784_512_256_10": (
         lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10)),
@@ -527,5 +528,21 @@ MODELS = {
     "activations": (Activations, (seeds(4, 8),)),
     "wave": (Wave, (seeds(1, 1, 64),)),
     "frozen_trunk": (Frozen, (seeds(1, 3, 16, 16),)),
+    "resnet18": (lambda: torchvision.models.resnet18(weights=None), (seeds(2, 3, 64, 64),)),
+    "mobilenet_v3_small": (lambda: torchvision.models.mobilenet_v3_small(weights=None), (seeds(2, 3, 64, 64),)),
+    "shufflenet_v2_x0_5": (lambda: torchvision.models.shufflenet_v2_x0_5(weights=None), (seeds(2, 3, 64, 64),)),
+    "vision_transformer": (
+        lambda: torchvision.models.VisionTransformer(32, 8, 2, 4, 32, 64, num_classes=10), (seeds(2, 3, 32, 32),)),
+    "swin": (
+        lambda: torchvision.models.SwinTransformer([4, 4], 24, [2, 2], [3, 6], [4, 4], num_classes=10), (seeds(1, 3, 32, 32),)),
+    "swin_v2": (
+        lambda: torchvision.models.SwinTransformer(
+            [4, 4], 24, [2, 2], [3, 6], [4, 4], num_classes=10,
+            block=torchvision.models.swin_transformer.SwinTransformerBlockV2,
+            downsample_layer=torchvision.models.swin_transformer.PatchMergingV2),
+        (seeds(1, 3, 32, 32),)),
     "spectral": (Spectral, (seeds(2, 8, 16),)),
 }
+
+# What torch 1.13 itself cannot export: outputs that are None, hooks, an attention with separate projections.
+NOT_EXPORTABLE = {("gpt_tied", "traced"), ("gan", "scripted"), ("mha_cross", "scripted")}

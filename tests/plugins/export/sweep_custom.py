@@ -10,7 +10,7 @@ import tempfile
 
 import torch
 
-from custom_models import MODELS
+from custom_models import MODELS, NOT_EXPORTABLE
 from exporting import count, export, figures, quietly, request, tree_adds_up
 from reference_count import reference_count
 
@@ -24,6 +24,7 @@ def main():
     torch.manual_seed(0)
     torch.set_num_threads(1)
     requests, rows = [], []
+    failed_exports = 0
     with quietly(), tempfile.TemporaryDirectory() as folder:
         for name, (build, args) in MODELS.items():
             if options.only and name not in options.only:
@@ -36,11 +37,14 @@ def main():
                 except Exception as error:  # noqa: BLE001
                     reference = "reference: " + str(error)[:300]
                 for how in ("scripted", "traced"):
+                    if (name, how) in NOT_EXPORTABLE:
+                        continue
                     path = os.path.join(folder, f"{name}.{state}.{how}.pt")
                     try:
                         export(module, args, how, path)
-                    except Exception as error:  # noqa: BLE001: what torch itself cannot export is said, and no row.
+                    except Exception as error:  # noqa: BLE001
                         print(f"{name} {state} {how}: export: {str(error).strip().splitlines()[-1][:300]}")
+                        failed_exports += 1
                         continue
                     requests.append(request(path, args))
                     rows.append((f"{name} {state} {how}", reference))
@@ -53,7 +57,7 @@ def main():
         if not good:
             print(f"{title}: got {str(got)[:600]} reference {reference}")
     print(f"{exact} of {len(rows)} exact")
-    return 0 if exact == len(rows) else 1
+    return 0 if rows and exact == len(rows) and failed_exports == 0 else 1
 
 
 if __name__ == "__main__":

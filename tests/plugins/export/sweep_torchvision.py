@@ -18,9 +18,9 @@ from exporting import count, export, figures, quietly, request, tree_adds_up
 from reference_count import reference_count
 
 
-def models():
-    """(name, builder, example arguments)"""
-    image = (torch.zeros(1, 3, 224, 224),)
+def models(size):
+    """(name, builder, example arguments); images of `size` where the model takes any."""
+    image = (torch.zeros(1, 3, size, size),)
     for name in torchvision.models.list_models() if hasattr(torchvision.models, "list_models") else []:
         builder = torchvision.models.get_model_builder(name)
         module = builder.__module__
@@ -31,14 +31,17 @@ def models():
         elif ".segmentation" in module:
             yield name, lambda b=builder: b(weights=None, weights_backbone=None), image
         elif ".video" in module:
-            size = 224 if "mvit" in name else 112
-            yield name, lambda b=builder: b(weights=None), (torch.zeros(1, 3, 16, size, size),)
+            side = 224 if "mvit" in name else size // 2
+            yield name, lambda b=builder: b(weights=None), (torch.zeros(1, 3, 16, side, side),)
         elif ".optical_flow" in module:
             yield name, lambda b=builder: b(weights=None), (torch.zeros(1, 3, 128, 128), torch.zeros(1, 3, 128, 128))
         elif "inception_v3" in name:
-            yield name, lambda b=builder: b(weights=None, init_weights=False), (torch.zeros(2, 3, 299, 299),)
+            yield name, lambda b=builder: b(weights=None, init_weights=False), (torch.zeros(2, 3, max(size, 96), max(size, 96)),)
         elif "googlenet" in name:
-            yield name, lambda b=builder: b(weights=None, init_weights=False), (torch.zeros(2, 3, 224, 224),)
+            yield name, lambda b=builder: b(weights=None, init_weights=False), (torch.zeros(2, 3, size, size),)
+        elif name.startswith("vit_"):
+            side = 518 if name == "vit_h_14" and size > 224 else 224
+            yield name, lambda b=builder: b(weights=None), (torch.zeros(1, 3, side, side),)
         else:
             yield name, lambda b=builder: b(weights=None), image
 
@@ -47,13 +50,17 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--driver", required=True)
     parser.add_argument("--only", nargs="*")
+    parser.add_argument("--skip", nargs="*", default=[], help="parts of names")
+    parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--state", choices=["eval", "train"], default="eval")
     parser.add_argument("--out")
     options = parser.parse_args()
     torch.manual_seed(0)
     rows = []
-    for name, build, args in models():
+    for name, build, args in models(options.size):
         if options.only and name not in options.only:
+            continue
+        if any(part in name for part in options.skip):
             continue
         start = time.time()
         with quietly(), tempfile.TemporaryDirectory() as folder:

@@ -39,9 +39,8 @@ constexpr OperatorRule kCounted[] = {
     {"convolution_overrideable", "convolution", kProduct, 0},
     {"convolution_backward", "convolution", kProduct, 0},
     {"convolution_backward_overrideable", "convolution", kProduct, 0},
-    // Fused kernels of inference.
-    {"_native_multi_head_attention", "multi_head_attention", kProduct, 0},
-    {"_transformer_encoder_layer_fwd", "transformer_encoder_layer", kProduct, 0},
+    // nn.Bilinear's form: torch multiplies and sums element by element.
+    {"_trilinear", "bilinear", kProduct, 0},
     // Arithmetic.
     {"add", "add", kOut, As("add")},
     {"sub", "add", kOut, As("add")},
@@ -298,6 +297,8 @@ constexpr OperatorRule kCounted[] = {
     {"grid_sampler_2d_backward", "grid_sample", kIn, 16},
     {"grid_sampler_3d", "grid_sample", kOut, 15},
     {"grid_sampler_3d_backward", "grid_sample", kIn, 32},
+    {"affine_grid_generator", "affine_grid", kOut, 6},
+    {"affine_grid_generator_backward", "affine_grid", kIn, 6},
     {"col2im", "fold", kIn, 1},
     // Scattered additions.
     {"index_add", "index_add", kIn, 1},

@@ -33,12 +33,6 @@ Checked Convolution(const TensorShape& positions, const TensorShape& weight) {
   return Checked(positions.size(0)) * SizesFrom(positions, 2) * ElementsOf(weight);
 }
 
-/// Input projections of equal width, and the two products of attention over [batch, positions, width].
-Checked Attention(const TensorShape& query, const TensorShape& key, const TensorShape& value) {
-  const int64_t width = query.size(2);
-  return (ElementsOf(query) + ElementsOf(key) + ElementsOf(value)) * width + ElementsOf(query) * key.size(1) * 2;
-}
-
 bool IsConvolution(std::string_view name) {
   return name == "convolution" || name == "_convolution" || name == "convolution_overrideable";
 }
@@ -73,21 +67,16 @@ std::optional<Checked> MacsOf(const OperatorCall& call) {
     if (Flag(call, 2)) macs += once;
     return macs;
   }
-  if (name == "_native_multi_head_attention") {
-    // Arguments: query, key, value, weights and bias of the input projections, weight and bias of the output projection.
-    return Attention(Input(call, 0), Input(call, 1), Input(call, 2)) + ElementsOf(Input(call, 0)) * Input(call, 5).size(0);
-  }
-  if (name == "_transformer_encoder_layer_fwd") {
-    // Arguments: source, the two projections of the attention, two norms, and the two weights of the feed-forward layer.
-    const TensorShape& source = Input(call, 0);
-    const Checked rows = Checked(source.size(0)) * source.size(1);
-    return Attention(source, source, source) + ElementsOf(source) * Input(call, 3).size(0) +
-           rows * (ElementsOf(Input(call, 9)) + ElementsOf(Input(call, 11)));
-  }
   return std::nullopt;
 }
 
 Checked BiasFlopsOf(const OperatorCall& call) {
+  if (call.name == "_trilinear" && !call.outputs.empty() && call.inputs.size() > 1) {
+    // Two products and a sum for every sample and every element of the weight.
+    int64_t samples = 1;
+    for (size_t i = 0; i + 1 < call.outputs[0].sizes.size(); ++i) samples *= call.outputs[0].sizes[i];
+    return ElementsOf(call.inputs[1]) * samples * 3;
+  }
   if (call.name == "addmm" || call.name == "baddbmm" || call.name == "addbmm" || call.name == "addmv" || call.name == "addr" ||
       call.name == "_addmm_activation") {
     return call.outputs.empty() ? Checked(0) : ElementsOf(call.outputs[0]);
