@@ -9,6 +9,7 @@
 #include "clients/plannerctl/flag_value.h"
 #include "clients/plannerctl/input_shape.h"
 #include "clients/plannerctl/model_argument.h"
+#include "clients/plannerctl/model_file.h"
 #include "clients/plannerctl/numbers.h"
 #include "core/base/status_macros.h"
 #include "planner/v1/estimation_service.grpc.pb.h"
@@ -46,7 +47,8 @@ absl::StatusOr<v1::CountRequest> BuildRequest(const Flags& flags, std::istream& 
 
 absl::StatusOr<ExitCode> Count(const Flags& flags, Session& session) {
   ASSIGN_OR_RETURN(const v1::CountRequest request, BuildRequest(flags, session.in()));
-  auto answer = session.Call(&v1::EstimationService::Stub::Count, request);
+  session.StartAgain(absl::ZeroDuration());  // Taking the digest of a large file is no waiting for the planner.
+  auto answer = CallAboutModel(&v1::EstimationService::Stub::Count, request, request.model(), flags.model, session);
   if (!answer.ok()) return NameFlags(answer.status());
   for (const std::string& warning : answer->warnings()) session.Warn(NameFlags(warning));
   session.Print(*answer, [&](std::ostream& out) { PrintCount(*answer, session.style(), out); });
@@ -59,14 +61,14 @@ void AddCountCommand(CLI::App& root, Action& chosen) {
   const auto flags = std::make_shared<Flags>();
   CLI::App& command =
       *root.add_subcommand("count", "FLOPs, MACs, parameters and activation memory of a model, by module and operator");
-  AddFlag(command, "--model,-m", flags->model, "A preset's name, a config.json or its folder, or a layer graph",
+  AddFlag(command, "--model,-m", flags->model, "A preset's name, a config.json or its folder, a TorchScript file, or a layer graph",
           "MODEL")
       ->required();
   AddFlag(command, "--assume-architecture", flags->assume_architecture,
           "Read a config.json of an unknown model_type as this one", "TYPE");
   AddFlag(command, "--batch", flags->batch, "Samples of the batch [1]", "N");
   AddFlag(command, "--seq-len", flags->seq_len, "Positions per sample [the model's]", "N");
-  AddFlag(command, "--input", flags->inputs, "Shape of an input: 1x3x224x224[:dtype]; repeatable", "SHAPE")
+  AddFlag(command, "--input", flags->inputs, "Shape of an input: [NAME=]1x3x224x224[:dtype]; repeatable", "SHAPE")
       ->allow_extra_args(false);
   AddFlag(command, "--counter", flags->counter, "Which counter (counter list) [the best]", "NAME");
   AddFlag(command, "--depth", flags->depth, "Levels of the module tree [all]", "N");
@@ -75,6 +77,8 @@ void AddCountCommand(CLI::App& root, Action& chosen) {
   command.footer(
       "Examples:\n"
       "  plannerctl count --model resnet50 --batch 8 --depth 2\n"
+      "  plannerctl count --model net.pt --input 1x3x224x224\n"
+      "  plannerctl count --model bert.pt --input input_ids=8x128:int64 --mode inference\n"
       "  plannerctl count --model ./llama/config.json --seq-len 4096 --mode inference");
   command.callback([flags, &chosen] { chosen = [flags](Session& session) { return Count(*flags, session); }; });
 }

@@ -9,6 +9,7 @@
 #include "clients/plannerctl/estimate_page.h"
 #include "clients/plannerctl/estimate_view.h"
 #include "clients/plannerctl/flag_names.h"
+#include "clients/plannerctl/model_file.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
 #include "planner/v1/estimation_service.grpc.pb.h"
@@ -33,7 +34,9 @@ absl::Status WritePage(const v1::EstimateResponse& estimate, const std::string& 
 
 absl::StatusOr<ExitCode> Estimate(const Flags& flags, Session& session) {
   ASSIGN_OR_RETURN(const v1::EstimateRequest request, BuildEstimateRequest(flags.job, session.in()));
-  auto answer = session.Call(&v1::EstimationService::Stub::Estimate, request);
+  session.StartAgain(absl::ZeroDuration());  // Taking the digest of a large file is no waiting for the planner.
+  auto answer =
+      CallAboutModel(&v1::EstimationService::Stub::Estimate, request, request.model(), flags.job.model, session);
   if (!answer.ok()) return NameFlags(answer.status());
   for (const std::string& warning : answer->warnings()) session.Warn(NameFlags(warning));
   session.Print(*answer, [&](std::ostream& out) { PrintEstimate(*answer, flags.explain, session.style(), out); });
@@ -58,6 +61,7 @@ void AddEstimateCommand(CLI::App& root, Action& chosen) {
       "Examples:\n"
       "  plannerctl estimate --model llama-65b --tokens 1.4T --gpu a100 --gpus 2048\n"
       "  plannerctl estimate --model ./config.json --tokens 300B --deadline 30d\n"
+      "  plannerctl estimate --model net.pt --input 1x3x224x224 --samples 1.28M --epochs 90 --gpu a100\n"
       "  plannerctl estimate --model resnet50 --samples 1.28M --epochs 90 --gpu a100 --gpus 8");
   command.callback([flags, &chosen] { chosen = [flags](Session& session) { return Estimate(*flags, session); }; });
 }

@@ -11,6 +11,7 @@
 #include "clients/plannerctl/estimate_view.h"
 #include "clients/plannerctl/flag_names.h"
 #include "clients/plannerctl/flag_value.h"
+#include "clients/plannerctl/model_file.h"
 #include "clients/plannerctl/numbers.h"
 #include "core/base/status_macros.h"
 #include "planner/v1/plan_service.grpc.pb.h"
@@ -58,7 +59,9 @@ absl::StatusOr<ExitCode> Create(const CreateFlags& flags, Session& session) {
   request.mutable_plan()->set_description(flags.description);
   request.set_request_id(flags.request_id);
   request.set_validate_only(flags.dry_run);
-  const auto plan = session.Call(&Stub::CreatePlan, request);
+  session.StartAgain(absl::ZeroDuration());
+  const auto plan =
+      CallAboutModel(&Stub::CreatePlan, request, request.plan().request().model(), flags.job.model, session);
   if (!plan.ok()) return NameFlags(plan.status());
   for (const std::string& warning : plan->estimate().warnings()) session.Warn(NameFlags(warning));
   session.Print(*plan, [&](std::ostream& out) { PrintPlan(*plan, flags.explain, session.style(), out); });

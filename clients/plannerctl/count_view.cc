@@ -20,10 +20,11 @@ std::string BatchText(const v1::BatchShape& shape) {
   std::string text = fmt::format("batch {}", shape.has_batch() ? shape.batch() : 1);
   if (shape.seq_len() > 0) text += fmt::format(", {} positions", shape.seq_len());
   for (const v1::TensorShape& input : shape.inputs()) {
-    text += ", input ";
+    text += input.name().empty() ? ", input " : fmt::format(", {} ", input.name());
     for (int i = 0; i < input.dimensions_size(); ++i) {
       text += fmt::format("{}{}", i > 0 ? "x" : "", input.dimensions(i));
     }
+    if (!input.dtype().empty()) text += " " + input.dtype();
   }
   return text;
 }
@@ -56,9 +57,20 @@ void PrintHeadline(const v1::CountResponse& count, std::ostream& out) {
     const bool derived = count.provenance().backward() == v1::CountProvenance::DERIVED;
     line("Backward", work(count.backward()) + (derived ? " (derived from forward)" : ""));
   }
-  line("Activations", FormatGib(count.activation_bytes()));
-  line("Counted", fmt::format("{} on {}, by {} {}", count.model(), BatchText(count.batch_shape()),
-                              count.provenance().counter(), count.provenance().counter_version()));
+  line("Activations", FormatGib(count.activation_bytes()) +
+                          (count.peak_live_bytes() > 0
+                               ? fmt::format(" kept; at most {} of tensors alive at once", FormatGib(count.peak_live_bytes()))
+                               : ""));
+  line("Counted", fmt::format("{} on {}, by {} {}{}{}", count.model(), BatchText(count.batch_shape()),
+                              count.provenance().counter(), count.provenance().counter_version(),
+                              count.provenance().backward() == v1::CountProvenance::COUNTED ? ", backward pass counted" : "",
+                              count.provenance().cached() ? ", remembered" : ""));
+  if (count.uncounted_operators().empty()) return;
+  std::string missing;
+  for (const v1::UncountedOperator& one : count.uncounted_operators()) {
+    missing += fmt::format("{}{} ({} calls)", missing.empty() ? "" : ", ", one.kind(), one.call_count());
+  }
+  line("NOT COUNTED", missing + ": the figures are without them");
 }
 
 /// The tree: a module is indented below the nearest row that is a prefix of its path.
@@ -112,9 +124,6 @@ void PrintCount(const v1::CountResponse& count, const TableStyle& style, std::os
   if (!count.operators().empty()) {
     out << '\n';
     PrintOperators(count, style, out);
-  }
-  for (const v1::UncountedOperator& one : count.uncounted_operators()) {
-    out << Printable(fmt::format("not counted: {} ({} calls)", one.kind(), one.call_count())) << '\n';
   }
 }
 

@@ -90,7 +90,7 @@ TEST(PrintCountTest, OperatorsAndWhatWasNotCounted) {
   other.set_call_count(2);
   const std::string text = Print(count);
   EXPECT_THAT(text, HasSubstr("convolution     53"));
-  EXPECT_THAT(text, HasSubstr("not counted: fft (2 calls)\n"));
+  EXPECT_THAT(text, HasSubstr("NOT COUNTED  fft (2 calls): the figures are without them\n"));
 }
 
 }  // namespace

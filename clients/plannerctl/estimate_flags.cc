@@ -114,7 +114,7 @@ void AddEstimateFlags(CLI::App& command, EstimateFlags& flags) {
     return AddFlag(command, name, value, text, type)->group(group);
   };
   const char* group = "Model and data";
-  add(group, "--model,-m", flags.model, "A preset's name, a config.json or its folder, or a layer graph", "MODEL")
+  add(group, "--model,-m", flags.model, "A preset's name, a config.json or its folder, a TorchScript file, or a layer graph", "MODEL")
       ->required();
   add(group, "--assume-architecture", flags.assume_architecture,
       "Read a config.json of an unknown model_type as this one", "TYPE");
@@ -122,7 +122,7 @@ void AddEstimateFlags(CLI::App& command, EstimateFlags& flags) {
   add(group, "--samples", flags.samples, "Samples of one epoch", "N");
   add(group, "--epochs", flags.epochs, "Passes over the data [1]", "N");
   add(group, "--seq-len", flags.seq_len, "Positions per sample [the model's]", "N");
-  add(group, "--input", flags.inputs, "Shape of an input: 1x3x224x224[:dtype]; repeatable", "SHAPE")
+  add(group, "--input", flags.inputs, "Shape of an input: [NAME=]1x3x224x224[:dtype]; repeatable", "SHAPE")
       ->allow_extra_args(false);
 
   group = "Resources and limits";

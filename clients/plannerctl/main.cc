@@ -45,6 +45,7 @@ int main(int argc, char** argv) {
       .out = std::cout,
       .err = std::cerr,
       .bold = ShowsBold(),
+      .progress = isatty(STDERR_FILENO) == 1 && Variable("TERM").value_or("dumb") != "dumb",
       .clock = planner::base::Clock::Real(),
       .variable = Variable,
       .connect = planner::plannerctl::OpenConnection,

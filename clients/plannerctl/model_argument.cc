@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "clients/plannerctl/bounded_file.h"
+#include "clients/plannerctl/model_file.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
 #include "services/convert/layer_graph_text.h"
@@ -112,9 +113,7 @@ absl::StatusOr<v1::Model> FromText(const std::string& text, Kind kind, const std
     case Kind::kUnknown:
       return Invalid(name, "is empty");
   }
-  return Invalid(name,
-                 "is a TorchScript file, which only the libtorch counter reads; this build does "
-                 "not have it. Give a config.json, a layer graph or a preset instead");
+  return Invalid(name, "is a TorchScript file: give its path, not its content");
 }
 
 /// What answers call a model that a file describes: "llama" for llama/config.json and llama.json.
@@ -128,10 +127,15 @@ std::string DisplayName(const std::string& path) {
 
 absl::StatusOr<v1::Model> FromFile(const std::string& path, std::istream& standard_input) {
   const Kind kind = KindOfEnding(path);
-  // Nothing of these is read: they may be gigabytes.
-  if (kind == Kind::kTorchScript) return FromText("", kind, path);
-  ASSIGN_OR_RETURN(const std::string text, ReadBoundedFile(path, standard_input));
-  ASSIGN_OR_RETURN(v1::Model model, FromText(text, kind, path));
+  if (kind == Kind::kTorchScript || (kind == Kind::kUnknown && path != "-" && BeginsAsArchive(path))) {
+    v1::Model module;
+    ASSIGN_OR_RETURN(*module.mutable_uploaded_file(), DigestOfModelFile(path));
+    module.set_display_name(DisplayName(path));
+    return module;
+  }
+  const absl::StatusOr<std::string> text = ReadBoundedFile(path, standard_input);
+  if (!text.ok()) return text.status();
+  ASSIGN_OR_RETURN(v1::Model model, FromText(*text, kind, path));
   if (path != "-" && !(model.has_layer_graph() && !model.layer_graph().name().empty())) {
     model.set_display_name(DisplayName(path));
   }
@@ -147,6 +151,9 @@ absl::StatusOr<v1::Model> ReadModelArgument(const std::string& argument, std::is
     const std::string config = (fs::path(argument) / "config.json").string();
     if (!ExistsAs(config, fs::file_type::not_found)) return FromFile(config, standard_input);
     if (argument.find('/') != std::string::npos) {
+      return Invalid(argument, "is a folder without a config.json");
+    }
+    if (KindOfEnding(argument) != Kind::kUnknown) {
       return Invalid(argument, "is a folder without a config.json");
     }
   } else if (!ExistsAs(argument, fs::file_type::not_found)) {

@@ -17,7 +17,8 @@ namespace planner::plannerctl {
 /// - what is spelled as a path (begins with "/", "./" or "../", or ends like a description) but does
 ///   not exist is an error; every other name, "meta-llama/Llama-2-7b" too, is a preset's.
 ///
-/// A description is a Hugging Face config.json, or a layer graph in text format, YAML or JSON. The
+/// A description is a Hugging Face config.json, a layer graph in text format, YAML or JSON, or a TorchScript file, of which only
+/// the digest is taken (model_file.h uploads it where need be). The
 /// ending tells which; without a known one, and between the two kinds of JSON, the content does.
 /// INVALID_ARGUMENT with the path for what is none of these.
 absl::StatusOr<v1::Model> ReadModelArgument(const std::string& argument, std::istream& standard_input);

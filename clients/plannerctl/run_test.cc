@@ -11,6 +11,8 @@
 #include <sstream>
 
 #include "core/base/fake_clock.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
 #include "planner/v1/cluster_service.grpc.pb.h"
 #include "planner/v1/estimation_service.grpc.pb.h"
 #include "planner/v1/plan_service.grpc.pb.h"
@@ -37,8 +39,18 @@ class FakeEstimation : public v1::EstimationService::Service {
   }
   grpc::Status Count(grpc::ServerContext*, const v1::CountRequest* request, v1::CountResponse* response) override {
     count_request = *request;
+    ++counts;
+    if (request->model().has_uploaded_file() && uploaded.empty()) return NotUploaded();
     response->set_parameter_count(25557032);
     return status;
+  }
+  grpc::Status UploadModel(grpc::ServerContext*, grpc::ServerReader<v1::UploadModelRequest>* reader,
+                           v1::UploadModelResponse*) override {
+    v1::UploadModelRequest message;
+    if (!reader->Read(&message)) return {grpc::StatusCode::INVALID_ARGUMENT, "announcement: is missing"};
+    announcement = message.announcement();
+    while (reader->Read(&message)) uploaded += message.data();
+    return upload_status;
   }
   grpc::Status ListModels(grpc::ServerContext*, const v1::ListModelsRequest* request,
                           v1::ListModelsResponse* response) override {
@@ -54,6 +66,18 @@ class FakeEstimation : public v1::EstimationService::Service {
     return status;
   }
 
+  static grpc::Status NotUploaded() {
+    google::rpc::ErrorInfo info;
+    info.set_reason("MODEL_NOT_UPLOADED");
+    google::rpc::Status details;
+    details.add_details()->PackFrom(info);
+    return {grpc::StatusCode::NOT_FOUND, "model.uploaded_file: is not there", details.SerializeAsString()};
+  }
+
+  v1::UploadAnnouncement announcement;
+  std::string uploaded;
+  grpc::Status upload_status = grpc::Status::OK;
+  int counts = 0;
   v1::EstimateRequest estimate_request;
   v1::CountRequest count_request;
   v1::EstimateResponse estimate;
@@ -579,6 +603,36 @@ TEST_F(RunTest, AReaderThatHasSeenEnoughIsNoError) {
   out_.setstate(std::ios::badbit);
   EXPECT_EQ(Run({"version"}), 0);
   EXPECT_EQ(err(), "");
+}
+
+TEST_F(RunTest, AModelFileIsUploadedOnceItIsMissed) {
+  const std::string path = ::testing::TempDir() + "run_test_net.pt";
+  std::string content = "PK\x03\x04";
+  content.append(3'000'000, 'x');
+  std::ofstream(path, std::ios::binary) << content;
+  EXPECT_EQ(Run({"count", "--model", path, "--input", "x=1x3x8x8:float32", "-o", "json"}), 0) << err_.str();
+  EXPECT_EQ(estimation_.counts, 2);
+  EXPECT_EQ(estimation_.uploaded, content);
+  EXPECT_EQ(estimation_.announcement.size_bytes(), 3'000'004);
+  EXPECT_EQ(estimation_.announcement.sha256(), estimation_.count_request.model().uploaded_file().sha256());
+  EXPECT_EQ(estimation_.count_request.model().display_name(), "run_test_net");
+  EXPECT_EQ(estimation_.count_request.batch_shape().inputs(0).name(), "x");
+  EXPECT_THAT(err_.str(), IsEmpty());  // No progress: it is no terminal.
+  // The server has it now.
+  EXPECT_EQ(Run({"count", "--model", path}), 0);
+  EXPECT_EQ(estimation_.counts, 3);
+  EXPECT_EQ(estimation_.uploaded, content);
+  estimation_.uploaded.clear();
+  estimation_.upload_status = {grpc::StatusCode::RESOURCE_EXHAUSTED, "there is no room"};
+  EXPECT_EQ(Run({"count", "--model", path}), 1);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("upload: there is no room"), HasSubstr(path)));
+  std::remove(path.c_str());
+}
+
+TEST_F(RunTest, AModelFileThatIsNoneIsNotUploaded) {
+  EXPECT_EQ(Run({"count", "--model", "missing.pt"}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("missing.pt: no such file"));
+  EXPECT_EQ(estimation_.counts, 0);
 }
 
 }  // namespace

@@ -6,6 +6,12 @@ void Session::Warn(std::string_view text) {
   if (!flags_.quiet) environment_.err << "plannerctl: warning: " << Printable(text) << '\n';
 }
 
+void Session::Progress(std::string_view text) {
+  if (!environment_.progress || flags_.quiet) return;
+  constexpr std::string_view kClearLine = "\r\x1b[K";
+  environment_.err << kClearLine << Printable(text) << std::flush;
+}
+
 void Session::Wait(absl::Duration duration) {
   environment_.wait(duration);
   deadline_ = environment_.clock.Now() + flags_.timeout;

@@ -36,6 +36,8 @@ struct Environment {
   std::ostream& err;
   /// Whether `out` is a terminal that shows bold text.
   bool bold = false;
+  /// Whether `err` is a terminal, where progress may be shown.
+  bool progress = false;
   const base::Clock& clock;
   /// Variables of the environment; none if not set.
   std::function<std::optional<std::string>(const std::string& name)> variable;
@@ -106,6 +108,17 @@ class Session {
     }
   }
 
+  /// Shows how far something is on a terminal's error stream, in place of what was shown before; empty: nothing any more. Not with
+  /// `--quiet`, and not where the stream is no terminal.
+  void Progress(std::string_view text);
+
+  /// The way to the planner, opened with the first call.
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> Channel();
+  /// When calls must be answered.
+  absl::Time deadline() const { return deadline_; }
+  /// The calls from now on have the whole timeout again, and `more`.
+  void StartAgain(absl::Duration more) { deadline_ = environment_.clock.Now() + flags_.timeout + more; }
+
   /// Lets `duration` pass; the calls after it have the whole timeout again.
   void Wait(absl::Duration duration);
 
@@ -115,8 +128,6 @@ class Session {
   void PrintJson(const std::string& json, const std::function<void(std::ostream&)>& table);
 
  private:
-  absl::StatusOr<std::shared_ptr<grpc::Channel>> Channel();
-
   const Environment& environment_;
   GlobalFlags flags_;
   absl::Time deadline_;

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "core/base/status_macros.h"
+#include "core/perf/counted_time.h"
 #include "core/planning/infeasible.h"
 
 namespace planner::planning {
@@ -194,6 +195,9 @@ absl::StatusOr<PoolContext> MakePoolContext(const Workload& work, const cluster:
   context.space.Prepare();
   if (work.ratio_is_given) {
     context.utilization = {work.ratio, work.ratio, work.ratio, "given"};
+  } else if (work.sample_bytes > 0 && work.flops.model() > 0 && pool.gpu.memory_bandwidth > 0) {
+    context.utilization = perf::CountedUtilization(pool.gpu, peak.flops_per_second, peak.precision,
+                                                   {work.flops.model(), work.sample_bytes});
   } else {
     context.utilization =
         perf::DefaultUtilization(pool.gpu, peak.precision, work.kind, static_cast<double>(work.active_parameters));

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
+#include "core/perf/counted_time.h"
 #include "fmt/format.h"
 
 namespace planner::planning {
@@ -85,7 +86,7 @@ void ApplyDataSet(const JobSpec& job, Workload& work) {
   } else if (job.token_count) {
     work.warnings.push_back("data_set.token_count is ignored: the model has no sequences; give data_set.sample_count");
   }
-  if (job.seq_len && work.tokens_per_sample == 0) {
+  if (job.seq_len && work.tokens_per_sample == 0 && job.model.kind != model::ModelKind::kModule) {
     work.warnings.push_back("data_set.seq_len is ignored: the model has no sequences");
   }
 }
@@ -148,7 +149,7 @@ int64_t DefaultBatchTokens(double parameters) {
 }
 
 absl::Status CheckJob(const JobSpec& job) {
-  if (job.model.expand == nullptr) return base::InvalidField("model", "is missing");
+  if (job.model.expand == nullptr && job.model.kind != model::ModelKind::kModule) return base::InvalidField("model", "is missing");
   if (job.token_count && job.sample_count)
     return base::InvalidField("data_set", "takes token_count or sample_count, not both");
   RETURN_IF_ERROR(CheckPositive(job.token_count, "data_set.token_count", 1e18));
@@ -189,10 +190,17 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
                                  .activation_element_bytes = static_cast<int>(work.precision->activation_bytes),
                                  .with_modules = false,
                                  .deadline = deadline};
-  if (job.model.has_sequence) request.batch.seq_len = job.seq_len;
+  const bool module = job.model.kind == model::ModelKind::kModule;
+  double counted_samples = 1;
+  if (job.model.has_sequence || module) request.batch.seq_len = job.seq_len;
   request.batch.inputs = job.inputs;
-  for (model::TensorInput& input : request.batch.inputs) {
-    if (!input.sizes.empty()) input.sizes[0] = 1;
+  if (!module) {
+    for (model::TensorInput& input : request.batch.inputs) {
+      if (!input.sizes.empty()) input.sizes[0] = 1;
+    }
+  } else if (!job.inputs.empty() && !job.inputs[0].sizes.empty()) {
+    request.batch.batch = std::max<int64_t>(1, job.inputs[0].sizes[0]);
+    counted_samples = ToDouble(request.batch.batch);
   }
   ASSIGN_OR_RETURN(const counting::CostReport report, counter.Count(request));
   work.counter = report.counter;
@@ -207,11 +215,20 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
   for (const counting::UncountedOperator& missing : report.uncounted_operators) {
     work.warnings.push_back(fmt::format("{} calls of {} are not counted", missing.call_count, missing.kind));
   }
-  work.flops = perf::PerSample(report, 1);
+  work.flops = perf::PerSample(report, counted_samples);
   if (!(work.flops.model() > 0)) work.warnings.push_back("the model has no matrix products: its time cannot be told");
   const std::optional<model::TransformerShape>& shape = job.model.transformer;
   work.kind = !shape ? perf::WorkKind::kOther : shape->experts > 0 ? perf::WorkKind::kExperts : perf::WorkKind::kDense;
 
+  if (work.kind == perf::WorkKind::kOther && report.accessed_bytes > 0) {
+    work.sample_bytes = perf::AccessedBytesPerSample(report, counted_samples, work.precision->activation_bytes);
+  }
+  if (module) {
+    work.tokens_per_sample = ToDouble(job.seq_len.value_or(0));
+    work.explanation.push_back(fmt::format("Counted by {} {} on a batch of {}{}.", report.counter, report.counter_version,
+                                           static_cast<int64_t>(counted_samples),
+                                           report.cached ? ", remembered from an earlier count" : ""));
+  }
   if (job.model.has_sequence) work.tokens_per_sample = ToDouble(job.seq_len.value_or(job.model.default_seq_len));
   ApplyDataSet(job, work);
 
@@ -228,7 +245,7 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
   memory.has_logits =
       job.model.kind == model::ModelKind::kDecoder || job.model.kind == model::ModelKind::kEncoderDecoder;
   memory.flash_attention = job.flash_attention;
-  memory.sample_activation_bytes = ToDouble(report.activation_bytes);
+  memory.sample_activation_bytes = ToDouble(report.activation_bytes) / counted_samples;
   RETURN_IF_ERROR(ApplyFinetune(job, work));
 
   ApplyBatch(job, work);

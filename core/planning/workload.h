@@ -30,6 +30,7 @@ struct Workload {
   const hardware::Precision* precision = nullptr;  ///< Static.
   double samples = 0;                              ///< In all; 0: no data set.
   double tokens_per_sample = 0;                    ///< 0: the model has no sequences.
+  double sample_bytes = 0;  ///< perf::AccessedBytesPerSample, where the time is told from it; 0: the written default holds.
   bool ratio_is_given = false;                     ///< `ratio` replaces the default utilization.
   bool ratio_counts_recompute = true;
   double ratio = 0;
@@ -58,7 +59,8 @@ inline constexpr int64_t kDefaultAdapterBatch = 64;
 /// keeps the planner itself safe from any JobSpec.
 absl::Status CheckJob(const JobSpec& job);
 
-/// Counts the model at one sample (everything is linear in the batch) and fills in the defaults. A given hardware ratio
+/// Counts the model at one sample (everything is linear in the batch) and fills in the defaults. A loaded module is counted with
+/// the inputs as they are given, and its figures shared out over their batch, because only it knows what they mean. A given hardware ratio
 /// with recomputation left to us means full recomputation: a published figure that counts recomputed FLOPs apart from
 /// model FLOPs was taken with it (GPT-3 at 140 of 312 TFLOP/s: 34 days), and without it the two ratios would be the
 /// same.

@@ -74,12 +74,6 @@ void EnableBuiltInServices() {
   (void)enabled;
 }
 
-model_files::StoreOptions ModelFileOptions(const AppOptions& options) {
-  model_files::StoreOptions files = options.model_files;
-  files.folder = options.state_dir.empty() ? "" : options.state_dir + "/models";
-  return files;
-}
-
 }  // namespace
 
 /// In the order of their dependencies; destroyed in the opposite one.
@@ -103,7 +97,8 @@ struct App::Parts {
   const counting::AnalyticCounter analytic{*options.clock};
   const telemetry::MeasuredCounter counter{analytic, metrics->registry(), *options.clock};
   const planning::Planner planner{counter};
-  model_files::ModelFileStore model_files{ModelFileOptions(options), *options.clock};
+  model_files::ModelFileStore model_files{options.state_dir.empty() ? "" : options.state_dir + "/models", options.model_files,
+                                          *options.clock};
   server::Estimator estimator{models, model_files, inventory, planner, Version()};
   server::IdSource& ids = options.ids != nullptr ? *options.ids : server::IdSource::Random();
   server::Plans plans{estimator, store(), *options.clock, ids};

@@ -42,7 +42,7 @@ struct AppOptions {
   absl::Duration max_call = absl::Seconds(30);
   /// Calls that are worked on at once; the surplus is refused with RESOURCE_EXHAUSTED.
   int max_concurrent_calls = 64;
-  /// Limits of uploaded model files; its `folder` is not looked at: they are in models of state_dir, or in a temporary folder.
+  /// Uploaded model files: they are in `models` of state_dir, or in a temporary folder.
   model_files::StoreOptions model_files;
   /// Must outlive the App.
   const base::Clock* clock = &base::Clock::Real();

@@ -24,7 +24,7 @@ struct Settings {
   std::vector<planner::v1::Cluster> clusters;
   absl::Duration max_call = absl::Seconds(30);
   int max_concurrent_calls = 64;
-  model_files::StoreOptions model_files;  ///< Without its folder.
+  model_files::StoreOptions model_files;
 };
 
 /// Protobuf text format. INVALID_ARGUMENT "FILE:LINE:COLUMN: what" for anything that is no Config, an

@@ -103,8 +103,8 @@ void SetUsed(int fd, absl::Time now) {
 
 }  // namespace
 
-ModelFileStore::ModelFileStore(StoreOptions options, const base::Clock& clock)
-    : options_(std::move(options)), clock_(clock) {}
+ModelFileStore::ModelFileStore(std::string folder, StoreOptions options, const base::Clock& clock)
+    : folder_(std::move(folder)), options_(options), clock_(clock) {}
 
 ModelFileStore::~ModelFileStore() {
   base::MutexLock lock(mutex_);
@@ -113,16 +113,16 @@ ModelFileStore::~ModelFileStore() {
 }
 
 std::string ModelFileStore::ExistingFolder() {
-  if (options_.folder.empty()) {
+  if (folder_.empty()) {
     base::MutexLock lock(mutex_);
     return temporary_;
   }
   struct stat info = {};
-  return stat(options_.folder.c_str(), &info) == 0 && S_ISDIR(info.st_mode) ? options_.folder : "";
+  return stat(folder_.c_str(), &info) == 0 && S_ISDIR(info.st_mode) ? folder_ : "";
 }
 
 absl::StatusOr<std::string> ModelFileStore::Folder() {
-  if (options_.folder.empty()) {
+  if (folder_.empty()) {
     base::MutexLock lock(mutex_);
     if (!temporary_.empty()) return temporary_;
     std::error_code error;
@@ -133,10 +133,10 @@ absl::StatusOr<std::string> ModelFileStore::Folder() {
     return temporary_;
   }
   std::error_code error;
-  const std::filesystem::path parent = std::filesystem::path(options_.folder).parent_path();
+  const std::filesystem::path parent = std::filesystem::path(folder_).parent_path();
   if (!parent.empty()) std::filesystem::create_directories(parent, error);
-  if (mkdir(options_.folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) return FileError("the folder cannot be made", errno);
-  return options_.folder;
+  if (mkdir(folder_.c_str(), S_IRWXU) != 0 && errno != EEXIST) return FileError("the folder cannot be made", errno);
+  return folder_;
 }
 
 absl::StatusOr<StoredFile> ModelFileStore::Use(const std::string& folder, std::string_view sha256) {

@@ -18,8 +18,6 @@
 namespace planner::model_files {
 
 struct StoreOptions {
-  /// Made with the first upload, for its owner alone. Empty: a temporary folder, removed with the store.
-  std::string folder;
   int64_t max_file_bytes = int64_t{20} << 30;
   /// All files together, uploads in flight with their whole size; the ones unused for longest make room.
   int64_t quota_bytes = int64_t{100} << 30;
@@ -42,8 +40,9 @@ class Upload;
 /// client becomes part of a path but a checked digest. Thread-safe.
 class ModelFileStore {
  public:
-  /// Touches no file. `clock` must outlive the store, which must outlive its uploads.
-  ModelFileStore(StoreOptions options, const base::Clock& clock);
+  /// Touches no file. `folder` is made with the first upload, for its owner alone; empty: a temporary one, removed with the store.
+  /// `clock` must outlive the store, which must outlive its uploads.
+  ModelFileStore(std::string folder, StoreOptions options, const base::Clock& clock);
   ~ModelFileStore();
   ModelFileStore(const ModelFileStore&) = delete;
   ModelFileStore& operator=(const ModelFileStore&) = delete;
@@ -74,6 +73,7 @@ class ModelFileStore {
   absl::Status MakeRoom(const std::string& folder, int64_t needed);
   absl::StatusOr<StoredFile> Use(const std::string& folder, std::string_view sha256);
 
+  const std::string folder_;
   const StoreOptions options_;
   const base::Clock& clock_;
   std::atomic<int> uploads_ = 0;

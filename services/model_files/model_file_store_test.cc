@@ -39,7 +39,7 @@ class ModelFileStoreTest : public ::testing::Test {
   static std::string Name() { return ::testing::UnitTest::GetInstance()->current_test_info()->name(); }
 
   StoreOptions Options() const {
-    return {.folder = folder_.string(), .max_file_bytes = 100, .quota_bytes = 250, .keep = absl::Hours(24), .max_uploads = 2};
+    return {.max_file_bytes = 100, .quota_bytes = 250, .keep = absl::Hours(24), .max_uploads = 2};
   }
   absl::StatusOr<StoredFile> Put(ModelFileStore& store, const std::string& content) {
     auto upload = store.Begin(static_cast<int64_t>(content.size()), DigestOf(content));
@@ -57,7 +57,7 @@ class ModelFileStoreTest : public ::testing::Test {
   const fs::path root_;
   const fs::path folder_;
   base::FakeClock clock_;
-  ModelFileStore store_{Options(), clock_};
+  ModelFileStore store_{folder_.string(), Options(), clock_};
 };
 
 TEST_F(ModelFileStoreTest, AFileIsFoundByItsContent) {
@@ -147,7 +147,7 @@ TEST_F(ModelFileStoreTest, WhatIsInUseMakesNoRoom) {
   EXPECT_EQ(ReasonOf(full), "MODEL_FILE_QUOTA");
   EXPECT_TRUE(fs::exists(used->file.path));
   // Another store on the same folder (another process) sees the same.
-  ModelFileStore other(Options(), clock_);
+  ModelFileStore other(folder_.string(), Options(), clock_);
   EXPECT_EQ(ReasonOf(Put(other, c).status()), "MODEL_FILE_QUOTA");
   used->pin.reset();
   EXPECT_TRUE(Put(store_, c).ok());
@@ -192,7 +192,7 @@ TEST_F(ModelFileStoreTest, TheSameContentTwiceIsOneFile) {
 TEST_F(ModelFileStoreTest, WithoutAFolderFilesAreTemporary) {
   std::string path;
   {
-    ModelFileStore store({}, clock_);
+    ModelFileStore store("", {}, clock_);
     const auto stored = Put(store, "content");
     ASSERT_TRUE(stored.ok());
     path = stored->file.path;

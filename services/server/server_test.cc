@@ -211,7 +211,7 @@ class ResolveModelTest : public ::testing::Test {
   }
   const catalog::ModelCatalog catalog_;
   base::FakeClock clock_;
-  model_files::ModelFileStore files_{{}, clock_};
+  model_files::ModelFileStore files_{"", {}, clock_};
 };
 
 TEST_F(ResolveModelTest, SaysWhatItWasMadeFrom) {
