@@ -25,6 +25,7 @@ class CachedCounter final : public Counter {
   CachedCounter(const Counter& counter, const base::Clock& clock, int64_t max_bytes = int64_t{64} << 20);
 
   CounterInfo Info() const override { return counter_.Info(); }
+  void Learn(absl::Time deadline) const override { counter_.Learn(deadline); }
   absl::StatusOr<CostReport> Count(const CountRequest& request) const override;
 
  private:

@@ -37,6 +37,7 @@ struct CounterInfo {
   std::vector<model::SourceFormat> formats;  ///< What it takes.
   bool up = true;                            ///< Whether it can be asked now.
   std::string detail;                        ///< Why not, or which protective measures it runs without.
+  bool known = true;  ///< False: it has not been started yet, and version, description and formats are not known (Learn).
 };
 
 /// Finds what a model costs. Rules, which the contract suite runs every implementation against:
@@ -55,6 +56,8 @@ class Counter {
   virtual ~Counter() = default;
   /// Cheap; never waits for another process.
   virtual CounterInfo Info() const = 0;
+  /// Makes `known` what Info says, by starting what has not been started: waits until the deadline at most, or until it fails.
+  virtual void Learn(absl::Time) const {}
   virtual absl::StatusOr<CostReport> Count(const CountRequest& request) const = 0;
 };
 

@@ -29,6 +29,10 @@ std::vector<CounterInfo> CounterSet::Infos() const {
   return infos;
 }
 
+void CounterSet::Learn(absl::Time deadline) const {
+  for (const Counter* counter : counters_) counter->Learn(deadline);
+}
+
 absl::StatusOr<const Counter*> CounterSet::Choose(const CountRequest& request) const {
   const model::SourceFormat format = FormatOf(request.model);
   if (!request.counter.empty()) {
@@ -41,14 +45,24 @@ absl::StatusOr<const Counter*> CounterSet::Choose(const CountRequest& request) c
         "counter", absl::StrCat("no counter is named \"", request.counter, "\"; there are: ", absl::StrJoin(names, ", ")),
         "UNKNOWN_COUNTER");
   }
-  std::string down;
   for (const Counter* counter : counters_) {
     const CounterInfo info = counter->Info();
-    if (!Takes(info, format)) continue;
-    if (info.up) return counter;
+    if (info.up && Takes(info, format)) return counter;
+  }
+  std::string down;
+  for (const Counter* counter : counters_) {
+    CounterInfo info = counter->Info();
+    if (!info.known) {
+      counter->Learn(request.deadline);
+      info = counter->Info();
+    }
+    if (info.known && !Takes(info, format)) continue;
+    if (info.up && info.known) return counter;
     absl::StrAppend(&down, down.empty() ? "" : "; ", info.name, ": ", info.detail);
   }
-  if (!down.empty()) return absl::UnavailableError(absl::StrCat("the counter of such models is down: ", down));
+  if (!down.empty()) {
+    return base::WithReason(absl::UnavailableError(absl::StrCat("the counter of such models is down: ", down)), "COUNTER_DOWN");
+  }
   return absl::UnimplementedError("no counter of this server takes such a model; see ListCounters");
 }
 

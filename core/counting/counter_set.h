@@ -10,7 +10,7 @@
 namespace planner::counting {
 
 /// Several counters as one: each request goes to the counter that it names, or else to the first that is up and takes the
-/// model's format. Thread-safe if its counters are.
+/// model's format; those that nothing is known of yet are only started where none of the others takes it. Thread-safe if its counters are.
 class CounterSet final : public Counter {
  public:
   /// The first that fits is asked. Borrowed; they must outlive the set.
@@ -19,6 +19,8 @@ class CounterSet final : public Counter {
   /// Of the set itself; see Infos for its members.
   CounterInfo Info() const override;
   std::vector<CounterInfo> Infos() const;
+  /// Of all its members.
+  void Learn(absl::Time deadline) const override;
 
   /// NOT_FOUND at "counter" (UNKNOWN_COUNTER) for a name that no counter has; UNAVAILABLE (COUNTER_DOWN) where the only
   /// counters that take the model are down; UNIMPLEMENTED where none takes it, or the named one does not.

@@ -104,10 +104,10 @@ class Expansion {
         break;
       case EncoderHead::kPreTraining:
         AddMaskedLanguageModel();
-        AddHead(a_.pair_label, LinearModule(batch, a_.hidden, 2, true));
+        AddHead(a_.pair_label, LinearModule(batch, a_.hidden, a_.pair_labels, true));
         break;
       case EncoderHead::kNextSentence:
-        AddHead(a_.pair_label, LinearModule(batch, a_.hidden, 2, true));
+        AddHead(a_.pair_label, LinearModule(batch, a_.hidden, a_.pair_labels, true));
         break;
       case EncoderHead::kReplacedToken:
         AddHead("discriminator_predictions.dense", LinearModule(rows_, a_.hidden, a_.hidden, true));
@@ -126,7 +126,7 @@ class Expansion {
         AddHead("classifier", LinearModule(rows_, a_.hidden, a_.labels, true));
         break;
       case EncoderHead::kQuestionAnswering:
-        AddHead("qa_outputs", LinearModule(rows_, a_.hidden, 2, true));
+        AddHead("qa_outputs", LinearModule(rows_, a_.hidden, a_.labels, true));
         break;
       case EncoderHead::kMultipleChoice:
         AddHead("classifier", LinearModule(batch, a_.hidden, 1, true));

@@ -46,6 +46,7 @@ struct EncoderArchitecture {
   std::string mask_norm = "cls.predictions.transform.LayerNorm";
   std::string mask_decoder = "cls.predictions.decoder";
   std::string pair_label = "cls.seq_relationship";
+  int64_t pair_labels = 2;
   std::string classifier_dense;  ///< A layer before the classifier's last, in place of the pooler.
   std::string classifier = "classifier";
   bool causal = false;

@@ -55,6 +55,11 @@ Reading ReadBase(FamilyInput& input) {
   a.head = ReadHead(input.architecture, r.warnings);
   a.causal = f.Flag({"is_decoder"}, false);
   a.labels = ReadLabels(f);
+  // These have tensors that are not counted; a wrong count would look like a right one.
+  if (f.Flag({"add_cross_attention"}, false)) f.Fail("add_cross_attention", "is not supported");
+  if (const std::string kind = f.Text({"position_embedding_type"}, "absolute"); kind != "absolute") {
+    f.Fail("position_embedding_type", "is not supported (absolute is): value=\"" + kind.substr(0, 60) + "\"");
+  }
   a.activation = ReadActivation(f, {"hidden_act", "activation"}, "gelu");
   a.block_calls = a.block_instances = f.Layers({"num_hidden_layers", "n_layers"});
   Block& block = a.block;
@@ -161,6 +166,7 @@ absl::StatusOr<ModelDescription> ReadAlbert(FamilyInput input) {
   a.mask_norm = "predictions.LayerNorm";
   a.mask_decoder = "predictions.decoder";
   a.pair_label = "sop_classifier.classifier";
+  a.pair_labels = a.labels;
   return Finish(input, std::move(r));
 }
 

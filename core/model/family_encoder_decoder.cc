@@ -101,8 +101,8 @@ absl::StatusOr<ModelDescription> ReadT5(FamilyInput input) {
   a.hidden = f.Size({"d_model"});
   a.encoder = T5Stack(input, a.hidden, false);
   a.decoder = T5Stack(input, a.hidden, true);
-  // mT5 and UMT5 are v1.1 models: their heads have weights of their own.
-  a.tied = f.Flag({"tie_word_embeddings"}, input.model_type == "t5");
+  // mT5 is a v1.1 model: its head has weights of its own.
+  a.tied = f.Flag({"tie_word_embeddings"}, input.model_type != "mt5");
   a.scaled_output = true;
   a.head = ReadHead(input.architecture, warnings);
   if (a.head == EncoderDecoderHead::kSequenceClassification) a.labels = ReadLabels(f);

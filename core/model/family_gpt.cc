@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "core/base/checked.h"
 #include "core/base/status_macros.h"
 #include "core/model/family.h"
 
@@ -237,6 +238,8 @@ absl::StatusOr<ModelDescription> ReadFalcon(FamilyInput input) {
   }
   SetPlain(block.feed_forward, f.Size({"ffn_hidden_size"}, 4 * a.hidden), "dense_h_to_4h", "dense_4h_to_h", bias);
   block.feed_forward.activation = ReadActivation(f, {"activation"}, "gelu");
+  // Every published file of the family holds the head beside the embedding that it shares: 7B 7,217,189,760 numbers.
+  if (a.tied && a.head == DecoderHead::kLanguageModel) a.extra_stored_parameters = (base::Checked(a.vocab) * a.hidden).ValueOrZero();
   return Finish(input, std::move(a), block, f.Layers({"num_hidden_layers", "n_layer"}));
 }
 

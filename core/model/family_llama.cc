@@ -24,6 +24,7 @@ struct StoredTwice {
 constexpr StoredTwice kStoredTwice[] = {
     {"qwen3", 1024, 28, 151936},  // Qwen3-0.6B
     {"qwen3", 2048, 28, 151936},  // Qwen3-1.7B
+    {"qwen2", 1024, 24, 151936},  // Qwen1.5-0.5B
 };
 
 int64_t StoredHead(const LlamaReading& reading) {

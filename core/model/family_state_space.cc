@@ -27,6 +27,11 @@ absl::StatusOr<ModelDescription> ReadMamba(FamilyInput input) {
   if (a.inner == 0) f.Fail("expand", "is too large: expand=" + std::to_string(expand));
   a.state = f.Size({"state_size", "d_state"}, 16);
   a.kernel = f.Size({"conv_kernel", "d_conv"}, 4);
+  const Fields layer = f.Object("ssm_cfg");
+  if (layer.Has({"layer"}) && !layer.TextIs("layer", "Mamba1")) {
+    f.Fail("ssm_cfg.layer", "is not supported: only Mamba-1's layers are");
+  }
+  if (f.Counts({"attn_layer_idx"}).size() > 0) f.Fail("attn_layer_idx", "is not supported: attention among the layers");
   const bool automatic = f.TextIs("time_step_rank", "auto");
   a.step_rank = automatic ? (a.hidden + 15) / 16 : f.Size({"time_step_rank"}, (a.hidden + 15) / 16);
   a.bias = f.Flag({"use_bias"}, false);

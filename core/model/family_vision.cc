@@ -19,11 +19,20 @@ struct TowerDefaults {
   const char* activation = "gelu";
 };
 
+/// The side of a square, given as one number or as height and width.
+int64_t ReadSide(Fields& f, const char* name, int64_t fallback) {
+  if (!f.IsList(name)) return f.Size({name}, fallback);
+  const std::vector<int64_t> sides = f.Counts({name});
+  if (sides.size() == 2 && sides[0] == sides[1] && sides[0] > 0) return sides[0];
+  f.Fail(name, "must be a size, or two equal ones");
+  return fallback;
+}
+
 /// The sizes that every image encoder has. `fields` are those of the tower.
 ImageTower ReadTower(Fields& f, const TowerDefaults& defaults) {
   ImageTower tower;
-  tower.image_size = f.Size({"image_size"}, 224);
-  tower.patch_size = f.Size({"patch_size"}, defaults.patch);
+  tower.image_size = ReadSide(f, "image_size", 224);
+  tower.patch_size = ReadSide(f, "patch_size", defaults.patch);
   tower.channels = f.Size({"num_channels"}, 3);
   constexpr int64_t kLargestImage = 1 << 20;
   if (tower.image_size > kLargestImage) {
@@ -146,10 +155,14 @@ absl::StatusOr<ModelDescription> ReadClip(FamilyInput input) {
   Fields& f = input.fields;
   ContrastiveArchitecture a;
   a.family = input.model_type;
-  Fields text = f.Object("text_config");
-  Fields image = f.Object("vision_config");
-  if (!f.Has({"text_config"})) f.Fail("text_config", "is missing");
-  if (!f.Has({"vision_config"})) f.Fail("vision_config", "is missing");
+  // The first files have the sizes in …_dict alone.
+  const char* text_name = f.NameOf({"text_config", "text_config_dict"}) == "text_config" ? "text_config" : "text_config_dict";
+  const char* image_name =
+      f.NameOf({"vision_config", "vision_config_dict"}) == "vision_config" ? "vision_config" : "vision_config_dict";
+  Fields text = f.Object(text_name);
+  Fields image = f.Object(image_name);
+  if (!f.Has({text_name})) f.Fail("text_config", "is missing");
+  if (!f.Has({image_name})) f.Fail("vision_config", "is missing");
   a.projection = f.Size({"projection_dim"}, 512);
   a.text = ReadClipText(text);
   a.image = ReadClipImage(image);

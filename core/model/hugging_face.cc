@@ -32,6 +32,8 @@ constexpr Alias kAliases[] = {
     {"camembert", "roberta", false, "Camembert"},
     {"mosaic_gpt", "mpt", false, "MosaicGPT"},
     {"stablelm_epoch", "stablelm", false, "StableLMEpoch"},
+    {"Yi", "llama", false, "Yi"},
+    {"ministral3", "mistral"},
     {"mixformer-sequential", "phi", false, "MixFormerSequential"},
     {"phi-msft", "phi"},
     {"qwen2_vl_text", "qwen2"},
@@ -112,6 +114,12 @@ std::string TextOf(const json& config, const char* name) {
   return it != config.end() && it->is_string() ? it->get<std::string>() : "";
 }
 
+/// Null counts as absent, as everywhere.
+bool IsAbsent(const json& config, const std::string& name) {
+  const auto it = config.find(name);
+  return it == config.end() || it->is_null();
+}
+
 std::string ArchitectureOf(const json& config) {
   const auto it = config.find("architectures");
   if (it == config.end() || !it->is_array() || it->empty() || !it->front().is_string()) return "";
@@ -153,7 +161,7 @@ const Family* FamilyOf(const json& config, bool& is_wrapper) {
     return FindFamily(alias->family);
   }
   if (const Family* family = FindFamilyOfClass(ArchitectureOf(config))) return family;
-  if (model_type.empty() && !config.contains("architectures") && LooksLikeBert(config)) {
+  if (model_type.empty() && ArchitectureOf(config).empty() && LooksLikeBert(config)) {
     return FindFamily("bert");
   }
   if (model_type.empty() && config.contains("ssm_cfg")) return FindFamily("mamba");  // The original Mamba's files.
@@ -182,13 +190,13 @@ absl::StatusOr<Resolved> ResolveNested(const json& outer, const HuggingFaceOptio
   if (resolved.family == nullptr) return Unsupported(model_type, "text_config.model_type");
   for (const auto& [name, value] : outer.items()) {
     const bool own = name == "model_type" || name == "architectures" || value.is_structured();
-    if (!own && !resolved.config.contains(name)) resolved.config[name] = value;
+    if (!own && IsAbsent(resolved.config, name)) resolved.config[name] = value;
   }
   if (!resolved.family->nested_defaults.empty()) {
     std::string taken;
     const json defaults = json::parse(resolved.family->nested_defaults, nullptr, false);
     for (const auto& [name, value] : defaults.items()) {
-      if (resolved.config.contains(name)) continue;
+      if (!IsAbsent(resolved.config, name)) continue;
       resolved.config[name] = value;
       taken += (taken.empty() ? "" : ", ") + name;
     }
@@ -242,6 +250,9 @@ absl::StatusOr<ModelDescription> ParseHuggingFaceConfig(std::string_view text, c
     return Unsupported(options.assume_architecture, "assume_architecture");
   }
   ASSIGN_OR_RETURN(const json config, ParseJsonObject(text, "config"));
+  if (const auto type = config.find("model_type"); type != config.end() && !type->is_null() && !type->is_string()) {
+    return base::InvalidField("model_type", "must be a string");
+  }
   ASSIGN_OR_RETURN(const Resolved resolved, Resolve(config, options));
   ASSIGN_OR_RETURN(ModelDescription description,
                    resolved.family->read({Fields(resolved.config, resolved.path),

@@ -277,18 +277,18 @@ const Published kGpts[] = {
     {"falcon-7b",
      R"({"model_type":"falcon","hidden_size":4544,"num_attention_heads":71,"num_hidden_layers":32,
          "vocab_size":65024,"multi_query":true,"parallel_attn":true,"new_decoder_architecture":false,"bias":false})",
-     6921720704},
+     6921720704, 0, 7217189760},
     {"falcon-40b as RefinedWeb",
      R"({"model_type":"RefinedWeb","hidden_size":8192,"n_head":128,"n_head_kv":8,"n_layer":60,"vocab_size":65024})",
-     41303293952},
+     41303293952, 0, 41835970560},
     {"falcon-7b without model_type",
      R"({"architectures":["RWForCausalLM"],"hidden_size":4544,"n_head":71,"n_layer":32,"vocab_size":65024,
          "multi_query":true,"parallel_attn":true,"bias":false,"alibi":false})",
-     6921720704},
+     6921720704, 0, 7217189760},
     {"falcon-rw-1b",
      R"({"model_type":"falcon","hidden_size":2048,"num_attention_heads":32,"num_hidden_layers":24,
          "vocab_size":50304,"multi_query":false,"parallel_attn":false,"bias":true,"alibi":true})",
-     1311625216},
+     1311625216, 0, 1414647808},
     {"mpt-7b",
      R"({"model_type":"mpt","d_model":4096,"n_heads":32,"n_layers":32,"expansion_ratio":4,"max_seq_len":2048,
          "vocab_size":50432,"no_bias":true,"attn_config":{"alibi":true}})",
@@ -637,6 +637,20 @@ TEST(HuggingFaceTest, HeadsFollowArchitectures) {
   EXPECT_THAT(Parse(with("GPTNeoXForSomething")).warnings, ElementsAre(HasSubstr("GPTNeoXForSomething")));
 }
 
+TEST(HuggingFaceTest, EncoderHeadsHaveAsManyLabelsAsTheFileNames) {
+  const auto with = [](const char* type, const char* architecture) {
+    return std::string(R"({"model_type":")") + type + R"(","architectures":[")" + architecture +
+           R"("],"hidden_size":64,"intermediate_size":256,"num_attention_heads":4,"num_hidden_layers":2,
+             "vocab_size":100,"max_position_embeddings":32,"embedding_size":16,"num_labels":5})";
+  };
+  const Module answers = Expand(Parse(with("bert", "BertForQuestionAnswering")));
+  EXPECT_EQ(std::get<Linear>(Find(answers, "qa_outputs")->operation).out_features, 5);
+  const Module pairs = Expand(Parse(with("albert", "AlbertForPreTraining")));
+  EXPECT_EQ(std::get<Linear>(Find(pairs, "sop_classifier.classifier")->operation).out_features, 5);
+  const Module next = Expand(Parse(with("bert", "BertForNextSentencePrediction")));
+  EXPECT_EQ(std::get<Linear>(Find(next, "cls.seq_relationship")->operation).out_features, 2);
+}
+
 TEST(HuggingFaceTest, DefaultLengthIsBounded) {
   EXPECT_EQ(Parse(kLlama).default_seq_len, 512);
   EXPECT_EQ(Parse(kGpts[0].json).default_seq_len, 1024);
@@ -678,6 +692,44 @@ TEST(HuggingFaceTest, NestedConfigurationsInheritAndWarn) {
       Parse(std::string(R"({"model_type":"llava","tie_word_embeddings":true,"text_config":)") + kLlama + "}");
   EXPECT_EQ(tied.family, "llama");
   EXPECT_TRUE(tied.transformer->tied_embeddings);
+}
+
+TEST(HuggingFaceTest, NestedNullsCountAsAbsent) {
+  const ModelDescription gemma = Parse(
+      R"({"model_type":"gemma3","text_config":{"hidden_size":2560,"intermediate_size":10240,"model_type":"gemma3_text",
+          "num_hidden_layers":34,"sliding_window":1024,"head_dim":null,"num_key_value_heads":null}})");
+  EXPECT_EQ(ParametersOf(Expand(gemma)).total, 3880263168);
+}
+
+TEST(HuggingFaceTest, OldSpellingsOfKnownFamilies) {
+  EXPECT_EQ(Parse(std::string(R"({"model_type":"Yi",)") + std::string(kLlama).substr(1 + std::string(R"("model_type":"llama",)").size())).family, "llama");
+  // Google's BERT files, also where a tool has added an empty list of classes.
+  EXPECT_EQ(Parse(R"({"architectures":[],"hidden_size":64,"intermediate_size":256,"num_attention_heads":4,"num_hidden_layers":2,
+                      "vocab_size":100,"max_position_embeddings":32,"type_vocab_size":2})").family,
+            "bert");
+  const ModelDescription vit = Parse(R"({"model_type":"vit","hidden_size":64,"intermediate_size":256,
+      "num_attention_heads":4,"num_hidden_layers":2,"image_size":[32,32],"patch_size":[16,16]})");
+  EXPECT_EQ(std::get<Convolution>(Find(Expand(vit), "embeddings.patch_embeddings.projection")->operation).kernel[0], 16);
+  // CLIP ViT-L/14 of the first files: 427,616,513.
+  const ModelDescription clip = Parse(R"({"model_type":"clip","projection_dim":768,
+      "text_config_dict":{"hidden_size":768,"intermediate_size":3072,"num_attention_heads":12,"num_hidden_layers":12},
+      "vision_config_dict":{"hidden_size":1024,"intermediate_size":4096,"num_attention_heads":16,"num_hidden_layers":24,
+                            "patch_size":14}})");
+  EXPECT_EQ(ParametersOf(Expand(clip)).total, 427616513);
+}
+
+TEST(HuggingFaceTest, RefusesWhatWouldBeCountedWrong) {
+  const auto error = [](const std::string& json) { return base::DetailOf(ParseHuggingFaceConfig(json).status()).field; };
+  const std::string bert = R"({"model_type":"bert","hidden_size":64,"intermediate_size":256,"num_attention_heads":4,
+      "num_hidden_layers":2,"vocab_size":100,"max_position_embeddings":32)";
+  EXPECT_EQ(error(bert + R"(,"position_embedding_type":"relative_key"})"), "position_embedding_type");
+  EXPECT_EQ(error(bert + R"(,"add_cross_attention":true})"), "add_cross_attention");
+  EXPECT_EQ(error(bert + R"(,"position_embedding_type":"absolute","add_cross_attention":false})"), "");
+  const std::string mamba = R"({"d_model":64,"n_layer":2,"vocab_size":100,"ssm_cfg":)";
+  EXPECT_EQ(error(mamba + "{}}"), "");
+  EXPECT_EQ(error(mamba + R"({"layer":"Mamba1"}})"), "");
+  EXPECT_EQ(error(mamba + R"({"layer":"Mamba2"}})"), "ssm_cfg.layer");
+  EXPECT_EQ(error(mamba + R"({},"attn_layer_idx":[1]})"), "attn_layer_idx");
 }
 
 TEST(HuggingFaceTest, UnknownTypesListWhatIsSupported) {
@@ -725,6 +777,7 @@ TEST_P(BadConfig, IsNamed) {
 }
 
 const Bad kBadConfigs[] = {
+    {"type of the type", R"("model_type":5)", "model_type", "must be a string"},
     {"zero", R"("hidden_size":0)", "hidden_size", "value=0"},
     {"negative", R"("num_hidden_layers":-3)", "num_hidden_layers", "value=-3"},
     {"fraction", R"("vocab_size":10.5)", "vocab_size", "value=10.5"},

@@ -55,6 +55,8 @@ absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view text, std::strin
     return base::InvalidField(
         field, "is nested too deeply: depth=" + std::to_string(depth) + " limit=" + std::to_string(kMaxJsonDepth));
   }
+  // The parser takes a NUL for the end of the text.
+  if (text.find('\0') != std::string_view::npos) return base::InvalidField(field, "has a NUL byte");
   nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) {
     return base::InvalidField(field, "is not valid JSON (truncated?): bytes=" + std::to_string(text.size()));
@@ -177,6 +179,11 @@ std::string Fields::NameOf(Names names) const {
 bool Fields::TextIs(const char* name, std::string_view text) const {
   const nlohmann::json* value = Find({name});
   return value != nullptr && value->is_string() && value->get_ref<const std::string&>() == text;
+}
+
+bool Fields::IsList(const char* name) const {
+  const nlohmann::json* value = Find({name});
+  return value != nullptr && value->is_array();
 }
 
 std::vector<std::string> Fields::Texts(Names names, int64_t length) {

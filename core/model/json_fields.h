@@ -68,6 +68,7 @@ class Fields {
   std::vector<int64_t> Counts(Names names);
   /// A nested object. Absent: an empty one. Its errors are its own: pass them on with Check().
   Fields Object(const char* name);
+  bool IsList(const char* name) const;
   /// Entries of a nested object, 0 where it is absent.
   int64_t EntriesOf(const char* name) const;
 

@@ -32,6 +32,10 @@ TEST(FieldsTest, ReadsByEitherSpelling) {
   EXPECT_TRUE(fields.ok()) << fields.status();
 }
 
+TEST(ParseJsonObjectTest, ANulIsNoEndOfTheText) {
+  EXPECT_TRUE(absl::IsInvalidArgument(ParseJsonObject(std::string_view("{}\0", 3), "config").status()));
+}
+
 TEST(FieldsTest, NullCountsAsAbsent) {
   const nlohmann::json json = Json(R"({"kv_heads": null})");
   Fields fields(json, "");

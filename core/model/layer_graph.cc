@@ -118,6 +118,28 @@ absl::StatusOr<std::vector<Shape>> ShapesFor(const LayerGraph& layer_graph, cons
   return shapes;
 }
 
+/// The sizes that an operation's weights have. A graph's weights are those for its own input shapes.
+std::vector<int64_t> WeightSizes(const Operation& operation) {
+  if (const auto* linear = std::get_if<Linear>(&operation)) return {linear->in_features, linear->out_features};
+  if (const auto* conv = std::get_if<Convolution>(&operation)) return {conv->in_channels, conv->out_channels};
+  if (const auto* cell = std::get_if<Recurrent>(&operation)) return {cell->input_size, cell->hidden_size};
+  if (const auto* norm = std::get_if<Norm>(&operation); norm != nullptr && norm->scale) return {norm->width};
+  return {};
+}
+
+/// The first module (by its path) whose weights differ between two expansions of one graph; nullopt: none does.
+std::optional<std::string> WithOtherWeights(const Module& own, const Module& asked, const std::string& path) {
+  const std::vector<int64_t> sizes = WeightSizes(own.operation);
+  if (const std::vector<int64_t> now = WeightSizes(asked.operation); sizes != now) {
+    return absl::StrCat("\"", path, "\": weights=", ShapeText(sizes), " input asks for=", ShapeText(now));
+  }
+  for (size_t i = 0; i < std::min(own.children.size(), asked.children.size()); ++i) {
+    const std::string child = path.empty() ? own.children[i].name : path + "." + own.children[i].name;
+    if (auto found = WithOtherWeights(own.children[i], asked.children[i], child)) return found;
+  }
+  return std::nullopt;
+}
+
 /// The sizes that layouts depend on, if all blocks agree in them; of the decoder where there are encoders too.
 std::optional<TransformerShape> TransformerOf(const GraphFacts& facts) {
   if (facts.blocks.empty()) return std::nullopt;
@@ -188,6 +210,7 @@ const char* FieldName(const graph::LayerKind& kind) {
     const char* operator()(const graph::Select&) const { return "select"; }
     const char* operator()(const graph::Slice&) const { return "slice"; }
     const char* operator()(const graph::Reduce&) const { return "reduce"; }
+    const char* operator()(const graph::Operation&) const { return "operation"; }
   };
   return std::visit(Namer{}, kind);
 }
@@ -201,7 +224,7 @@ absl::StatusOr<ModelDescription> DescribeLayerGraph(LayerGraph layer_graph) {
   GraphExpander expander;
   std::vector<Shape> shapes;
   for (const graph::Input& input : layer_graph.inputs) shapes.push_back(input.shape);
-  RETURN_IF_ERROR(expander.Expand(layer_graph, shapes).status());
+  ASSIGN_OR_RETURN(Module own_tree, expander.Expand(layer_graph, shapes));
 
   ModelDescription description;
   description.name = layer_graph.name;
@@ -223,9 +246,16 @@ absl::StatusOr<ModelDescription> DescribeLayerGraph(LayerGraph layer_graph) {
   }
   description.transformer = TransformerOf(expander.facts());
   const auto shared = std::make_shared<const LayerGraph>(std::move(layer_graph));
-  description.expand = [shared](const BatchShape& batch) -> absl::StatusOr<Module> {
+  const auto own = std::make_shared<const Module>(std::move(own_tree));
+  description.expand = [shared, own](const BatchShape& batch) -> absl::StatusOr<Module> {
     ASSIGN_OR_RETURN(const std::vector<Shape> asked, ShapesFor(*shared, batch));
-    return GraphExpander().Expand(*shared, asked);
+    ASSIGN_OR_RETURN(Module tree, GraphExpander().Expand(*shared, asked));
+    if (!batch.inputs.empty()) {
+      if (const std::optional<std::string> layer = WithOtherWeights(*own, tree, "")) {
+        return base::InvalidField("inputs", absl::StrCat("do not fit the weights of ", *layer));
+      }
+    }
+    return tree;
   };
   return description;
 }

@@ -232,6 +232,12 @@ struct Reduce {
   bool keep_dimensions = false;
 };
 
+struct Operation {
+  std::string kind;
+  Sizes shape;  ///< Empty: the inputs broadcast.
+  std::optional<int64_t> flops_per_element;
+};
+
 struct Layer;
 
 struct Sequence {
@@ -246,13 +252,14 @@ struct Residual {
 using LayerKind = std::variant<Linear, Convolution, TransposedConvolution, Recurrent, TransformerBlocks, Embedding,
                                PositionEmbedding, ClassToken, Parameter, Norm, Activation, Softmax, Pool, AdaptivePool,
                                GlobalPool, Upsample, Flatten, Reshape, Permute, Add, Multiply, Concat, Dropout,
-                               MatrixProduct, MultiHeadAttention, Sequence, Residual, Select, Slice, Reduce>;
+                               MatrixProduct, MultiHeadAttention, Sequence, Residual, Select, Slice, Reduce, Operation>;
 
 struct Layer {
   std::string name;
   std::vector<std::string> inputs;
   int64_t repeat = 1;
   LayerKind kind;
+  bool shared = false;
 };
 
 struct Input {

@@ -23,6 +23,30 @@ absl::StatusOr<Expansion> Mapped(std::string_view kind, std::string_view operati
   return Expansion{Leaf(kind, MakeElementwise(operation, elements)), input};
 }
 
+/// A name that reports can print: "masked_fill".
+bool IsOperationKind(std::string_view kind) {
+  return !kind.empty() && kind.size() <= 64 && kind.front() >= 'a' && kind.front() <= 'z' &&
+         std::all_of(kind.begin(), kind.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+}
+
+/// The sizes that an operation states, with those that it takes from its first input; `inputs` may be empty.
+absl::StatusOr<Shape> StatedShape(const graph::Sizes& stated, const std::vector<Shape>& inputs) {
+  if (stated.size() > kMaxDimensions) {
+    return base::InvalidField("shape", absl::StrCat("must have 1 to 8 dimensions: dimensions=", stated.size()));
+  }
+  Shape shape = stated;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    RETURN_IF_ERROR(CheckSizeOrZero(absl::StrCat("shape[", i, "]"), shape[i]));
+    if (shape[i] > 0) continue;
+    if (inputs.empty() || i >= inputs.front().size()) {
+      return Mismatch(absl::StrCat("takes a size from a dimension that its first input does not have: dimension=", i));
+    }
+    shape[i] = inputs.front()[i];
+  }
+  return shape;
+}
+
 }  // namespace
 
 Elementwise ActivationOf(graph::ActivationKind kind, int64_t elements) {
@@ -182,6 +206,27 @@ absl::StatusOr<Expansion> ExpandReduce(const graph::Reduce& reduce, const Shape&
                                                      : "sum",
                                               in / window, mean ? window : window - 1, max ? in : 0}),
                    std::move(output)};
+}
+
+absl::StatusOr<Expansion> ExpandOperation(const graph::Operation& operation, const std::vector<Shape>& inputs) {
+  if (!IsOperationKind(operation.kind)) {
+    return base::InvalidField("kind", "must be 1 to 64 lower case letters, digits and underscores, a letter first");
+  }
+  if (operation.shape.empty() && inputs.empty()) return base::InvalidField("shape", "is required without inputs");
+  Shape output;
+  if (operation.shape.empty()) {
+    ASSIGN_OR_RETURN(output, Broadcast(inputs));
+  } else {
+    ASSIGN_OR_RETURN(output, StatedShape(operation.shape, inputs));
+  }
+  ASSIGN_OR_RETURN(const int64_t elements, ElementsOf(output));
+  Elementwise work = MakeElementwise(operation.kind, elements);
+  if (operation.flops_per_element.has_value()) {
+    RETURN_IF_ERROR(CheckSizeOrZero("flops_per_element", *operation.flops_per_element));
+    work.flops_per_element = *operation.flops_per_element;
+    if (work.flops_per_element == 0) work.saved_elements = 0;
+  }
+  return Expansion{Leaf("Operation", std::move(work)), std::move(output)};
 }
 
 }  // namespace planner::model

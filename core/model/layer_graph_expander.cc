@@ -30,6 +30,15 @@ absl::Status AtLayer(const std::string& path, const graph::Layer& layer, const a
   return base::InvalidField(path, absl::StrCat(subject, " ", std::string(status.message())), "SHAPE_MISMATCH");
 }
 
+/// Whether a layer that names no inputs reads the layer before it. An operation that states its sizes without taking any from an
+/// input makes its output from nothing, as a parameter does.
+bool ReadsPrevious(const graph::LayerKind& kind) {
+  if (std::holds_alternative<graph::Parameter>(kind)) return false;
+  const auto* operation = std::get_if<graph::Operation>(&kind);
+  return operation == nullptr || operation->shape.empty() ||
+         std::find(operation->shape.begin(), operation->shape.end(), 0) != operation->shape.end();
+}
+
 /// Layers after repeats, and names, of one body and those in it.
 class StructureCheck {
  public:
@@ -128,7 +137,7 @@ absl::StatusOr<Shape> GraphExpander::ExpandBody(const std::vector<graph::Layer>&
   for (size_t i = 0; i < layers.size(); ++i) {
     const graph::Layer& layer = layers[i];
     std::vector<Shape> inputs;
-    if (layer.inputs.empty() && !std::holds_alternative<graph::Parameter>(layer.kind)) inputs.push_back(last);
+    if (layer.inputs.empty() && ReadsPrevious(layer.kind)) inputs.push_back(last);
     for (size_t k = 0; k < layer.inputs.size(); ++k) {
       const std::string& name = layer.inputs[k];
       const Shape* shape = name == kBodyInput ? &scope.input : nullptr;
@@ -152,6 +161,7 @@ absl::StatusOr<Shape> GraphExpander::ExpandBody(const std::vector<graph::Layer>&
     absl::StatusOr<Expansion> expansion = ExpandRepeated(layer, std::move(inputs), scope);
     if (!expansion.ok()) return AtLayer(At(field, i), layer, expansion.status());
     expansion->module.name = NameOf(layer, i);
+    if (layer.shared) expansion->module.instances = 0;
     parent.children.push_back(std::move(expansion->module));
     last = std::move(expansion->output);
     scope.values[NameOf(layer, i)] = {last, std::get_if<graph::Embedding>(&layer.kind)};

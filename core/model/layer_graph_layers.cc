@@ -19,7 +19,7 @@ using Inputs = std::vector<Shape>;
 /// Expands the layer it is called with.
 struct LeafExpander {
   const Inputs& inputs;
-  const Shape& input = inputs.front();  ///< Only where there is one: not for Parameter.
+  const Shape& input = inputs.front();  ///< Only where there is one: not for Parameter and Operation.
 
   absl::StatusOr<Expansion> operator()(const graph::Linear& linear) const {
     RETURN_IF_ERROR(CheckSize("out_features", linear.out_features));
@@ -166,6 +166,7 @@ struct LeafExpander {
   absl::StatusOr<Expansion> operator()(const graph::Add& layer) const { return ExpandAdd(layer, inputs); }
   absl::StatusOr<Expansion> operator()(const graph::Multiply& layer) const { return ExpandMultiply(layer, inputs); }
   absl::StatusOr<Expansion> operator()(const graph::Reduce& layer) const { return ExpandReduce(layer, input); }
+  absl::StatusOr<Expansion> operator()(const graph::Operation& layer) const { return ExpandOperation(layer, inputs); }
 
   // layer_graph_transformer.cc
   absl::StatusOr<Expansion> operator()(const graph::TransformerBlocks& layer) const {
@@ -198,6 +199,7 @@ struct Arity {
 Arity ArityOf(const graph::LayerKind& kind) {
   constexpr size_t kMany = 1024;
   if (std::holds_alternative<graph::Parameter>(kind)) return {0, 0};
+  if (std::holds_alternative<graph::Operation>(kind)) return {0, kMany};
   if (std::holds_alternative<graph::MatrixProduct>(kind)) return {2, 2};
   if (std::holds_alternative<graph::MultiHeadAttention>(kind)) return {1, 3};
   if (std::holds_alternative<graph::Add>(kind) || std::holds_alternative<graph::Multiply>(kind) ||

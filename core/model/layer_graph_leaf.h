@@ -45,5 +45,6 @@ absl::StatusOr<Expansion> ExpandSoftmax(const graph::Softmax& layer, const Shape
 absl::StatusOr<Expansion> ExpandAdd(const graph::Add& layer, const std::vector<Shape>& inputs);
 absl::StatusOr<Expansion> ExpandMultiply(const graph::Multiply& layer, const std::vector<Shape>& inputs);
 absl::StatusOr<Expansion> ExpandReduce(const graph::Reduce& layer, const Shape& input);
+absl::StatusOr<Expansion> ExpandOperation(const graph::Operation& layer, const std::vector<Shape>& inputs);
 
 }  // namespace planner::model

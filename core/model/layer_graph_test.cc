@@ -61,6 +61,23 @@ int64_t WidthAfter(const graph::Sizes& shape, std::vector<Layer> layers) {
 
 // --- Fields -------------------------------------------------------------------------------------
 
+TEST(LayerGraphFieldsTest, OperationsNameTheirKindAndStateSizesThatExist) {
+  EXPECT_THAT(ErrorOf({Of(graph::Operation{.kind = "Cos"})}),
+              HasSubstr("layers[0].operation.kind: must be 1 to 64 lower case letters"));
+  EXPECT_THAT(ErrorOf({Of(graph::Operation{})}), HasSubstr("layers[0].operation.kind"));
+  EXPECT_THAT(ErrorOf({Of(graph::Operation{.kind = "cos", .shape = {-1}})}), HasSubstr("layers[0].operation.shape[0]"));
+  EXPECT_THAT(ErrorOf({Of(graph::Operation{.kind = "cos", .shape = graph::Sizes(9, 1)})}),
+              HasSubstr("1 to 8 dimensions"));
+  EXPECT_THAT(ErrorOf({Of(graph::Operation{.kind = "cos", .shape = {1, 1, 1, 1, 0}})}),
+              HasSubstr("takes a size from a dimension that its first input does not have: dimension=4"));
+  EXPECT_THAT(ErrorOf({Of(graph::Operation{.kind = "cos", .flops_per_element = -1})}),
+              HasSubstr("layers[0].operation.flops_per_element"));
+  EXPECT_THAT(
+      ErrorOf({Of(graph::Parameter{.shape = {5}}, "p"), Of(graph::Operation{.kind = "cos"}, "", {"input", "p"})}),
+      HasSubstr("broadcast"));
+  EXPECT_EQ(WidthAfter({2, 3}, {Of(graph::Operation{.kind = "gather", .shape = {0, 4, 9}})}), 9);
+}
+
 TEST(LayerGraphFieldsTest, SizesMustBePositive) {
   EXPECT_THAT(ErrorOf({Of(graph::Convolution{.out_channels = 8, .kernel = {3, -1}})}),
               HasSubstr("layers[0].conv.kernel[1]: must be positive"));
@@ -313,6 +330,8 @@ TEST(LayerGraphBatchTest, ShapesThatDoNotFitAreErrors) {
   EXPECT_THAT(error({.inputs = {{1, 3, 32, 4}}}), HasSubstr("layers[0]: \"stem\" expects a padded input"));
   EXPECT_THAT(error({.inputs = {{1, 3, 32, 32}, {1}}}), HasSubstr("more shapes than the model has inputs"));
   EXPECT_THAT(error({.batch = 0}), HasSubstr("batch: must be positive"));
+  // Four channels would be another model: its weights are for three.
+  EXPECT_THAT(error({.inputs = {{1, 4, 32, 32}}}), HasSubstr("inputs: do not fit the weights of \"stem\": weights=3"));
 }
 
 TEST(LayerGraphBatchTest, SequenceLengthReplacesTheSequenceDimension) {
@@ -365,6 +384,16 @@ TEST(LayerGraphDescriptionTest, OtherGraphsHaveNoTransformerShape) {
   EXPECT_FALSE(description->transformer.has_value());
   EXPECT_EQ(description->family, "layer_graph");
   EXPECT_EQ(description->kind, ModelKind::kLayerGraph);
+}
+
+TEST(LayerGraphStructureTest, SharedLayersHaveNoInstances) {
+  Layer again = Of(graph::Linear{.out_features = 4});
+  again.shared = true;
+  const Module root = TreeOf({1, 4}, {Of(graph::Linear{.out_features = 4}), again});
+  ASSERT_EQ(root.children.size(), 2u);
+  EXPECT_EQ(root.children[0].instances, 1);
+  EXPECT_EQ(root.children[1].instances, 0);
+  EXPECT_EQ(root.children[1].calls, 1);
 }
 
 }  // namespace

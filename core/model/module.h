@@ -136,7 +136,8 @@ enum class Role {
 /// A node of the tree. It stands for `instances` sets of parameters, and its operations run `calls`
 /// times in one pass: a decoder's blocks 32 and 32; ALBERT's shared block 1 and 12; 8 experts of
 /// which a token takes 2: 8 and 2 (each call over all of the batch's tokens). Parameters that a
-/// token uses: min(instances, calls) of them. Nested counts multiply.
+/// token uses: min(instances, calls) of them. 0 instances: it runs with the parameters of another module, which counts
+/// them. Nested counts multiply.
 struct Module {
   std::string name;  ///< One segment of the path: "layers", "self_attn", "q_proj".
   std::string kind;  ///< What it is, for readers: "LlamaDecoderLayer", "Linear". Never empty.

@@ -54,17 +54,8 @@ struct Offer {
   Trial trial;
 };
 
-}  // namespace
-
-absl::StatusOr<Plan> Planner::MakePlan(const JobSpec& job, const cluster::Snapshot& snapshot,
-                                       absl::Time deadline) const {
-  ASSIGN_OR_RETURN(const Limits limits, LimitsOf(job, snapshot.time));
-  ASSIGN_OR_RETURN(const Workload work, MakeWorkload(job, counter_, deadline));
-  if (limits.limited() && work.samples <= 0) {
-    return base::InvalidField("data_set.sample_count",
-                              "a deadline or budget needs the amount of data: the model has no sequences");
-  }
-
+/// The plan of a job whose workload is known.
+Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, const cluster::Snapshot& snapshot) {
   Plan plan;
   plan.parameters = work.parameters;
   plan.active_parameters = work.active_parameters;
@@ -119,6 +110,36 @@ absl::StatusOr<Plan> Planner::MakePlan(const JobSpec& job, const cluster::Snapsh
     plan.hardware_flops = samples * work.HardwareFlops(work.space.fixed.recompute.value_or(parallel::Recompute::kNone));
   }
   return plan;
+}
+
+}  // namespace
+
+absl::StatusOr<Plan> Planner::MakePlan(const JobSpec& job, const cluster::Snapshot& snapshot,
+                                       absl::Time deadline) const {
+  ASSIGN_OR_RETURN(const Limits limits, LimitsOf(job, snapshot.time));
+  ASSIGN_OR_RETURN(Workload work, MakeWorkload(job, counter_, deadline));
+  if (limits.limited() && work.samples <= 0) {
+    return base::InvalidField("data_set.sample_count",
+                              "a deadline or budget needs the amount of data: the model has no sequences");
+  }
+  if (!work.recompute_is_assumed) return PlanOf(job, work, limits, snapshot);
+
+  Workload assumed = work;
+  assumed.warnings.push_back(
+      "the utilization is taken as that of hardware FLOPs with full recomputation; name the recomputation (none, "
+      "selective, full) if it was measured with another");
+  assumed.explanation.push_back(
+      "Full recomputation: the given ratio is of hardware FLOPs, which differ from the model's only by what is "
+      "recomputed; fix the recomputation (none, selective) if the figure was taken with another.");
+  Plan plan = PlanOf(job, assumed, limits, snapshot);
+  if (!plan.recommendations.empty()) return plan;
+  // An assumption of ours must not be what rules a job out.
+  work.space.fixed.recompute.reset();
+  work.warnings.push_back(
+      "with full recomputation, which a utilization of hardware FLOPs is taken to mean, nothing meets the request: "
+      "planned with the least recomputation that fits");
+  Plan relaxed = PlanOf(job, work, limits, snapshot);
+  return relaxed.recommendations.empty() ? plan : relaxed;
 }
 
 }  // namespace planner::planning

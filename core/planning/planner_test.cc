@@ -114,6 +114,48 @@ TEST_F(PlannerTest, ADeadlineIsMetByTheFewestCards) {
                      [](const Recommendation& a, const Recommendation& b) { return a.gpu_count < b.gpu_count; }));
 }
 
+TEST_F(PlannerTest, TheFewestCardsAreFoundAlsoFarFromTheLeastPossible) {
+  // Full recomputation puts the answer a third above what the search starts from: hundreds of nodes.
+  for (const char* gpu : {"h100-nvl", "t4", "rtx4090", "gh200-96gb"}) {
+    SCOPED_TRACE(gpu);
+    JobSpec job = Job(FakeLlama7B(), 1e14);
+    job.global_batch = 1 << 17;
+    job.layout.recompute = parallel::Recompute::kFull;
+    job.deadline = absl::Hours(24 * 30);
+    const Plan plan = Make(job, {Pool(gpu)});
+    ASSERT_FALSE(plan.recommendations.empty());
+    const int64_t found = plan.recommendations[0].gpu_count;
+    const int per_node = Pool(gpu).gpus_per_node;
+    ASSERT_GT(found, 300 * per_node);
+    for (int64_t fewer = found - per_node; fewer > found - 40 * per_node; fewer -= per_node) {
+      JobSpec fixed = job;
+      fixed.min_gpus = fixed.max_gpus = fewer;
+      EXPECT_THAT(Make(fixed, {Pool(gpu)}).recommendations, IsEmpty()) << fewer;
+    }
+    // A range that ends just above it holds it too.
+    job.min_gpus = 1;
+    job.max_gpus = found + per_node;
+    const Plan bounded = Make(job, {Pool(gpu)});
+    ASSERT_FALSE(bounded.recommendations.empty());
+    EXPECT_EQ(bounded.recommendations[0].gpu_count, found);
+  }
+}
+
+TEST_F(PlannerTest, AnAssumedRecomputationRulesNothingOut) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1e12), 64);
+  job.hardware_flops_ratio = 0.4;
+  const Plan assumed = Make(job, {Pool("h100")});
+  ASSERT_FALSE(assumed.recommendations.empty());
+  EXPECT_EQ(assumed.recommendations[0].layout.recompute, parallel::Recompute::kFull);
+  EXPECT_THAT(assumed.warnings, Contains(HasSubstr("full recomputation")));
+  // A deadline between the times with and without it.
+  job.deadline = assumed.recommendations[0].total_duration * 0.9;
+  const Plan relaxed = Make(job, {Pool("h100")});
+  ASSERT_FALSE(relaxed.recommendations.empty());
+  EXPECT_EQ(relaxed.recommendations[0].layout.recompute, parallel::Recompute::kNone);
+  EXPECT_THAT(relaxed.warnings, Contains(HasSubstr("least recomputation")));
+}
+
 TEST_F(PlannerTest, AMissedDeadlineSaysByHowMuch) {
   JobSpec job = Fixed(Job(FakeLlama7B(), 1e12), 8);
   job.deadline = absl::FromUnixSeconds(1767225600) + absl::Hours(240);

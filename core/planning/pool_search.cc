@@ -36,16 +36,46 @@ int64_t WholeCards(double cards) {
 /// Whether a trial finishes in the time that a person waits for without having said so.
 bool InTime(const Trial& trial) { return trial.total_seconds <= kUnaskedDeadlineSeconds; }
 
-/// The trial with the fewest cards that meets the limits, from the least possible on.
+/// Between `too_few` cards, which do not do, and those of `enough`, which do: halves the gap until neighbours differ, then
+/// looks at the numbers just below, since what numbers can do is not quite monotonic (they divide the batch or not).
+Trial FewestBetween(const PoolContext& context, int64_t too_few, Trial enough) {
+  while (true) {
+    const int64_t cards = context.range.AtLeast(too_few + (enough.gpus - too_few + 1) / 2);
+    if (cards >= enough.gpus) break;
+    Trial trial = context.Try(cards);
+    if (trial.verdict == Verdict::kMeets) {
+      enough = std::move(trial);
+    } else {
+      too_few = cards;
+    }
+  }
+  constexpr int kNeighbours = 64;
+  int64_t cards = enough.gpus;
+  for (int i = 0; i < kNeighbours; ++i) {
+    cards = context.range.AtMost(cards - 1);
+    if (cards == 0) break;
+    if (Trial trial = context.Try(cards); trial.verdict == Verdict::kMeets) enough = std::move(trial);
+  }
+  return enough;
+}
+
+/// The trial with the fewest cards that meets the limits: one by one from the least possible on, then by doublings, the
+/// last of which is narrowed down.
 std::optional<Trial> Fewest(const PoolContext& context, FailedTrials& failed) {
   int64_t cards = context.range.AtLeast(std::max(context.range.least, context.LeastCards()));
   // Not even all of them can do: they are tried for the reason's sake.
   if (cards == 0) cards = context.range.most;
+  bool one_by_one = true;
+  int64_t too_few = 0;
   for (Fine fine; cards != 0;) {
-    const Trial trial = context.Try(cards);
-    if (trial.verdict == Verdict::kMeets) return trial;
+    Trial trial = context.Try(cards);
+    if (trial.verdict == Verdict::kMeets) return one_by_one ? trial : FewestBetween(context, too_few, std::move(trial));
     failed.Add(trial);
-    cards = context.range.AtLeast(fine.AfterTrial(trial.verdict) ? cards + 1 : 2 * cards);
+    if (cards == context.range.most) break;
+    too_few = cards;
+    one_by_one = fine.AfterTrial(trial.verdict);
+    const int64_t next = context.range.AtLeast(one_by_one ? cards + 1 : 2 * cards);
+    cards = next != 0 ? next : context.range.most;
   }
   return std::nullopt;
 }

@@ -80,8 +80,9 @@ struct PoolAnswer {
 };
 
 /// Tries numbers of cards by the goal:
-/// - fewest: every offered number from the least possible on, 256 of them that have layouts, then by doublings;
-/// - fastest: the same downwards from the most;
+/// - fewest: every offered number from the least possible on, 256 of them that have layouts, then by doublings, the last of
+///   which is narrowed down by halving;
+/// - fastest: one by one downwards from the most, 256 of them, then by halves;
 /// - cheapest and no goal: by doublings, and one by one only if none of them does.
 /// Alternatives are twice (fastest: half) as many cards each.
 PoolAnswer SearchPool(const PoolContext& context, int alternatives);

@@ -260,10 +260,7 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
   work.ratio = job.hardware_flops_ratio.value_or(job.model_flops_ratio.value_or(0));
   if (job.hardware_flops_ratio && shape && !work.space.fixed.recompute && work.flops.block_forward > 0) {
     work.space.fixed.recompute = parallel::Recompute::kFull;
-    work.explanation.push_back(
-        "Full recomputation: the given ratio is of hardware FLOPs, which differ from the model's only by what is "
-        "recomputed; fix the "
-        "recomputation (none, selective) if the figure was taken with another.");
+    work.recompute_is_assumed = true;
   }
   work.explanation.push_back(
       fmt::format("{}{}: {:g} bytes of weights, {:g} of gradients and {:g} of optimizer per trained parameter.",

@@ -33,6 +33,7 @@ struct Workload {
   double sample_bytes = 0;  ///< perf::AccessedBytesPerSample, where the time is told from it; 0: the written default holds.
   bool ratio_is_given = false;                     ///< `ratio` replaces the default utilization.
   bool ratio_counts_recompute = true;
+  bool recompute_is_assumed = false;  ///< `space.fixed.recompute` is what a given hardware ratio is taken to mean.
   double ratio = 0;
   std::string counter;
   std::string counter_version;

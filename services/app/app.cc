@@ -12,11 +12,11 @@
 #include <utility>
 
 #include "core/base/status_macros.h"
-#include "core/counting/analytic_counter.h"
 #include "core/hardware/gpu_catalog.h"
 #include "core/planning/planner.h"
 #include "core/store/memory_store.h"
 #include "fmt/format.h"
+#include "services/app/counters.h"
 #include "services/catalog/catalog.h"
 #include "services/convert/cluster.h"
 #include "services/server/cluster_server.h"
@@ -50,16 +50,20 @@ class Metrics : public prometheus::Collectable {
         .Set(1);
   }
   prometheus::Registry& registry() { return registry_; }
+  /// Before the first Collect.
+  void Show(const counting::CounterSet& counters) { counters_ = &counters; }
   std::vector<prometheus::MetricFamily> Collect() const override {
     std::vector<prometheus::MetricFamily> all = registry_.Collect();
     std::vector<prometheus::MetricFamily> inventory = inventory_.Collect();
     all.insert(all.end(), std::make_move_iterator(inventory.begin()), std::make_move_iterator(inventory.end()));
+    if (counters_ != nullptr) all.push_back(telemetry::PluginUp(counters_->Infos()));
     return all;
   }
 
  private:
   prometheus::Registry registry_;
   server::InventoryMetrics inventory_;
+  const counting::CounterSet* counters_ = nullptr;
 };
 
 std::string ClusterField(size_t index) { return fmt::format("clusters[{}]", index); }
@@ -78,12 +82,15 @@ void EnableBuiltInServices() {
 
 /// In the order of their dependencies; destroyed in the opposite one.
 struct App::Parts {
-  Parts(AppOptions given, hardware::GpuCatalog catalog)
+  Parts(AppOptions given, hardware::GpuCatalog catalog, std::vector<plugin_host::PluginSpec> plugin_specs)
       : options(std::move(given)),
         gpus(std::move(catalog)),
         sqlite(options.state_dir.empty() ? nullptr
                                          : std::make_unique<storage::SqliteStore>(options.state_dir, *options.clock)),
-        memory(*options.clock) {}
+        memory(*options.clock),
+        counters(std::move(plugin_specs), options.plugin_host, metrics->registry(), *options.clock, options.log) {
+    metrics->Show(counters.set());
+  }
 
   store::Store& store() { return sqlite != nullptr ? static_cast<store::Store&>(*sqlite) : memory; }
 
@@ -94,9 +101,8 @@ struct App::Parts {
   store::MemoryStore memory;
   server::Inventory inventory{store(), gpus, *options.clock};
   const std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>(inventory);
-  const counting::AnalyticCounter analytic{*options.clock};
-  const telemetry::MeasuredCounter counter{analytic, metrics->registry(), *options.clock};
-  const planning::Planner planner{counter};
+  const Counters counters;
+  const planning::Planner planner{counters.set()};
   model_files::ModelFileStore model_files{options.state_dir.empty() ? "" : options.state_dir + "/models", options.model_files,
                                           *options.clock};
   server::Estimator estimator{models, model_files, inventory, planner, Version()};
@@ -108,7 +114,7 @@ struct App::Parts {
                         ids,
                         probe,
                         options.log};
-  server::EstimationServer estimation_server{rpc, estimator, models, counter, model_files, Version()};
+  server::EstimationServer estimation_server{rpc, estimator, models, counters.set(), model_files, Version()};
   server::ClusterServer cluster_server{rpc, store(), gpus};
   server::PlanServer plan_server{rpc, plans};
 
@@ -122,8 +128,10 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(AppOptions options) {
     RETURN_IF_ERROR(validate::ValidateCluster(ClusterField(i), options.clusters[i]));
     RETURN_IF_ERROR(convert::NormalizedCluster(ClusterField(i), options.clusters[i], gpus).status());
   }
+  ASSIGN_OR_RETURN(std::vector<plugin_host::PluginSpec> plugins,
+                   plugin_host::MakeSpecs(options.counter_plugins, plugin_host::FindPlugins(options.plugin_folder)));
   EnableBuiltInServices();
-  return std::unique_ptr<App>(new App(std::make_unique<Parts>(std::move(options), std::move(gpus))));
+  return std::unique_ptr<App>(new App(std::make_unique<Parts>(std::move(options), std::move(gpus), std::move(plugins))));
 }
 
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

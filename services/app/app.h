@@ -13,8 +13,11 @@
 #include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/hardware/gpu_type.h"
+#include "planner/config/v1/config.pb.h"
 #include "planner/v1/cluster.pb.h"
 #include "services/model_files/model_file_store.h"
+#include "services/plugin_host/discovery.h"
+#include "services/plugin_host/plugin_spec.h"
 
 namespace prometheus {
 class Collectable;
@@ -44,6 +47,11 @@ struct AppOptions {
   int max_concurrent_calls = 64;
   /// Uploaded model files: they are in `models` of state_dir, or in a temporary folder.
   model_files::StoreOptions model_files;
+  /// Counters in processes of their own, as the configuration has them.
+  std::vector<config::v1::CounterPlugin> counter_plugins;
+  /// Folder with more of them (planner-counter-NAME); "": none. Default: `plugins` beside the program that runs.
+  std::string plugin_folder = plugin_host::PluginFolderOfThisProgram();
+  plugin_host::HostOptions plugin_host;
   /// Must outlive the App.
   const base::Clock* clock = &base::Clock::Real();
   /// Where names that nobody has chosen come from; null: chance. Must outlive the App.

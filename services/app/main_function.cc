@@ -48,6 +48,7 @@ AppOptions OptionsOf(const config::Settings& settings, telemetry::Log& log) {
           .max_call = settings.max_call,
           .max_concurrent_calls = settings.max_concurrent_calls,
           .model_files = settings.model_files,
+          .counter_plugins = settings.counter_plugins,
           .log = &log};
 }
 

@@ -132,6 +132,7 @@ TEST(SettingsTest, WrongValuesNameTheirField) {
   EXPECT_EQ(WrongField("metrics_listen: 'unix:/run/m.sock'"), "metrics_listen");
   EXPECT_EQ(WrongField("metrics_listen: '[::1]:9464'"), "metrics_listen");
   EXPECT_EQ(WrongField("clusters { name: 'a' } clusters { name: 'b c' }"), "clusters[1].name");
+  EXPECT_EQ(WrongField("clusters { name: 'a' } clusters { name: 'a' }"), "clusters[1].name");
   EXPECT_EQ(WrongField("gpu_types { name: 'X1' power_watts: -1 }"), "gpu_types[0].power_watts");
   EXPECT_EQ(WrongField("gpu_types { name: 'X1' gpus_per_node: -1 }"), "gpu_types[0].gpus_per_node");
 }

@@ -132,12 +132,19 @@ absl::StatusOr<Settings> MakeSettings(const Flags& flags, const v1::Config& conf
   RETURN_IF_ERROR(SetLimits(config, settings));
   RETURN_IF_ERROR(SetModelFiles(config.model_files(), settings.model_files));
   settings.state_dir = flags.state_dir.value_or(config.state_dir());
+  settings.counter_plugins.assign(config.counter_plugins().begin(), config.counter_plugins().end());
   for (int i = 0; i < config.gpu_types_size(); ++i) {
     RETURN_IF_ERROR(CheckGpuType(fmt::format("gpu_types[{}]", i), config.gpu_types(i)));
     settings.gpu_types.push_back(convert::GpuTypeFromProto(config.gpu_types(i)));
   }
   for (int i = 0; i < config.clusters_size(); ++i) {
-    RETURN_IF_ERROR(validate::ValidateCluster(fmt::format("clusters[{}]", i), config.clusters(i)));
+    const std::string field = fmt::format("clusters[{}]", i);
+    RETURN_IF_ERROR(validate::ValidateCluster(field, config.clusters(i)));
+    for (int k = 0; k < i; ++k) {
+      if (config.clusters(k).name() != config.clusters(i).name()) continue;
+      return base::InvalidField(field + ".name", fmt::format("is also that of clusters[{}]: name=\"{}\"", k,
+                                                             config.clusters(i).name()));
+    }
     settings.clusters.push_back(config.clusters(i));
   }
   return settings;

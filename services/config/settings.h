@@ -24,6 +24,7 @@ struct Settings {
   std::vector<planner::v1::Cluster> clusters;
   absl::Duration max_call = absl::Seconds(30);
   int max_concurrent_calls = 64;
+  std::vector<v1::CounterPlugin> counter_plugins;  ///< As they are written; app::App::Create checks them.
   model_files::StoreOptions model_files;
 };
 

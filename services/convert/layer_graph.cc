@@ -316,6 +316,14 @@ absl::StatusOr<graph::LayerKind> From(const v1::Reduce& proto) {
   return layer;
 }
 
+absl::StatusOr<graph::LayerKind> From(const v1::Operation& proto) {
+  graph::Operation layer;
+  layer.kind = proto.kind();
+  layer.shape = SizesFrom(proto.shape());
+  if (proto.has_flops_per_element()) layer.flops_per_element = proto.flops_per_element();
+  return layer;
+}
+
 absl::StatusOr<std::vector<graph::Layer>> BodyFrom(const google::protobuf::RepeatedPtrField<v1::Layer>& layers,
                                                    std::string_view field, int depth);
 
@@ -397,6 +405,8 @@ absl::StatusOr<graph::LayerKind> KindFrom(const v1::Layer& proto, int depth) {
                           proto.slice().end()};
     case v1::Layer::kReduce:
       return From(proto.reduce());
+    case v1::Layer::kOperation:
+      return From(proto.operation());
     case v1::Layer::KIND_NOT_SET:
       break;
   }
@@ -424,6 +434,7 @@ absl::StatusOr<std::vector<graph::Layer>> BodyFrom(const google::protobuf::Repea
     layer.name = proto.name();
     layer.inputs = {proto.inputs().begin(), proto.inputs().end()};
     if (proto.has_repeat()) layer.repeat = proto.repeat();
+    layer.shared = proto.shared();
     absl::StatusOr<graph::LayerKind> kind = KindFrom(proto, depth + 1);
     if (!kind.ok()) {
       return base::AtField(absl::StrCat(std::string(field), "[", i, "]"),

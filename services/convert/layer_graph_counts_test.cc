@@ -295,5 +295,60 @@ TEST(LayerGraphCountsTest, TiedLanguageModel) {
   EXPECT_EQ(report->forward.causal_macs, report->forward.macs - 2 * 32 * 32 * 32);
 }
 
+// A block that runs three times is counted once: 20 x 20 + 20 and a norm of 2 x 20; its products three times, for 2 samples.
+TEST(LayerGraphCountsTest, SharedLayersRunWithoutParametersOfTheirOwn) {
+  EXPECT_EQ(CountOf("2, 20", R"pb(
+              layers {
+                sequence {
+                  layers { linear { out_features: 20 } }
+                  layers { norm { kind: LAYER_NORM } }
+                }
+              }
+              layers {
+                repeat: 2
+                shared: true
+                sequence {
+                  layers { linear { out_features: 20 } }
+                  layers { norm { kind: LAYER_NORM } }
+                }
+              })pb"),
+            (Counts{20 * 20 + 20 + 40, 3 * 2 * 20 * 20}));
+}
+
+// A mask out of nothing costs nothing; a cosine of 6 elements, of which the table knows nothing, 1 FLOP each; tripled FLOPs where they
+// are stated.
+TEST(LayerGraphCountsTest, Operations) {
+  const auto description = Describe(R"pb(
+    inputs { shape: [ 2, 3 ] }
+    layers {
+      name: "mask"
+      operation {
+        kind: "mask"
+        shape: [ 1, 3 ]
+        flops_per_element: 0
+      }
+    }
+    layers {
+      name: "cos"
+      inputs: [ "input", "mask" ]
+      operation { kind: "cos" }
+    }
+    layers {
+      name: "expand"
+      operation {
+        kind: "expand"
+        shape: [ 0, 5, 3 ]
+        flops_per_element: 3
+      }
+    }
+    layers { linear { out_features: 7 bias: false } })pb");
+  ASSERT_TRUE(description.ok()) << description.status();
+  const auto report = counting::AnalyticCounter().Count({.model = *description, .batch = {.batch = 4}});
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->parameters, 3 * 7);
+  EXPECT_EQ(report->forward.macs, 4 * 5 * 3 * 7);
+  EXPECT_EQ(report->forward.other_flops, 4 * 3 + 3 * 4 * 5 * 3);
+}
+
 }  // namespace
 }  // namespace planner::convert

@@ -34,9 +34,10 @@ grpc::Status EstimationServer::Count(grpc::ServerContext* context, const v1::Cou
 
 grpc::Status EstimationServer::ListCounters(grpc::ServerContext* context, const v1::ListCountersRequest*,
                                             v1::ListCountersResponse* response) {
-  return rpc_.Run(method::kListCounters, *context, response, [&](const Call&) {
+  return rpc_.Run(method::kListCounters, *context, response, [&](const Call& call) {
     v1::ListCountersResponse answer;
-    *answer.add_counters() = convert::CounterToProto(counter_.Info());
+    counter_.Learn(call.deadline);  // What has never run is started now, so that what is said of it is so.
+    for (const counting::CounterInfo& info : counter_.Infos()) *answer.add_counters() = convert::CounterToProto(info);
     return absl::StatusOr<v1::ListCountersResponse>(std::move(answer));
   });
 }
@@ -81,16 +82,13 @@ absl::StatusOr<v1::CountResponse> EstimationServer::CountModel(const v1::CountRe
                                                                absl::Time deadline) const {
   static const ShapeFields kFields = {"batch_shape.batch", "batch_shape.seq_len", "batch_shape.inputs"};
   RETURN_IF_ERROR(validate::Validate(request));
-  if (const std::string name = counter_.Info().name; !request.counter().empty() && request.counter() != name) {
-    return base::NotFound("counter", fmt::format("no counter is named \"{}\"; there is: {}", request.counter(), name),
-                          "UNKNOWN_COUNTER");
-  }
   ASSIGN_OR_RETURN(const model::ModelDescription model, ResolveModel(request.model(), kFields, models_, files_));
   const absl::StatusOr<counting::CostReport> report =
       counter_.Count({.model = model,
                       .batch = convert::BatchShapeFromProto(request.batch_shape(), model),
                       .mode = convert::ModeFromProto(request.mode()),
                       .activation_element_bytes = convert::ActivationBytes(request.precision()),
+                      .counter = request.counter(),
                       .deadline = deadline});
   RETURN_IF_ERROR(CountError(report.status(), kFields));
   v1::CountResponse response = convert::CountToProto(*report, request);

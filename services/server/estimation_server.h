@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "core/counting/counter.h"
+#include "core/counting/counter_set.h"
 #include "planner/v1/estimation_service.grpc.pb.h"
 #include "services/catalog/catalog.h"
 #include "services/server/estimator.h"
@@ -16,7 +16,7 @@ class EstimationServer final : public v1::EstimationService::WithCallbackMethod_
  public:
   /// All must outlive it; `version` is the planner's.
   EstimationServer(RpcRunner& rpc, Estimator& estimator, const catalog::ModelCatalog& models,
-                   const counting::Counter& counter, model_files::ModelFileStore& files, std::string version)
+                   const counting::CounterSet& counter, model_files::ModelFileStore& files, std::string version)
       : rpc_(rpc),
         estimator_(estimator),
         models_(models),
@@ -50,7 +50,7 @@ class EstimationServer final : public v1::EstimationService::WithCallbackMethod_
   RpcRunner& rpc_;
   Estimator& estimator_;
   const catalog::ModelCatalog& models_;
-  const counting::Counter& counter_;
+  const counting::CounterSet& counter_;
   model_files::ModelFileStore& files_;
   ModelUploads uploads_;
   const std::string version_;

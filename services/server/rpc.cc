@@ -27,10 +27,24 @@ class Slot {
   const bool granted_;
 };
 
+/// gRPC aborts the process if metadata that it sends has anything but printable ASCII; what arrives may have.
+bool IsPrintableAscii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
+}
+
+}  // namespace
+
+std::string RequestIdFrom(std::string_view sent, IdSource& ids) {
+  const std::string_view id = sent.substr(0, kMaxRequestId);
+  return id.empty() || !IsPrintableAscii(id) ? ids.Next() : std::string(id);
+}
+
+namespace {
+
 std::string RequestIdOf(const grpc::ServerContextBase& context, IdSource& ids) {
   const auto found = context.client_metadata().find(kRequestId);
-  if (found == context.client_metadata().end() || found->second.empty()) return ids.Next();
-  return std::string(found->second.data(), std::min(found->second.size(), kMaxRequestId));
+  if (found == context.client_metadata().end()) return ids.Next();
+  return RequestIdFrom({found->second.data(), found->second.size()}, ids);
 }
 
 }  // namespace

@@ -23,6 +23,10 @@ struct Call {
   std::string request_id;  ///< Of the client's metadata x-request-id, or made here.
 };
 
+/// The request id that a client has sent, its first 128 characters; a new one where it has sent none or one with anything
+/// but printable ASCII.
+std::string RequestIdFrom(std::string_view sent, IdSource& ids);
+
 struct RpcOptions {
   absl::Duration max_call = absl::Seconds(30);  ///< Longest call, whatever the client's deadline.
   int max_concurrent_calls = 64;                ///< The surplus is refused with RESOURCE_EXHAUSTED.

@@ -297,5 +297,17 @@ TEST(RangeOfTest, CutsAListIntoPages) {
 
 TEST(IdSourceTest, RandomOnesDiffer) { EXPECT_NE(IdSource::Random().Next(), IdSource::Random().Next()); }
 
+// gRPC aborts the process over metadata that it is to send with anything but printable ASCII in it.
+TEST(RequestIdTest, OnlyPrintableOnesComeBack) {
+  FakeIdSource ids;
+  EXPECT_EQ(RequestIdFrom("job 17 \"a\"", ids), "job 17 \"a\"");
+  EXPECT_EQ(RequestIdFrom(std::string(500, 'x'), ids), std::string(128, 'x'));
+  for (const char* bad : {"", "a\x01" "b", "a\nb", "a\tb", "\x7f", "\xc3\xbf"}) {
+    const std::string id = RequestIdFrom(bad, ids);
+    EXPECT_NE(id, bad);
+    EXPECT_FALSE(id.empty());
+  }
+}
+
 }  // namespace
 }  // namespace planner::server

@@ -1,7 +1,5 @@
 #include "services/telemetry/measured_counter.h"
 
-#include <prometheus/gauge.h>
-
 namespace planner::telemetry {
 namespace {
 
@@ -18,20 +16,26 @@ prometheus::Histogram& MakeHistogram(const counting::Counter& counter, prometheu
 
 MeasuredCounter::MeasuredCounter(const counting::Counter& counter, prometheus::Registry& registry,
                                  const base::Clock& clock)
-    : counter_(counter), clock_(clock), duration_seconds_(MakeHistogram(counter, registry)) {
-  prometheus::BuildGauge()
-      .Name("planner_plugin_up")
-      .Help("Whether the counter can be asked.")
-      .Register(registry)
-      .Add({{"counter", counter.Info().name}})
-      .Set(1);
-}
+    : counter_(counter), clock_(clock), duration_seconds_(MakeHistogram(counter, registry)) {}
 
 absl::StatusOr<counting::CostReport> MeasuredCounter::Count(const counting::CountRequest& request) const {
   const absl::Time start = clock_.Now();
   absl::StatusOr<counting::CostReport> report = counter_.Count(request);
   duration_seconds_.Observe(absl::ToDoubleSeconds(clock_.Now() - start));
   return report;
+}
+
+prometheus::MetricFamily PluginUp(const std::vector<counting::CounterInfo>& counters) {
+  prometheus::MetricFamily family;
+  family.name = "planner_plugin_up";
+  family.help = "Whether the counter can be asked.";
+  family.type = prometheus::MetricType::Gauge;
+  for (const counting::CounterInfo& counter : counters) {
+    prometheus::ClientMetric& metric = family.metric.emplace_back();
+    metric.label = {{"counter", counter.name}};
+    metric.gauge.value = counter.up ? 1 : 0;
+  }
+  return family;
 }
 
 }  // namespace planner::telemetry

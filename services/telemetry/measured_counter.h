@@ -1,21 +1,24 @@
 #pragma once
 
 #include <prometheus/histogram.h>
+#include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
+
+#include <vector>
 
 #include "core/base/clock.h"
 #include "core/counting/counter.h"
 
 namespace planner::telemetry {
 
-/// A counter whose time is measured: planner_count_duration_seconds{counter}; and whether it can be
-/// asked: planner_plugin_up{counter}, 1 for a counter of this process. Thread-safe if the counter is.
+/// A counter whose time is measured: planner_count_duration_seconds{counter}. Thread-safe if the counter is.
 class MeasuredCounter : public counting::Counter {
  public:
   /// All must outlive it.
   MeasuredCounter(const counting::Counter& counter, prometheus::Registry& registry, const base::Clock& clock);
 
   counting::CounterInfo Info() const override { return counter_.Info(); }
+  void Learn(absl::Time deadline) const override { counter_.Learn(deadline); }
   absl::StatusOr<counting::CostReport> Count(const counting::CountRequest& request) const override;
 
  private:
@@ -23,5 +26,8 @@ class MeasuredCounter : public counting::Counter {
   const base::Clock& clock_;
   prometheus::Histogram& duration_seconds_;
 };
+
+/// planner_plugin_up{counter}: 1 for every counter that can be asked, those of this process among them.
+prometheus::MetricFamily PluginUp(const std::vector<counting::CounterInfo>& counters);
 
 }  // namespace planner::telemetry

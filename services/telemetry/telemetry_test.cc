@@ -64,7 +64,12 @@ TEST(MeasuredCounterTest, MeasuresTimeAndPassesTheAnswerOn) {
   EXPECT_TRUE(absl::IsOutOfRange(counter.Count({.model = model}).status()));
   EXPECT_EQ(counter.Info().name, "slow");
   EXPECT_THAT(Text(registry), HasSubstr(R"(planner_count_duration_seconds_sum{counter="slow"} 3)"));
-  EXPECT_THAT(Text(registry), HasSubstr(R"(planner_plugin_up{counter="slow"} 1)"));
+}
+
+TEST(PluginUpTest, SaysWhoCanBeAsked) {
+  const std::string text = prometheus::TextSerializer().Serialize({PluginUp({{.name = "a"}, {.name = "b", .up = false}})});
+  EXPECT_THAT(text, HasSubstr(R"(planner_plugin_up{counter="a"} 1)"));
+  EXPECT_THAT(text, HasSubstr(R"(planner_plugin_up{counter="b"} 0)"));
 }
 
 TEST(MetricsServerTest, PicksAPortAndSaysWhich) {

@@ -144,8 +144,10 @@ RC_GTEST_PROP(PlanningLaws, ALongerDeadlineNeedsNoMoreCards, ()) {
   const Plan tight = Make(job, pool);
   job.deadline = absl::Hours(2 * hours);
   const Plan loose = Make(job, pool);
+  // Two conditions: RC_PRE evaluates the whole of a false one again for its message, without short circuit.
+  RC_PRE(!tight.recommendations.empty());
   // 256 numbers of cards are tried one by one, from the least that may do on; then doublings step over some.
-  RC_PRE(!tight.recommendations.empty() && tight.recommendations[0].gpu_count <= 512);
+  RC_PRE(tight.recommendations[0].gpu_count <= 512);
   RC_ASSERT(!loose.recommendations.empty());
   RC_ASSERT(loose.recommendations[0].gpu_count <= tight.recommendations[0].gpu_count);
 }

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+
+#include "planner/plugin/v1/counter_plugin.pb.h"
+#include "plugins/libtorch/worker/job.h"
+
+namespace planner::libtorch {
+
+/// What counts a module: plugins/libtorch/engine, or a fake of it in tests.
+struct Engine {
+  void (*warm_up)();
+  plugin::v1::CountResponse (*count)(int model, const plugin::v1::CountRequest& request);
+};
+
+/// Shared by a worker and the zygote that waits for it. The worker may write anything to it.
+struct WorkerState {
+  std::atomic<uint32_t> stage = 0;
+  std::atomic<uint32_t> out_of_memory = 0;
+};
+
+/// The whole life of a worker, in a process that was just forked: enters the sandbox, checks the file `model`, counts, writes the
+/// answer to `reply`, ends. Never returns.
+[[noreturn]] void RunWorker(const Engine& engine, const JobHeader& job, std::string_view request, int model, int reply,
+                            uid_t user, pid_t zygote, WorkerState& state);
+
+/// In a process that was just forked: writes what the sandbox misses here to `reply`, one measure a line. Never returns.
+[[noreturn]] void RunProbe(int reply, uid_t user, pid_t zygote);
+
+}  // namespace planner::libtorch

@@ -1,0 +1,268 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "plugins/libtorch/worker/torch_counter.h"
+#include "tests/faults/scratch_folder.h"
+
+// The libtorch counter's front, zygote and sandbox, with an engine that does what hostile models do (fake_zygote.cc).
+
+namespace planner::libtorch {
+namespace {
+
+using faults::ScratchFolder;
+using plugin::v1::CountRequest;
+using plugin::v1::CountResponse;
+using testing::AnyOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr absl::Duration kLong = absl::Seconds(60);
+
+TorchCounterOptions Options() {
+  TorchCounterOptions options;
+  options.zygote.program = FAKE_ZYGOTE;
+  options.memory_base_bytes = 256 << 20;
+  return options;
+}
+
+CountRequest Request(const std::string& behaviour) {
+  CountRequest request;
+  request.mutable_file()->set_path(std::string(HOSTILE_FILES) + "/normal.pt");
+  request.mutable_batch_shape()->add_inputs()->set_name(behaviour);
+  return request;
+}
+
+int OpenDescriptors() {
+  int count = 0;
+  DIR* folder = opendir("/proc/self/fd");
+  while (readdir(folder) != nullptr) ++count;
+  closedir(folder);
+  return count;
+}
+
+/// One zygote for all tests: it must survive them.
+class WorkerTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    scratch = new ScratchFolder();
+    std::filesystem::current_path(scratch->path());
+    counter = new TorchCounter(Options());
+  }
+  static void TearDownTestSuite() {
+    EXPECT_EQ(counter->zygote().restarts(), 0);
+    EXPECT_TRUE(std::filesystem::is_empty(scratch->path())) << "a file was created";
+    delete counter;
+    std::filesystem::current_path("/");
+    delete scratch;
+  }
+
+  CountResponse Count(const std::string& behaviour, absl::Duration allowed = kLong) {
+    return counter->Count(Request(behaviour), base::Clock::Real().Now() + allowed);
+  }
+  std::string Try(const std::string& what) {
+    const CountResponse response = Count(what);
+    return response.has_count() ? response.count().count().model() : response.error().message();
+  }
+  void TearDown() override { EXPECT_EQ(Try(""), "counted") << "the next count does not work"; }
+
+  static ScratchFolder* scratch;
+  static TorchCounter* counter;
+};
+
+ScratchFolder* WorkerTest::scratch = nullptr;
+TorchCounter* WorkerTest::counter = nullptr;
+
+TEST_F(WorkerTest, CountsAModel) {
+  const CountResponse response = Count("");
+  EXPECT_EQ(response.count().count().model(), "counted") << response.error().message();
+  EXPECT_EQ(response.count().count().parameter_count(), 16);
+}
+
+TEST_F(WorkerTest, AllMeasuresAreInForceHere) {
+  EXPECT_THAT(counter->Info().missing_measures(), IsEmpty());
+}
+
+TEST_F(WorkerTest, NothingOutsideCanBeReached) {
+  for (const char* what : {"open", "create", "proc", "stat", "unlink", "kill_parent", "raise_limit"}) {
+    EXPECT_EQ(Try(what), "EPERM") << what;
+  }
+}
+
+TEST_F(WorkerTest, AttacksAreKilled) {
+  for (const char* what : {"connect", "exec", "ptrace", "setuid"}) {
+    const CountResponse response = Count(what);
+    EXPECT_EQ(response.error().reason(), "MODEL_CRASHED_COUNTER") << what;
+    EXPECT_THAT(response.error().message(), HasSubstr("SIGSYS")) << what;
+  }
+}
+
+TEST_F(WorkerTest, ThreadsYesProcessesNo) {
+  EXPECT_EQ(Try("threads"), "4");
+  EXPECT_EQ(Try("fork"), "EPERM");
+}
+
+TEST_F(WorkerTest, HoldsNoDescriptorButItsOwn) {
+  // 0, 1, 2, the model, the reply.
+  EXPECT_EQ(Try("descriptors"), "5");
+}
+
+TEST_F(WorkerTest, IsNotTheFrontsUser) {
+  if (geteuid() == 0) {
+    EXPECT_NE(Try("uid"), "0");
+  } else {
+    // Nobody, inside a user namespace that maps no one.
+    EXPECT_EQ(Try("uid"), "65534");
+  }
+}
+
+TEST_F(WorkerTest, CrashesNameTheirSignal) {
+  const std::pair<const char*, const char*> kCrashes[] = {
+      {"segv", "SIGSEGV"}, {"fpe", "SIGFPE"}, {"abort", "SIGABRT"}, {"overflow", "SIGSEGV"}};
+  for (const auto& [behaviour, signal] : kCrashes) {
+    const CountResponse response = Count(behaviour);
+    EXPECT_EQ(response.error().code(), 3) << behaviour;
+    EXPECT_EQ(response.error().reason(), "MODEL_CRASHED_COUNTER") << behaviour;
+    EXPECT_THAT(response.error().message(), HasSubstr(signal)) << behaviour;
+  }
+}
+
+TEST_F(WorkerTest, EndsWithoutAnAnswerAreErrors) {
+  for (const char* behaviour : {"exit", "exit_3", "garbage"}) {
+    EXPECT_EQ(Count(behaviour).error().reason(), "MODEL_CRASHED_COUNTER") << behaviour;
+  }
+  EXPECT_EQ(Count("throw").error().reason(), "COUNTER_FAILED");
+}
+
+TEST_F(WorkerTest, EndlessModelsEndAtTheDeadline) {
+  for (const char* behaviour : {"hang", "wait"}) {
+    const absl::Time start = base::Clock::Real().Now();
+    const CountResponse response = Count(behaviour, absl::Seconds(1));
+    EXPECT_EQ(response.error().code(), 4) << behaviour;
+    EXPECT_EQ(response.error().reason(), "DEADLINE_EXCEEDED") << behaviour;
+    EXPECT_LT(base::Clock::Real().Now() - start, absl::Seconds(1)) << "it answers after its deadline";
+  }
+}
+
+TEST_F(WorkerTest, ProcessorTimeIsLimitedToo) {
+  TorchCounterOptions options = Options();
+  options.cpu_per_second = 0.001;
+  TorchCounter limited(options);
+  const CountResponse response = limited.Count(Request("hang"), base::Clock::Real().Now() + kLong);
+  EXPECT_EQ(response.error().reason(), "DEADLINE_EXCEEDED");
+  EXPECT_THAT(response.error().message(), HasSubstr("processor time"));
+}
+
+TEST_F(WorkerTest, TooMuchMemoryIsSaidAsSuch) {
+  for (const char* behaviour : {"allocate", "allocate_and_crash"}) {
+    const CountResponse response = Count(behaviour);
+    EXPECT_EQ(response.error().code(), 8) << behaviour;
+    EXPECT_EQ(response.error().reason(), "MODEL_NEEDS_TOO_MUCH_MEMORY") << behaviour << response.error().message();
+  }
+}
+
+TEST_F(WorkerTest, AFloodOfOutputGoesNowhere) { EXPECT_EQ(Try("flood"), "flooded"); }
+
+TEST_F(WorkerTest, AnswersHaveABound) {
+  EXPECT_EQ(Count("huge", absl::Seconds(20)).error().reason(), "COUNT_TOO_LARGE");
+  EXPECT_THAT(Count("huge_garbage", absl::Seconds(20)).error().reason(), AnyOf("COUNT_TOO_LARGE", "MODEL_CRASHED_COUNTER"));
+}
+
+TEST_F(WorkerTest, ManyCrashesLeaveNothingBehind) {
+  const int before = OpenDescriptors();
+  for (int i = 0; i < 200; ++i) ASSERT_EQ(Count("segv").error().reason(), "MODEL_CRASHED_COUNTER");
+  EXPECT_EQ(OpenDescriptors(), before);
+  // Of the zygote: no child is left, a zombie neither.
+  const std::string zygote = std::to_string(counter->zygote().zygote());
+  std::ifstream children("/proc/" + zygote + "/task/" + zygote + "/children");
+  EXPECT_TRUE(children.is_open());
+  std::string left;
+  std::getline(children, left);
+  EXPECT_EQ(left, "");
+}
+
+TEST_F(WorkerTest, CountsRunBesideEachOther) {
+  std::vector<std::thread> threads;
+  std::atomic<int> right = 0;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, i] {
+      for (int j = 0; j < 10; ++j) {
+        const CountResponse response = Count((i + j) % 2 == 0 ? "" : "abort");
+        right += (i + j) % 2 == 0 ? response.has_count() : response.error().reason() == "MODEL_CRASHED_COUNTER";
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, 80);
+}
+
+TEST_F(WorkerTest, AZygoteThatDiesIsReplaced) {
+  TorchCounter own(Options());
+  ASSERT_TRUE(own.Count(Request(""), base::Clock::Real().Now() + kLong).has_count());
+  const pid_t first = own.zygote().zygote();
+  // The count at work is lost, and says so.
+  std::thread killer([&] { kill(first, SIGKILL); });
+  const CountResponse lost = own.Count(Request("wait"), base::Clock::Real().Now() + kLong);
+  killer.join();
+  EXPECT_EQ(lost.error().reason(), "COUNTER_RESTARTED");
+  const absl::Time start = base::Clock::Real().Now();
+  CountResponse next;
+  // A count that is sent while the old one is not seen to be gone is lost as well.
+  do {
+    next = own.Count(Request(""), base::Clock::Real().Now() + kLong);
+  } while (next.error().reason() == "COUNTER_RESTARTED" && base::Clock::Real().Now() - start < absl::Seconds(2));
+  EXPECT_TRUE(next.has_count()) << next.error().message();
+  EXPECT_LT(base::Clock::Real().Now() - start, absl::Seconds(2));
+  EXPECT_EQ(own.zygote().restarts(), 1);
+}
+
+TEST_F(WorkerTest, AZygoteThatCannotStartIsSaid) {
+  TorchCounterOptions options = Options();
+  options.zygote.program = "/nonexistent/zygote";
+  TorchCounter none(options);
+  const CountResponse response = none.Count(Request(""), base::Clock::Real().Now() + absl::Seconds(1));
+  EXPECT_EQ(response.error().reason(), "DEADLINE_EXCEEDED");
+  EXPECT_THAT(response.error().message(), HasSubstr("not ready"));
+}
+
+TEST_F(WorkerTest, TheDigestIsCompared) {
+  CountRequest request = Request("");
+  request.mutable_file()->set_sha256(std::string(64, '0'));
+  const CountResponse wrong = counter->Count(request, base::Clock::Real().Now() + kLong);
+  EXPECT_EQ(wrong.error().reason(), "MODEL_FILE_BROKEN");
+  const int file = open(request.file().path().c_str(), O_RDONLY);
+  request.mutable_file()->set_sha256(FileDigest(file).value());
+  close(file);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(counter->Count(request, base::Clock::Real().Now() + kLong).has_count()) << "time " << i;
+  }
+  // Remembered, and still compared.
+  request.mutable_file()->set_sha256(std::string(64, '0'));
+  EXPECT_EQ(counter->Count(request, base::Clock::Real().Now() + kLong).error().reason(), "MODEL_FILE_BROKEN");
+}
+
+TEST_F(WorkerTest, FilesThatCannotBeOpenedAreTheirOwnError) {
+  CountRequest request = Request("");
+  request.mutable_file()->set_path("/nonexistent/model.pt");
+  CountResponse response = counter->Count(request, base::Clock::Real().Now() + kLong);
+  EXPECT_EQ(response.error().code(), 5);
+  EXPECT_EQ(response.error().reason(), "MODEL_FILE_NOT_FOUND");
+  request.clear_file();
+  request.set_hugging_face_config("{}");
+  response = counter->Count(request, base::Clock::Real().Now() + kLong);
+  EXPECT_EQ(response.error().code(), 12);
+}
+
+}  // namespace
+}  // namespace planner::libtorch
