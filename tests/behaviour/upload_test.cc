@@ -1,10 +1,13 @@
 #include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
 
 #include <filesystem>
 #include <thread>
 #include <vector>
 
 #include "core/base/sha256.h"
+#include "services/app/app.h"
+#include "tests/behaviour/daemon_process.h"
 #include "tests/behaviour/planner_fixture.h"
 
 namespace planner::behaviour {
@@ -180,6 +183,55 @@ TEST_P(UploadBehaviour, InputsAreChecked) {
   EXPECT_EQ(FieldOf(Fail(&Service::Estimate,
                          ModelText("content") + "data_set { sample_count: 9 inputs { dimensions: [1] dtype: 'x' } }")),
             "data_set.inputs[0].dtype");
+}
+
+/// A planner of this process that gives a call a tenth of a second.
+TEST(UploadDeadlineTest, AClientThatSaysNothingIsNotWaitedFor) {
+  ScratchFolder folder;
+  const auto app = app::App::Create({.state_dir = folder / "state", .max_call = absl::Milliseconds(100)});
+  ASSERT_TRUE(app.ok()) << app.status();
+  const auto stub = v1::EstimationService::NewStub((*app)->InProcessChannel());
+  for (const bool announced : {false, true}) {
+    grpc::ClientContext context;
+    v1::UploadModelResponse response;
+    const auto writer = stub->UploadModel(&context, &response);
+    v1::UploadModelRequest message;
+    message.mutable_announcement()->set_sha256(DigestOf("content"));
+    message.mutable_announcement()->set_size_bytes(7);
+    if (announced) writer->Write(message);
+    const grpc::Status status = writer->Finish();  // Neither data nor an end were sent.
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED) << announced << status.error_message();
+    EXPECT_TRUE(!std::filesystem::exists(folder / "state/models") || std::filesystem::is_empty(folder / "state/models"));
+  }
+}
+
+/// Limits of the configuration.
+TEST(UploadLimitsTest, TheQuotaIsTheConfigurations) {
+  ScratchFolder folder;
+  const std::string config = folder.Write("c.textproto", "model_files { max_file_bytes: 60 quota_bytes: 100 }");
+  DaemonProcess daemon({"--config", config, "--listen", "127.0.0.1:0", "--metrics_listen", "off", "--state_dir", folder / "state"});
+  ASSERT_TRUE(daemon.ready()) << daemon.output();
+  const auto channel = grpc::CreateChannel(daemon.Addresses("grpc").at(0), grpc::InsecureChannelCredentials());
+  const auto stub = v1::EstimationService::NewStub(channel);
+  const auto upload = [&](const std::string& content) {
+    grpc::ClientContext context;
+    v1::UploadModelResponse response;
+    const auto writer = stub->UploadModel(&context, &response);
+    v1::UploadModelRequest message;
+    message.mutable_announcement()->set_sha256(DigestOf(content));
+    message.mutable_announcement()->set_size_bytes(static_cast<int64_t>(content.size()));
+    writer->Write(message);
+    message.set_data(content);
+    writer->Write(message);
+    writer->WritesDone();
+    return writer->Finish();
+  };
+  EXPECT_EQ(ErrorInfoOf(upload(std::string(61, 'x'))).reason(), "MODEL_FILE_TOO_LARGE");
+  EXPECT_TRUE(upload(std::string(60, 'a')).ok());
+  EXPECT_TRUE(upload(std::string(60, 'b')).ok());
+  // The first one made room.
+  EXPECT_FALSE(std::filesystem::exists(folder / ("state/models/" + DigestOf(std::string(60, 'a')))));
+  EXPECT_TRUE(std::filesystem::exists(folder / ("state/models/" + DigestOf(std::string(60, 'b')))));
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, UploadBehaviour, ::testing::Values(InProcess(), Spawned()),
