@@ -5,7 +5,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -13,6 +12,7 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include "core/base/clock.h"
 #include "plugins/libtorch/engine/engine.h"
 
 namespace {
@@ -42,15 +42,16 @@ int CountOne(const std::string& line) {
   // The process before the count, so that the peak is that of the count.
   std::ofstream("/proc/self/clear_refs") << "5";
   const long before = StatusField("VmRSS");
-  const auto start = std::chrono::steady_clock::now();
+  const planner::base::Clock& clock = planner::base::Clock::Real();
+  const absl::Time start = clock.Now();
   const pb::CountResponse response = planner::libtorch::CountModule(fd, request);
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  const double elapsed = absl::ToDoubleSeconds(clock.Now() - start);
   const long peak = StatusField("VmHWM");
   std::string json;
   google::protobuf::util::JsonPrintOptions options;
   options.always_print_primitive_fields = true;
   if (!google::protobuf::util::MessageToJsonString(response, &json, options).ok()) return 1;
-  std::cout << "{\"seconds\": " << elapsed.count() << ", \"peak_mb\": " << static_cast<double>(peak - before) / 1024
+  std::cout << "{\"seconds\": " << elapsed << ", \"peak_mb\": " << static_cast<double>(peak - before) / 1024
             << ", \"rss_mb\": " << static_cast<double>(peak) / 1024 << ", \"response\": " << json << "}" << std::endl;
   return 0;
 }
