@@ -105,11 +105,11 @@ TEST(PlannerctlTest, KilledItLeavesNoPluginBehind) {
   const std::filesystem::path folder = mkdtemp(pattern.data());
   std::filesystem::create_directories(folder / "plugins");
   std::filesystem::copy_file(PLANNERCTL_PATH, folder / "plannerctl");
-  // The plugin tells that it runs by opening the fifo, and that it does not any more by its end.
+  // The plugin tells that it runs by a byte in the fifo, and that it does not any more by its end.
   ASSERT_EQ(mkfifo((folder / "alive").c_str(), 0600), 0);
-  std::ofstream(folder / "plugins" / "planner-counter-slow") << "#!/bin/sh\nexec 9>" << (folder / "alive").string() << "\nexec " << FAULTY_PLUGIN << "\n";
+  std::ofstream(folder / "plugins" / "planner-counter-slow") << "#!/bin/sh\nexec 9>" << (folder / "alive").string() << "\necho >&9\nexec " << FAULTY_PLUGIN << "\n";
   std::filesystem::permissions(folder / "plugins" / "planner-counter-slow", std::filesystem::perms::owner_all);
-  std::ofstream(folder / "config.json") << R"({"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2, "mode": "hang"})";
+  std::ofstream(folder / "config.json") << R"({"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2, "vocab_size": 8, "mode": "hang"})";
   std::array<std::string, 10> words = {folder / "plannerctl", "count", "--model", folder / "config.json", "--counter", "slow",
                                       "--state-dir", folder / "state", "--timeout", "60s"};
   std::array<char*, 11> arguments = {};
@@ -118,15 +118,17 @@ TEST(PlannerctlTest, KilledItLeavesNoPluginBehind) {
   pid_t pid = -1;
   ASSERT_EQ(posix_spawn(&pid, words[0].c_str(), nullptr, nullptr, arguments.data(), environ), 0);
   unsetenv("TMPDIR");
-  const int alive = open((folder / "alive").c_str(), O_RDONLY | O_CLOEXEC);  // Waits for the plugin.
+  const int alive = open((folder / "alive").c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   ASSERT_GE(alive, 0);
+  pollfd stream = {alive, POLLIN, 0};
+  constexpr int kMilliseconds = 20'000;
+  ASSERT_EQ(poll(&stream, 1, kMilliseconds), 1) << "the plugin was not started";
+  std::array<char, 2> byte = {};
+  ASSERT_EQ(read(alive, byte.data(), byte.size()), 1);
   kill(pid, SIGKILL);
   ASSERT_EQ(waitpid(pid, nullptr, 0), pid);
-  pollfd end = {alive, POLLIN, 0};
-  constexpr int kMilliseconds = 10'000;
-  ASSERT_EQ(poll(&end, 1, kMilliseconds), 1);
-  char nothing = 0;
-  EXPECT_EQ(read(alive, &nothing, 1), 0);
+  ASSERT_EQ(poll(&stream, 1, kMilliseconds), 1) << "the plugin lives on";
+  EXPECT_EQ(read(alive, byte.data(), byte.size()), 0);
   close(alive);
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     EXPECT_FALSE(entry.path().filename().string().starts_with("planner-plugin-")) << entry.path();
