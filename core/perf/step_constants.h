@@ -30,6 +30,7 @@ struct FamilyConstants {
 /// What a training framework costs beside the kernels.
 struct FrameworkConstants {
   double layer_launch_us = 0;  ///< CPU time to launch one block's forward pass.
+  double kernel_share = 0;     ///< Time of a block's kernels, however small their tensors, over the CPU's for them.
   double micro_batch_ms = 0;   ///< CPU time of the loop over microbatches, for each.
   double step_ms = 0;          ///< Once a step: optimizer launches, gradient norm, logging.
   double elementwise = 0;      ///< Bytes of element-wise work relative to fused kernels.
@@ -54,7 +55,7 @@ struct SharedConstants {
   double selective_flash = 0;     ///< Selective recomputation with fused attention: share of the forward pass.
   double cast = 0;                ///< 8 and 4 bits: casts, in passes over the inputs of products.
   double backward_launch = 0;     ///< CPU time of the backward pass over that of the forward pass.
-  double parallel_launch = 0;     ///< CPU time added where tensor or sharded data parallelism calls collectives.
+  double parallel_launch = 0;     ///< CPU time that waiting for each other adds to 8 tensor-parallel processes; cubic below.
   double expert_launch = 0;       ///< CPU time of a block with experts over that of a dense one.
   double imbalance = 0;           ///< Tokens of the busiest card's experts over the mean.
   double link_latency_us = 0;     ///< Of a collective within the domain, for each doubling of the group.
