@@ -41,6 +41,7 @@ constexpr std::array kFrameworkFields = {
     ConstantField<FrameworkConstants>{"step_ms", &FrameworkConstants::step_ms, 0.7, 0.01, 1e4},
     ConstantField<FrameworkConstants>{"elementwise", &FrameworkConstants::elementwise, 0.3, 0.2, 10},
     ConstantField<FrameworkConstants>{"exposed", &FrameworkConstants::exposed, 0.5, 0.01, 1},
+    ConstantField<FrameworkConstants>{"shard_bandwidth", &FrameworkConstants::shard_bandwidth, 0.3, 0.02, 1},
     ConstantField<FrameworkConstants>{"attention", &FrameworkConstants::attention, 0.3, 0.2, 3},
     ConstantField<FrameworkConstants>{"narrow_heads", &FrameworkConstants::narrow_heads, 0.3, 0.3, 3},
     ConstantField<FrameworkConstants>{"recomputed", &FrameworkConstants::recomputed, 0.05, 0.3, 1.2},
@@ -70,11 +71,11 @@ constexpr std::array kSharedFields = {
     ConstantField<SharedConstants>{"context_exposed", &SharedConstants::context_exposed, 0.5, 0.01, 1},
     ConstantField<SharedConstants>{"expert_exposed", &SharedConstants::expert_exposed, 0.4, 0.05, 1},
     ConstantField<SharedConstants>{"pipeline_exposed", &SharedConstants::pipeline_exposed, 0.4, 0.01, 1},
-    ConstantField<SharedConstants>{"shard_bandwidth", &SharedConstants::shard_bandwidth, 0.3, 0.1, 1},
+    ConstantField<SharedConstants>{"shared_port", &SharedConstants::shared_port, 0.3, 0.1, 1},
     ConstantField<SharedConstants>{"optimizer_passes", &SharedConstants::optimizer_passes, 0.3, 0.3, 5},
     ConstantField<SharedConstants>{"power", &SharedConstants::power, 0.3, 0.05, 1},
     ConstantField<SharedConstants>{"adapter_launch", &SharedConstants::adapter_launch, 0.4, 0.05, 5},
-    ConstantField<SharedConstants>{"dequantize", &SharedConstants::dequantize, 0.5, 0.2, 50},
+    ConstantField<SharedConstants>{"dequantize", &SharedConstants::dequantize, 1.0, 0.2, 50},
 };
 
 template <typename Struct>

@@ -35,6 +35,7 @@ struct FrameworkConstants {
   double step_ms = 0;          ///< Once a step: optimizer launches, gradient norm, logging.
   double elementwise = 0;      ///< Bytes of element-wise work relative to fused kernels.
   double exposed = 0;          ///< Share of gradient and weight collectives that no computation hides.
+  double shard_bandwidth = 0;  ///< Of the gathers of ZeRO-3, block by block, over large collectives.
   double attention = 0;        ///< Rate of its fused attention over the family's.
   double narrow_heads = 0;     ///< Rate with heads of 64 over that with heads of 128.
   double recomputed = 0;       ///< Share of a block's forward pass that full recomputation runs again.
@@ -65,7 +66,7 @@ struct SharedConstants {
   double context_exposed = 0;     ///< Share of the ring's exchange that is not hidden.
   double expert_exposed = 0;      ///< Share of all-to-all that is not hidden.
   double pipeline_exposed = 0;    ///< Share of sends between stages that is not hidden.
-  double shard_bandwidth = 0;     ///< Of the gathers of ZeRO-3, block by block, over large collectives.
+  double shared_port = 0;         ///< Rate of network ports that several cards share, over that of their own.
   double optimizer_passes = 0;    ///< Reads and writes of the states by the optimizer, over one read and one write.
   double power = 0;               ///< Exponent of the clock over the power that a card may draw.
   double adapter_launch = 0;      ///< CPU time that adapters add to a block.

@@ -312,7 +312,7 @@ double Estimator::DataSeconds(double layers, bool first, bool last, double step_
     const double exchange = 3 * layers * CollectiveLatency(machine_, group) +
                             (GatherSeconds(machine_, shared_, group, bytes) +
                              GatherSeconds(machine_, shared_, expert_group, expert_bytes)) /
-                                shared_.shard_bandwidth;
+                                job_.framework.shard_bandwidth;
     return exposed(micro_batches_ * exchange, step_compute);
   }
   // Gradients are summed once a step (ZeRO-2: for every microbatch); sharded optimizers gather the weights.
