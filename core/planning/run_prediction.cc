@@ -1,6 +1,7 @@
 #include "core/planning/run_prediction.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/base/status_macros.h"
 
@@ -81,9 +82,10 @@ RunPrediction Predict(const MeasuredRun& run, const RunCatalogs& catalogs) {
   }
   prediction.terms = *step;
   prediction.step_seconds = step->total();
-  constexpr double kIntervalFactor = 1.3;
-  prediction.low_step_seconds = step->total() / kIntervalFactor;
-  prediction.high_step_seconds = step->total() * kIntervalFactor;
+  const double factor = std::exp(catalogs.constants.HalfWidth(description->framework, description->gpu->architecture,
+                                                              description->memory.parameters));
+  prediction.low_step_seconds = step->total() / factor;
+  prediction.high_step_seconds = step->total() * factor;
   const double peak = PeakMemoryOf(*description);
   constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
   prediction.peak_memory_gib = peak / kGib;
