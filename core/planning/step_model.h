@@ -18,7 +18,8 @@ class StepModel {
   /// `options` is what the cluster says of its network and nodes. Absent for models without a transformer's shape, whose
   /// time is told from FLOPs and bytes (perf::CountedUtilization). Errors as perf::MakeMachine. `constants` are borrowed.
   static absl::StatusOr<std::optional<StepModel>> Create(
-      const Workload& work, const hardware::GpuType& gpu, std::string_view framework, const perf::MachineOptions& options = {},
+      const Workload& work, const hardware::GpuType& gpu, std::string_view framework,
+      const perf::MachineOptions& options = {},
       const perf::StepTimeConstants& constants = perf::BuiltInStepTimeConstants());
 
   /// Terms of one step. No allocation; safe for concurrent use.
