@@ -24,18 +24,14 @@ absl::StatusOr<std::optional<StepModel>> StepModel::Create(const Workload& work,
   job.frozen_base = work.memory.frozen_base;
   job.frozen_bytes = work.memory.frozen_bytes;
   job.adapter_parameters = work.memory.adapter_parameters;
-  model.sharded_job_ = job;
-  const std::string_view plain = framework.empty() ? "megatron-core" : framework;
-  const std::string_view sharded = framework.empty() ? "fsdp" : framework;
-  job.framework = constants.Framework(plain);
-  model.sharded_job_.framework = constants.Framework(sharded);
-  model.width_ = constants.HalfWidth(plain, gpu.architecture, work.memory.parameters);
-  model.sharded_width_ = constants.HalfWidth(sharded, gpu.architecture, work.memory.parameters);
+  const std::string_view name = framework.empty() ? "fsdp" : framework;
+  job.framework = constants.Framework(name);
+  model.half_width_ = constants.HalfWidth(name, gpu.architecture, work.memory.parameters);
   return std::optional<StepModel>(model);
 }
 
 perf::StepTime StepModel::Step(const perf::Layout& layout, double micro_batches) const {
-  return perf::EstimateStepTime(Sharded(layout) ? sharded_job_ : job_, machine_, *shared_, layout, micro_batches);
+  return perf::EstimateStepTime(job_, machine_, *shared_, layout, micro_batches);
 }
 
 }  // namespace planner::planning
