@@ -147,6 +147,48 @@ absl::StatusOr<PrecisionWords> SplitPrecision(const std::string& text) {
   return words;
 }
 
+/// Nothing below multiplies beyond 64 bits with these.
+absl::Status CheckSizes(const MeasuredRun& run) {
+  struct Limit {
+    const char* column;
+    const std::optional<double>& value;
+    double most;
+  };
+  constexpr double kMostDegree = 1 << 20;
+  for (const Limit& limit : {Limit{"n_layers", run.layers, 1e5},
+                             Limit{"hidden", run.hidden, 1e6},
+                             Limit{"ffn_hidden", run.ffn_hidden, 1e7},
+                             Limit{"heads", run.heads, 1e5},
+                             Limit{"kv_heads", run.kv_heads, 1e5},
+                             Limit{"vocab", run.vocab, 1e8},
+                             Limit{"seq_len", run.seq_len, 1e9},
+                             Limit{"moe_experts", run.moe_experts, 1e5},
+                             Limit{"moe_topk", run.moe_topk, 1e5},
+                             Limit{"n_gpus", run.gpus, 1e8},
+                             Limit{"tp", run.tensor_parallel, kMostDegree},
+                             Limit{"pp", run.pipeline_parallel, kMostDegree},
+                             Limit{"dp", run.data_parallel, 1e8},
+                             Limit{"cp", run.context_parallel, kMostDegree},
+                             Limit{"ep", run.expert_parallel, kMostDegree},
+                             Limit{"vpp", run.virtual_pipeline, kMostDegree},
+                             Limit{"microbatch", run.micro_batch, 1e9},
+                             Limit{"global_batch", run.global_batch, 1e12},
+                             Limit{"node_size", run.node_size, 1e6},
+                             Limit{"nic_gbps_per_gpu", run.nic_gbps_per_gpu, 1e6}}) {
+    if (limit.value.value_or(0) > limit.most) {
+      return base::InvalidField(limit.column,
+                                fmt::format("must be at most {:g}: value={:g}", limit.most, *limit.value));
+    }
+  }
+  const double degrees = std::max(1.0, run.tensor_parallel.value_or(1)) *
+                         std::max(1.0, run.pipeline_parallel.value_or(1)) *
+                         std::max(1.0, run.context_parallel.value_or(1)) * std::max(1.0, run.data_parallel.value_or(1));
+  constexpr double kMostCards = 1e8;
+  if (degrees > kMostCards)
+    return base::InvalidField("n_gpus", fmt::format("degrees make up too many cards: {:g}", degrees));
+  return absl::OkStatus();
+}
+
 bool ShardsByData(std::string_view framework) {
   return framework == "fsdp" || framework == "torchtitan" || framework == "jax";
 }
@@ -284,6 +326,7 @@ double AdapterParameters(const TransformerShape& shape) {
 absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardware::GpuCatalog& gpus,
                                            const std::vector<KnownModel>& models) {
   if (!run.problem.empty()) return base::InvalidField("row", run.problem);
+  RETURN_IF_ERROR(CheckSizes(run));
   RunDescription description;
   ASSIGN_OR_RETURN(description.gpu, gpus.Find(run.gpu_type));
   ASSIGN_OR_RETURN(const PrecisionWords precision, SplitPrecision(run.precision));

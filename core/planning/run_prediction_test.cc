@@ -123,6 +123,9 @@ TEST_F(RunPredictionTest, RowsThatSayNothingAreSkippedWithAReason) {
   run.data_parallel = 2;
   EXPECT_THAT(PredictRun(run).skipped, HasSubstr("n_gpus"));
   run = Gpt3();
+  run.hidden = 1e9;
+  EXPECT_THAT(PredictRun(run).skipped, HasSubstr("hidden"));
+  run = Gpt3();
   run.problem = "line 2, column \"tp\": not a number: x";
   EXPECT_THAT(PredictRun(run).skipped, HasSubstr("column \"tp\""));
 }
