@@ -23,21 +23,21 @@ inline double Misalignment(int64_t size, double loss) {
 
 /// Seconds of one product of rows x in times in x out, `count` times at once:
 ///
-///   t = max(2 rows in out count / rate x (1 + wave (ceil(w)/w - 1)) (1 + depth/in) (1 + edge/rows) (1 + edge/out) misaligned, bytes / memory bandwidth)
+///   t = max(2 (in + depth) ((1 - wave) (rows + edge) (out + edge) count + wave W units 128^2) / rate x misaligned,
+///           bytes / memory bandwidth)
 ///
-/// w: waves of 128 x 128 tiles over the card's units. `misaligned` is the caller's Misalignment of in and out.
-/// 1,024 x 1,024 x 4,096 on 108 units: 256 tiles, 2.37 waves, a third wave that is filled to 0.37: 27 % of it lost with
-/// wave 1.
+/// depth and edge: what filling and draining the units costs, as if the product were so much larger. W: waves of 128 x 128
+/// tiles over the card's units, rounded up: a wave that is not full takes as long as a full one, for the share `wave` of
+/// the work that nothing else fills. `misaligned` is the caller's Misalignment of in and out. 1,024 x 1,024 x 4,096 on 108
+/// units: 256 tiles in three waves of 108: with wave 1 they take as long as 324.
 inline double ProductSeconds(const Machine& machine, const SharedConstants& shared, double rate, double rows, double in,
                              double out, double misaligned, double count = 1) {
   constexpr double kTile = 128;
-  const double waves = std::ceil(rows / kTile) * std::ceil(out / kTile) * count / machine.units;
-  const double quantization = 1 + shared.wave * (std::ceil(waves) / waves - 1);
-  const double flops = 2 * rows * in * out * count;
+  const double waves = std::ceil(std::ceil(rows / kTile) * std::ceil(out / kTile) * count / machine.units);
+  const double outputs = (1 - shared.wave) * (rows + shared.edge) * (out + shared.edge) * count +
+                         shared.wave * waves * machine.units * kTile * kTile;
   const double bytes = machine.element_bytes * count * (rows * in + in * out + rows * out);
-  return std::max(flops / rate * quantization * (1 + shared.depth / in) * (1 + shared.edge / rows) *
-                      (1 + shared.edge / out) * misaligned,
-                  bytes / machine.memory);
+  return std::max(2 * (in + shared.depth) * outputs / rate * misaligned, bytes / machine.memory);
 }
 
 /// A product with a weight: forward, and the gradients of its input and of its weight.

@@ -119,7 +119,7 @@ class Fit {
     std::vector<double> x(n);
     for (size_t i = 0; i < n; ++i) x[i] = std::log(parameters_[i].at(constants));
     double loss = Loss(constants, used);
-    double damping = 1e-2;
+    double damping = 1e-3;
     for (int iteration = 0; iteration < iterations; ++iteration) {
       std::vector<double> base(used.size());
       for (size_t r = 0; r < used.size(); ++r) base[r] = LogRatio(*used[r], constants);
@@ -153,7 +153,7 @@ class Fit {
         gradient[i] += ridge * (x[i] - std::log(parameters_[i].prior));
       }
       bool better = false;
-      for (int attempt = 0; attempt < 8 && !better; ++attempt) {
+      for (int attempt = 0; attempt < 20 && !better; ++attempt) {
         std::vector<double> step = Solve(normal, gradient, damping);
         std::vector<double> trial(n);
         for (size_t i = 0; i < n; ++i) {
@@ -169,7 +169,7 @@ class Fit {
           x = trial;
           damping = std::max(1e-6, damping * 0.3);
         } else {
-          damping *= 5;
+          damping *= 4;
         }
       }
       if (!better) {
@@ -277,7 +277,7 @@ nlohmann::ordered_json Values(const StepTimeConstants& constants) {
 /// that were kPull rows more. The widest one is of residuals of cross-validation: a class that nothing was seen of.
 nlohmann::ordered_json Intervals(const std::vector<Row>& rows, const std::vector<double>& fitted,
                                  const std::vector<double>& crossed) {
-  constexpr double kPull = 8;
+  constexpr double kPull = 12;
   using Key = std::tuple<std::string, std::string, std::string>;
   std::map<Key, std::vector<double>> classes;
   for (size_t r = 0; r < rows.size(); ++r) {
@@ -290,7 +290,7 @@ nlohmann::ordered_json Intervals(const std::vector<Row>& rows, const std::vector
   }
   const auto quantile = [](std::vector<double> values) {
     std::sort(values.begin(), values.end());
-    return values[static_cast<size_t>(0.9 * static_cast<double>(values.size() - 1) + 0.5)];
+    return values[static_cast<size_t>(0.92 * static_cast<double>(values.size() - 1) + 0.5)];
   };
   std::map<Key, double> widths;
   const auto width = [&](const Key& key, double parent) {
