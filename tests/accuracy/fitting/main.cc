@@ -95,7 +95,7 @@ void WeighByNoise(std::vector<Row>& rows, const StepTimeConstants& constants) {
     std::nth_element(of_source.begin(), of_source.begin() + static_cast<ptrdiff_t>(of_source.size() / 2),
                      of_source.end());
     constexpr double kUsual = 0.05;
-    constexpr double kLeast = 0.025;
+    constexpr double kLeast = 0.018;
     row.weight *= std::clamp(std::pow(kUsual / std::max(kLeast, of_source[of_source.size() / 2]), 1.5), 0.8, 5.0);
   }
 }
