@@ -171,6 +171,14 @@ void PrintExplanation(const v1::Recommendation& best, const TableStyle& style, s
                                Rate(best), best.limited_by().empty() ? "nothing" : best.limited_by()))
       << '\n';
 
+  if (!best.launch().empty()) out << "\nLaunch\n";
+  for (const v1::LaunchFlags& launch : best.launch()) {
+    out << Printable(fmt::format("  {}: {}", launch.framework(),
+                                 launch.unsupported().empty() ? launch.flags() : "cannot run " + launch.unsupported()))
+        << '\n';
+    if (!launch.config().empty()) out << Printable(fmt::format("    FILE: {}", launch.config())) << '\n';
+  }
+
   out << "\nHow the numbers came about\n";
   for (const std::string& sentence : best.explanation()) {
     out << "  - " << Printable(sentence) << '\n';

@@ -16,7 +16,6 @@ struct LaunchJob {
   int64_t micro_batches = 1;  ///< Per pipeline and step.
   int64_t seq_len = 0;        ///< 0: no sequences; left out.
   int64_t layers = 1;         ///< Transformer blocks: interleaved schedules are given by layers of a chunk.
-  int64_t experts = 0;        ///< Routed experts; 0: dense.
   std::string_view precision;  ///< Name of hardware::Precision: "bf16", "fp16", "fp8", ….
   bool flash_attention = true;
 };

@@ -6,6 +6,8 @@
 
 #include "absl/time/time.h"
 #include "core/parallel/layout.h"
+#include "core/planning/goodput.h"
+#include "core/planning/launch_flags.h"
 
 namespace planner::planning {
 
@@ -42,6 +44,8 @@ struct Recommendation {
   UtilizationSource utilization_source = UtilizationSource::kPredicted;
   std::string limited_by;
   std::vector<std::string> explanation;
+  Goodput goodput;
+  std::vector<LaunchFlags> launch;  ///< Of the first recommendation; empty where the model has no transformer blocks.
 };
 
 /// The planner's answer. "Nothing fits" is an answer: no recommendations, and the reasons.

@@ -102,6 +102,7 @@ Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, cons
                                                       offer.rank == 0 ? limited_by[offer.pool] : "compute"));
   }
   if (!plan.recommendations.empty()) {
+    plan.recommendations.front().launch = LaunchOf(*contexts[offers.front().pool], offers.front().trial);
     plan.model_flops = plan.recommendations.front().model_flops;
     plan.hardware_flops = plan.recommendations.front().hardware_flops;
   } else {

@@ -58,6 +58,10 @@ TEST_F(PlannerTest, Gpt3TakesThePublished34Days) {
   job.hardware_flops_ratio = 140.0 / 312;
   const Plan plan = Make(job, {Pool("a100")});
   ASSERT_THAT(plan.recommendations, SizeIs(1));
+  // A failure every 49 hours on 1,024 cards.
+  EXPECT_NEAR(plan.recommendations[0].goodput.ratio, 0.98, 0.01);
+  EXPECT_THAT(plan.recommendations[0].explanation, Contains(HasSubstr("Goodput")));
+  EXPECT_THAT(plan.recommendations[0].launch, SizeIs(3));
   const Recommendation& best = plan.recommendations[0];
   EXPECT_NEAR(Days(best.total_duration), 34, 34 * 0.03);
   EXPECT_EQ(best.layout.recompute, parallel::Recompute::kFull);

@@ -75,6 +75,25 @@ std::string MemorySentence(const Recommendation& answer) {
       Gib(static_cast<double>(memory.overhead_bytes)));
 }
 
+std::string GoodputSentence(const Recommendation& answer) {
+  const Goodput& goodput = answer.goodput;
+  const std::string elapsed =
+      answer.total_duration > absl::ZeroDuration()
+          ? fmt::format(": {} elapse", Duration(absl::ToDoubleSeconds(answer.total_duration) / goodput.ratio))
+          : "";
+  return fmt::format(
+      "Goodput {:.3g}, not in the times{}: a failure every {} on so many cards, a checkpoint of {} every {}, {} to restart.",
+      goodput.ratio, elapsed, Duration(goodput.seconds_between_failures), Duration(goodput.checkpoint_seconds),
+      Duration(goodput.checkpoint_interval_seconds), Duration(goodput.restart_seconds));
+}
+
+/// What a checkpoint holds: every weight and optimizer state of what is trained, once.
+double CheckpointBytes(const Workload& work) {
+  const parallel::MemoryInputs& memory = work.memory;
+  return (memory.frozen_base ? memory.adapter_parameters : memory.parameters) *
+         (memory.recipe.weight_bytes + memory.recipe.optimizer_bytes);
+}
+
 std::string CountSentence(const PoolContext& context, const Trial& trial) {
   if (context.range.single()) return fmt::format("{}: as asked.", Cards(trial.gpus));
   switch (context.limits.goal) {
@@ -97,12 +116,13 @@ std::string CountSentence(const PoolContext& context, const Trial& trial) {
 
 void Explain(const PoolContext& context, const Trial& trial, Recommendation& answer) {
   std::vector<std::string>& explanation = answer.explanation;
-  explanation.reserve(8 + context.work.explanation.size());
+  explanation.reserve(9 + context.work.explanation.size());
   explanation.push_back(TimeSentence(context, trial));
   explanation.push_back(UtilizationSentence(context));
   explanation.push_back(MemorySentence(answer));
   explanation.push_back(BatchSentence(context, answer));
   explanation.push_back(CountSentence(context, trial));
+  explanation.push_back(GoodputSentence(answer));
   explanation.insert(explanation.end(), context.work.explanation.begin(), context.work.explanation.end());
   if (!context.peak.warning.empty()) explanation.push_back(context.peak.warning + ".");
   if (answer.currency.empty()) explanation.emplace_back("No price is known for these cards: no cost.");
@@ -163,8 +183,22 @@ Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial
   }
   answer.utilization_source = work.ratio_is_given ? UtilizationSource::kGiven : UtilizationSource::kPredicted;
   answer.limited_by = std::move(limited_by);
+  answer.goodput = GoodputOf(gpus, CheckpointBytes(work) / gpus);
   Explain(context, trial, answer);
   return answer;
+}
+
+std::vector<LaunchFlags> LaunchOf(const PoolContext& context, const Trial& trial) {
+  const Workload& work = context.work;
+  if (!work.space.shape) return {};
+  const parallel::BatchedLayout& batched = trial.layout.batched;
+  return LaunchFlagsOf({.layout = batched.layout,
+                        .global_batch = batched.global_batch,
+                        .micro_batches = batched.micro_batches,
+                        .seq_len = static_cast<int64_t>(work.tokens_per_sample),
+                        .layers = work.space.shape->layers,
+                        .precision = work.precision->name,
+                        .flash_attention = work.space.flash_attention});
 }
 
 }  // namespace planner::planning

@@ -61,6 +61,15 @@ void SetTimes(const planning::Recommendation& recommendation, v1::Recommendation
   *proto.mutable_finish_time() = TimeToProto(recommendation.finish_time);
 }
 
+void SetGoodput(const planning::Goodput& goodput, absl::Duration total, v1::Goodput& proto) {
+  proto.set_ratio(goodput.ratio);
+  *proto.mutable_elapsed_duration() = DurationToProto(total / goodput.ratio);
+  *proto.mutable_mean_time_between_failures() = DurationToProto(absl::Seconds(goodput.seconds_between_failures));
+  *proto.mutable_checkpoint_interval() = DurationToProto(absl::Seconds(goodput.checkpoint_interval_seconds));
+  *proto.mutable_checkpoint_duration() = DurationToProto(absl::Seconds(goodput.checkpoint_seconds));
+  *proto.mutable_restart_duration() = DurationToProto(absl::Seconds(goodput.restart_seconds));
+}
+
 void SetRecommendation(const planning::Recommendation& recommendation, v1::Recommendation& proto) {
   proto.set_gpu_type(recommendation.gpu_type);
   proto.set_gpu_count(recommendation.gpu_count);
@@ -83,6 +92,14 @@ void SetRecommendation(const planning::Recommendation& recommendation, v1::Recom
   proto.set_global_batch(recommendation.global_batch);
   proto.set_micro_batch_count(recommendation.micro_batch_count);
   proto.set_step_count(recommendation.step_count);
+  SetGoodput(recommendation.goodput, recommendation.total_duration, *proto.mutable_goodput());
+  for (const planning::LaunchFlags& launch : recommendation.launch) {
+    v1::LaunchFlags& flags = *proto.add_launch();
+    flags.set_framework(launch.framework);
+    flags.set_flags(launch.flags);
+    flags.set_config(launch.config);
+    flags.set_unsupported(launch.unsupported);
+  }
 }
 
 }  // namespace
