@@ -139,6 +139,24 @@ void AddBlocks(Module& stack, const std::string& path, const std::vector<BlockGr
   }
 }
 
+/// Weights of latent attention: queries down and up, keys and values down and up, output. DeepSeek-V3: 7168 x 1536 + 1536 x
+/// 24,576 + 7168 x 576 + 512 x 32,768 + 16,384 x 7168 = 187,105,280.
+/// Saturates at 1e18: sizes may be hostile.
+int64_t LatentProjection(const AttentionLayer& attention, int64_t hidden_size) {
+  const auto real = [](int64_t value) { return static_cast<double>(value); };
+  const LatentAttention& latent = *attention.latent;
+  const double hidden = real(hidden_size);
+  const double rank = real(latent.key_value_rank);
+  const double heads = real(attention.heads);
+  const double queries = heads * real(attention.qk_dim);
+  const double values = heads * real(attention.v_dim);
+  const double query_weights =
+      latent.query_rank > 0 ? real(latent.query_rank) * (hidden + queries) : hidden * queries;
+  const double weights = query_weights + hidden * (rank + real(latent.rotary_dim)) +
+                         rank * (queries - heads * real(latent.rotary_dim) + values) + values * hidden;
+  return static_cast<int64_t>(std::clamp(weights, 1.0, 1e18));
+}
+
 TransformerShape ShapeOf(const std::vector<BlockGroup>& groups) {
   TransformerShape shape;
   shape.layers = 0;
@@ -155,6 +173,7 @@ TransformerShape ShapeOf(const std::vector<BlockGroup>& groups) {
     shape.gated = block.feed_forward.gated;
     shape.causal = attention.causal;
     shape.window = std::max(shape.window, attention.window);
+    if (attention.latent.has_value()) shape.attention_projection = LatentProjection(attention, block.hidden);
     if (!block.experts.has_value()) continue;
     shape.experts = block.experts->count;
     shape.experts_per_token = block.experts->per_token;

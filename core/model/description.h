@@ -57,6 +57,8 @@ struct TransformerShape {
   int64_t expert_ffn = 0;         ///< Width of one routed expert.
   int64_t shared_expert_ffn = 0;  ///< Width of the shared experts together; 0: none.
   int64_t moe_layers = 0;         ///< Blocks with experts.
+  /// Weights of a block's attention projections where they are low-rank (multi-head latent attention); 0: as the widths say.
+  int64_t attention_projection = 0;
 };
 
 enum class ModelKind {

@@ -564,6 +564,8 @@ TEST(HuggingFaceTest, FillsInTheShape) {
   EXPECT_EQ(deep.moe_layers, 58);
   EXPECT_EQ(deep.shared_expert_ffn, 2048);
   EXPECT_EQ(deep.ffn, 18432);
+  EXPECT_EQ(deep.attention_projection, 187105280);
+  EXPECT_EQ(shape.attention_projection, 0);
   const TransformerShape t5 = *Parse(kEncoderDecoders[1].json).transformer;
   EXPECT_EQ(t5.layers, 24);
   EXPECT_EQ(t5.ffn, 3072);

@@ -1,0 +1,422 @@
+#include "core/perf/step_time.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/perf/attention_time.h"
+#include "core/perf/collective_time.h"
+#include "core/perf/matmul_time.h"
+
+namespace planner::perf {
+namespace {
+
+double ToDouble(int64_t value) { return static_cast<double>(value); }
+
+/// max(a, b), rounded where they are close: kernels and launches hide each other imperfectly. (1, 1) -> 1.19.
+double SoftMax(double a, double b) {
+  const double a2 = a * a;
+  const double b2 = b * b;
+  return std::sqrt(std::sqrt(a2 * a2 + b2 * b2));
+}
+
+/// Seconds of one block for one microbatch in one direction.
+struct BlockTime {
+  double matmul = 0;
+  double attention = 0;
+  double elementwise = 0;
+  double tensor = 0;
+  double context = 0;
+  double expert = 0;
+
+  double total() const { return matmul + attention + elementwise + tensor + context + expert; }
+  BlockTime& operator+=(const BlockTime& o) {
+    matmul += o.matmul;
+    attention += o.attention;
+    elementwise += o.elementwise;
+    tensor += o.tensor;
+    context += o.context;
+    expert += o.expert;
+    return *this;
+  }
+  BlockTime operator*(double f) const {
+    return {matmul * f, attention * f, elementwise * f, tensor * f, context * f, expert * f};
+  }
+};
+
+/// Degrees as doubles, and the tokens of one card.
+struct Split {
+  double tensor, pipeline, virtual_pipeline, context, data, expert;
+  double batch;   ///< Sequences of a microbatch.
+  double tokens;  ///< Of a microbatch, on one card.
+  double sequence_split;  ///< What splits the work between the tensor-parallel regions.
+};
+
+Split SplitOf(const StepJob& job, const Layout& layout) {
+  Split split{};
+  split.tensor = ToDouble(layout.tensor_parallel);
+  split.pipeline = ToDouble(layout.pipeline_parallel);
+  split.virtual_pipeline = ToDouble(layout.virtual_pipeline);
+  split.context = ToDouble(layout.context_parallel);
+  split.data = ToDouble(layout.data_parallel);
+  split.expert = ToDouble(layout.expert_parallel);
+  split.batch = ToDouble(layout.micro_batch_size);
+  split.tokens = split.batch * job.positions / split.context;
+  split.sequence_split = layout.sequence_parallel ? split.tensor : 1;
+  return split;
+}
+
+/// One block forward and backward: [0] and [1].
+struct BlockTimes {
+  BlockTime forward;
+  BlockTime backward;
+};
+
+class Estimator {
+ public:
+  Estimator(const StepJob& job, const Machine& machine, const SharedConstants& shared, const Layout& layout,
+            double micro_batches)
+      : job_(job),
+        shape_(job.shape),
+        machine_(machine),
+        shared_(shared),
+        layout_(layout),
+        split_(SplitOf(job, layout)),
+        micro_batches_(std::max(1.0, micro_batches)),
+        parameters_(ParametersOf(job.shape)) {}
+
+  StepTime Run() const;
+
+ private:
+  void AddMlp(BlockTimes& block, double rows, double width, double rate, double count, double share) const;
+  void AddExperts(BlockTimes& block, double share) const;
+  BlockTimes Block() const;
+  BlockTimes Head() const;
+  double Recomputed(const BlockTimes& block) const;
+  double StageParameters(double layers, bool first, bool last) const;
+  double DataSeconds(double layers, bool first, bool last, double step_compute, double last_backward) const;
+  double OptimizerSeconds(double layers, bool first, bool last) const;
+
+  double moe_share() const {
+    return shape_.moe_layers > 0 ? std::min(1.0, ToDouble(shape_.moe_layers) / ToDouble(std::max<int64_t>(1, shape_.layers)))
+                                 : 0;
+  }
+
+  const StepJob& job_;
+  const model::TransformerShape& shape_;
+  const Machine& machine_;
+  const SharedConstants& shared_;
+  const Layout& layout_;
+  const Split split_;
+  const double micro_batches_;
+  const BlockParameters parameters_;
+};
+
+/// Adds a feed-forward layer of `rows` rows through `width` columns of the card, `count` of them at once.
+void Estimator::AddMlp(BlockTimes& block, double rows, double width, double rate, double count, double share) const {
+  const double hidden = ToDouble(shape_.hidden);
+  ProductTime products = WeightProduct(machine_, shared_, rate, rows, hidden, shape_.gated ? 2 * width : width, count);
+  products += WeightProduct(machine_, shared_, rate, rows, width, hidden, count);
+  block.forward.matmul += share * products.forward;
+  block.backward.matmul += share * (products.input_gradient + (job_.frozen_base ? 0 : products.weight_gradient));
+  // Activation: gate and up read, product written; backward reads them and the gradient, and writes two.
+  const double element = machine_.element_bytes * job_.framework.elementwise * rows * count * width / machine_.memory;
+  block.forward.elementwise += share * (shape_.gated ? 3 : 2) * element;
+  block.backward.elementwise += share * (shape_.gated ? 5 : 3) * element;
+  if (machine_.casts) {
+    const double cast = shared_.cast * 4 * rows * count * (hidden + width) / machine_.memory;
+    block.forward.elementwise += share * cast;
+    block.backward.elementwise += share * 1.5 * cast;
+  }
+}
+
+void Estimator::AddExperts(BlockTimes& block, double share) const {
+  const double hidden = ToDouble(shape_.hidden);
+  const double per_token = std::max(1.0, ToDouble(shape_.experts_per_token));
+  const double experts = std::max(1.0, ToDouble(shape_.experts));
+  // Tokens between the layers are split over tensor-parallel cards, which then take whole experts.
+  const double rows = split_.tokens / split_.tensor * per_token * shared_.imbalance;
+  const double local = std::max(1.0, experts / split_.expert);
+  AddMlp(block, rows / local, ToDouble(shape_.expert_ffn), machine_.grouped_matmul, local, share);
+  if (shape_.shared_expert_ffn > 0) {
+    AddMlp(block, split_.tokens, ToDouble(shape_.shared_expert_ffn) / split_.tensor, machine_.matmul, 1, share);
+  }
+  // Permutation there and back, a read and a write each.
+  const double permute = 4 * rows * hidden * machine_.element_bytes * job_.framework.elementwise / machine_.memory;
+  block.forward.elementwise += share * permute;
+  block.backward.elementwise += share * permute;
+  if (split_.expert > 1) {
+    const double bytes = machine_.element_bytes * rows * hidden;
+    const double exchange = shared_.expert_exposed * 2 *
+                            AllToAllSeconds(machine_, shared_, Group{split_.expert, 1}, bytes);
+    block.forward.expert += share * exchange;
+    block.backward.expert += share * exchange;
+  }
+}
+
+BlockTimes Estimator::Block() const {
+  BlockTimes block;
+  const double hidden = ToDouble(shape_.hidden);
+  const double tensor = split_.tensor;
+  const double heads = ToDouble(shape_.heads) / tensor;
+  // Fewer key-value heads than cards are copied.
+  const double kv_heads = std::max(1.0, ToDouble(shape_.kv_heads) / tensor);
+  const double qk = ToDouble(shape_.qk_dim);
+  const double v = ToDouble(shape_.v_dim);
+
+  // Projections.
+  ProductTime projections =
+      WeightProduct(machine_, shared_, machine_.matmul, split_.tokens, hidden, heads * qk + kv_heads * (qk + v));
+  projections += WeightProduct(machine_, shared_, machine_.matmul, split_.tokens, heads * v, hidden);
+  if (shape_.attention_projection > 0) {  // Low-rank: as much time as its share of the full products.
+    const double full = hidden * (ToDouble(shape_.heads) * (qk + v) + ToDouble(shape_.kv_heads) * (qk + v));
+    projections *= ToDouble(shape_.attention_projection) / full;
+  }
+  block.forward.matmul += projections.forward;
+  block.backward.matmul += projections.input_gradient + (job_.frozen_base ? 0 : projections.weight_gradient);
+
+  const AttentionTime attention =
+      AttentionSeconds(machine_, shared_, shape_,
+                       {.sequences = split_.batch,
+                        .heads = std::max(1.0, heads),
+                        .queries = job_.positions / split_.context,
+                        .keys = job_.positions},
+                       job_.flash_attention);
+  block.forward.attention = attention.forward;
+  block.backward.attention = attention.backward;
+
+  // Two norms (read, write), two residual additions with dropout or bias (two reads, a write); backward half as much again.
+  const double element = machine_.element_bytes * job_.framework.elementwise * split_.tokens / machine_.memory;
+  const double between = 10 * hidden / split_.sequence_split * element;
+  const double rotary = shape_.gated ? 2 * (heads + kv_heads) * qk * element : 0;
+  block.forward.elementwise += between + rotary;
+  block.backward.elementwise += 1.5 * between + rotary;
+  if (machine_.casts) {
+    const double cast = shared_.cast * 4 * split_.tokens * (hidden + heads * v) / machine_.memory;
+    block.forward.elementwise += cast;
+    block.backward.elementwise += 1.5 * cast;
+  }
+
+  const double moe = moe_share();
+  if (moe < 1) AddMlp(block, split_.tokens, ToDouble(shape_.ffn) / tensor, machine_.matmul, 1, 1 - moe);
+  if (moe > 0) AddExperts(block, moe);
+
+  if (job_.frozen_base) {
+    // Adapters: two thin products beside each, bound by the bytes that they read and write.
+    const double adapters = 4 * element * (hidden * 4 + heads * qk + ToDouble(shape_.ffn) / tensor);
+    block.forward.elementwise += 0.5 * adapters;
+    block.backward.elementwise += adapters;
+    if (job_.frozen_bytes < 2) {
+      const double expand = shared_.dequantize * (parameters_.dense + parameters_.experts / split_.expert) / tensor *
+                            (job_.frozen_bytes + 2) / machine_.memory;
+      block.forward.elementwise += expand;
+      block.backward.elementwise += expand;
+    }
+  }
+
+  if (tensor > 1) {
+    // An all-reduce, or a reduce-scatter and an all-gather, after each half of the block.
+    const Group group{tensor, 1};
+    const double bytes = machine_.element_bytes * split_.tokens * hidden;
+    const double exchange = shared_.tensor_exposed * 4 * GatherSeconds(machine_, shared_, group, bytes);
+    block.forward.tensor = exchange;
+    block.backward.tensor = exchange;
+  }
+  if (split_.context > 1) {
+    // Keys and values of the other parts go round; backward also their gradients.
+    const Group group{split_.context, tensor};
+    const double bytes = machine_.element_bytes * split_.batch * job_.positions * kv_heads * (qk + v);
+    const double ring = GatherSeconds(machine_, shared_, group, bytes);
+    const auto exposed = [&](double exchange, double hidden_behind) {
+      return shared_.context_exposed * exchange +
+             (1 - shared_.context_exposed) * std::max(0.0, exchange - hidden_behind);
+    };
+    block.forward.context = exposed(ring, attention.forward);
+    block.backward.context = exposed(2 * ring, attention.backward);
+  }
+  return block;
+}
+
+/// Final norm, logits and loss, on the last stage.
+BlockTimes Estimator::Head() const {
+  BlockTimes head;
+  if (shape_.vocab <= 0) return head;
+  const double vocab = std::ceil(ToDouble(shape_.vocab) / split_.tensor);
+  const double rows = std::max(1.0, split_.tokens * job_.logit_share);
+  const ProductTime product =
+      WeightProduct(machine_, shared_, machine_.head_matmul, rows, ToDouble(shape_.hidden), vocab);
+  head.forward.matmul = product.forward;
+  head.backward.matmul = product.input_gradient + (job_.frozen_base ? 0 : product.weight_gradient);
+  // The loss in fp32: logits converted, their maximum, exponents and sum; the gradient.
+  const double pass = 4 * rows * vocab * job_.framework.elementwise / machine_.memory;
+  head.forward.elementwise = 2.5 * pass;
+  head.backward.elementwise = 1.5 * pass;
+  return head;
+}
+
+/// Seconds of forward work that the backward pass of one block does again.
+double Estimator::Recomputed(const BlockTimes& block) const {
+  switch (layout_.recompute) {
+    case Recompute::kFull:
+      return block.forward.total();
+    case Recompute::kSelective:
+      return job_.flash_attention ? shared_.selective_flash * (block.forward.matmul + block.forward.elementwise)
+                                  : block.forward.attention;
+    case Recompute::kNone:
+      break;
+  }
+  return 0;
+}
+
+/// Trained parameters of a stage, of one card, before ZeRO.
+double Estimator::StageParameters(double layers, bool first, bool last) const {
+  if (job_.frozen_base) return job_.adapter_parameters / (split_.tensor * split_.pipeline);
+  const double tables = (first ? parameters_.head : 0) + (last && !(first && shape_.tied_embeddings) ? parameters_.head : 0);
+  return (layers * parameters_.dense + tables) / split_.tensor;
+}
+
+double Estimator::DataSeconds(double layers, bool first, bool last, double step_compute, double last_backward) const {
+  const double replicas = split_.data * split_.context;
+  const Group group{replicas, split_.tensor};
+  const double dense = StageParameters(layers, first, last);
+  const double expert = job_.frozen_base ? 0 : layers * parameters_.experts / split_.expert;
+  const double expert_replicas = std::max(1.0, replicas * split_.tensor / split_.expert);
+  const Group expert_group{expert_replicas, split_.expert};
+  const double gradient = job_.recipe.gradient_bytes;
+  const double weight = machine_.element_bytes;
+  const auto exposed = [&](double exchange, double hidden_behind) {
+    return job_.framework.exposed * exchange +
+           (1 - job_.framework.exposed) * std::max(0.0, exchange - hidden_behind);
+  };
+  if (replicas <= 1 && expert_replicas <= 1) return 0;
+  if (layout_.zero_stage >= 3) {
+    // Weights are gathered for the forward and for the backward pass of every microbatch, gradients scattered.
+    const double frozen = job_.frozen_base ? layers * parameters_.dense / split_.tensor : 0;
+    const double bytes = (2 * weight + gradient) * dense + 2 * std::min(weight, job_.frozen_bytes) * frozen;
+    const double expert_bytes = (2 * weight + gradient) * expert;
+    const double exchange = GatherSeconds(machine_, shared_, group, bytes) +
+                            3 * layers * CollectiveLatency(machine_, group) +
+                            GatherSeconds(machine_, shared_, expert_group, expert_bytes);
+    return exposed(micro_batches_ * exchange, step_compute);
+  }
+  // Gradients are summed once a step (ZeRO-2: for every microbatch); sharded optimizers gather the weights.
+  const double sums = layout_.zero_stage == 2 ? micro_batches_ : 1;
+  const double back = layout_.zero_stage == 0 ? gradient : weight;
+  const double exchange = GatherSeconds(machine_, shared_, group, (sums * gradient + back) * dense) +
+                          GatherSeconds(machine_, shared_, expert_group, (sums * gradient + back) * expert);
+  return exposed(exchange, last_backward);
+}
+
+double Estimator::OptimizerSeconds(double layers, bool first, bool last) const {
+  const double replicas = split_.data * split_.context;
+  const double expert = job_.frozen_base ? 0 : layers * parameters_.experts / split_.expert;
+  const double expert_replicas = std::max(1.0, replicas * split_.tensor / split_.expert);
+  const bool sharded = layout_.zero_stage >= 1;
+  const double owned = StageParameters(layers, first, last) / (sharded ? replicas : 1) + expert / (sharded ? expert_replicas : 1);
+  const double bytes = 2 * job_.recipe.optimizer_bytes + job_.recipe.gradient_bytes + job_.recipe.weight_bytes;
+  return shared_.optimizer_passes * bytes * owned / machine_.memory + job_.framework.step_ms * 1e-3;
+}
+
+StepTime Estimator::Run() const {
+  const BlockTimes block = Block();
+  const BlockTimes head = Head();
+  const double again = Recomputed(block);
+  const bool moe = shape_.moe_layers > 0;
+
+  // Blocks of the stages: as even as they go, the last stage and then the first one with fewer.
+  const double pipeline = split_.pipeline;
+  const double layers = std::max(1.0, ToDouble(shape_.layers));
+  const double most = std::ceil(layers / pipeline);
+  const double missing = most * pipeline - layers;
+  const double last_layers = pipeline > 1 && missing >= 1 ? most - 1 : most;
+
+  // CPU time of one block.
+  const FrameworkConstants& framework = job_.framework;
+  const bool collectives = split_.tensor > 1 || layout_.zero_stage >= 3;
+  double launch = framework.layer_launch_us * 1e-6 * (1 + (collectives ? shared_.parallel_launch : 0));
+  if (moe) launch *= 1 + moe_share() * (shared_.expert_launch - 1);
+  if (job_.frozen_base) launch *= 1 + shared_.adapter_launch;
+  const double launch_again = layout_.recompute == Recompute::kFull ? launch : 0;
+
+  // Sends between stages, of each chunk, there and back.
+  double send = 0;
+  if (pipeline > 1) {
+    const double bytes = machine_.element_bytes * split_.tokens * ToDouble(shape_.hidden) / split_.sequence_split;
+    const bool near = split_.tensor * split_.context * split_.data * pipeline <= machine_.domain;
+    const double latency = near ? machine_.link_latency : machine_.network_latency;
+    send = shared_.pipeline_exposed * split_.virtual_pipeline *
+           (2 * bytes / (near ? machine_.link : machine_.network) + 2 * latency);
+  }
+
+  struct Stage {
+    double gpu, cpu_bound;
+  };
+  const auto stage_seconds = [&](double blocks, bool with_head) {
+    const double forward = blocks * block.forward.total() + (with_head ? head.forward.total() : 0);
+    const double backward = blocks * (block.backward.total() + again) + (with_head ? head.backward.total() : 0);
+    const double cpu_forward = blocks * launch + framework.micro_batch_ms * 1e-3;
+    const double cpu_backward = blocks * (launch_again + launch * shared_.backward_launch);
+    return Stage{forward + backward, SoftMax(forward, cpu_forward) + SoftMax(backward, cpu_backward)};
+  };
+  const bool has_middle = pipeline > 1;
+  const Stage full = stage_seconds(most, !has_middle);
+  const Stage last = has_middle ? stage_seconds(last_layers, true) : full;
+  const bool last_is_slowest = !has_middle || last.cpu_bound >= full.cpu_bound;
+  const Stage& slowest = last_is_slowest ? last : full;
+  const double blocks = last_is_slowest ? last_layers : most;
+  // All stages together: those that miss a block beside the last one count for what they have.
+  const double fewer = std::max(0.0, missing - 1);
+  const double all = has_middle ? (pipeline - 1) * full.cpu_bound + last.cpu_bound - fewer * full.cpu_bound / most
+                                : full.cpu_bound;
+
+  StepTime step;
+  const double m = micro_batches_;
+  BlockTime work = block.forward;
+  work += block.backward;
+  work = work * blocks;
+  if (last_is_slowest) {
+    work += head.forward;
+    work += head.backward;
+  }
+  step.matmul = m * work.matmul;
+  step.attention = m * work.attention;
+  step.elementwise = m * work.elementwise;
+  step.tensor = m * work.tensor;
+  step.context = m * work.context;
+  step.expert = m * work.expert;
+  step.recompute = m * blocks * again;
+  step.launch = m * (slowest.cpu_bound - slowest.gpu);
+  step.pipeline = m * send;
+  step.bubble = (all - slowest.cpu_bound + (pipeline - 1) * send) / split_.virtual_pipeline;
+  const double backward = blocks * (block.backward.total() + again);
+  step.data = DataSeconds(most, true, !has_middle, m * slowest.cpu_bound, backward);
+  step.optimizer = OptimizerSeconds(most, true, !has_middle);
+  return step;
+}
+
+}  // namespace
+
+BlockParameters ParametersOf(const model::TransformerShape& shape) {
+  const double hidden = ToDouble(shape.hidden);
+  const double heads = ToDouble(shape.heads);
+  const double kv_heads = ToDouble(shape.kv_heads);
+  const double qk = ToDouble(shape.qk_dim);
+  const double v = ToDouble(shape.v_dim);
+  const double attention = shape.attention_projection > 0 ? ToDouble(shape.attention_projection)
+                                                          : hidden * (heads * (qk + v) + kv_heads * (qk + v));
+  const double matrices = shape.gated ? 3 : 2;
+  const double moe =
+      shape.moe_layers > 0 ? std::min(1.0, ToDouble(shape.moe_layers) / ToDouble(std::max<int64_t>(1, shape.layers))) : 0;
+  BlockParameters parameters;
+  parameters.dense = attention + (1 - moe) * matrices * hidden * ToDouble(shape.ffn) +
+                     moe * (matrices * hidden * ToDouble(shape.shared_expert_ffn) + hidden * ToDouble(shape.experts));
+  parameters.experts = moe * matrices * hidden * ToDouble(shape.expert_ffn) * ToDouble(shape.experts);
+  parameters.head = hidden * ToDouble(shape.vocab);
+  return parameters;
+}
+
+StepTime EstimateStepTime(const StepJob& job, const Machine& machine, const SharedConstants& shared,
+                          const Layout& layout, double micro_batches) {
+  return Estimator(job, machine, shared, layout, micro_batches).Run();
+}
+
+}  // namespace planner::perf

@@ -1,0 +1,267 @@
+#include "core/planning/run_description.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <optional>
+#include <string_view>
+
+#include "core/base/error.h"
+#include "core/base/status_macros.h"
+#include "fmt/format.h"
+
+namespace planner::planning {
+namespace {
+
+using model::TransformerShape;
+
+constexpr double kUnknownGpus = 1024;
+constexpr double kUnknownBatchTokens = 4e6;
+constexpr double kMicroBatchTokens = 8192;
+constexpr double kMostSize = 1e12;
+
+int64_t Size(double value) { return static_cast<int64_t>(std::clamp(std::round(value), 0.0, kMostSize)); }
+int64_t SizeOr(const std::optional<double>& value, int64_t fallback) {
+  return value && *value >= 1 ? Size(*value) : fallback;
+}
+double ToDouble(int64_t value) { return static_cast<double>(value); }
+
+/// Letters and digits, lower case: "Qwen3_30B_a3B" and "qwen3-30b-a3b" are one.
+std::string Folded(std::string_view name) {
+  std::string folded;
+  for (const char c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0)
+      folded += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return folded;
+}
+
+bool Agrees(const std::optional<double>& given, int64_t known) { return !given || Size(*given) == known; }
+
+/// Vocabularies are padded, at most to the next 1,024.
+bool VocabularyAgrees(const std::optional<double>& given, int64_t known) {
+  return !given || std::abs(*given - ToDouble(known)) < 1024;
+}
+
+/// The known model of these sizes; of several, the one with as many layers, then the first.
+const TransformerShape* FindBySizes(const MeasuredRun& run, const std::vector<KnownModel>& models) {
+  const TransformerShape* best = nullptr;
+  for (const KnownModel& model : models) {
+    const TransformerShape& shape = model.shape;
+    const bool same = Agrees(run.hidden, shape.hidden) && Agrees(run.heads, shape.heads) && run.heads &&
+                      Size(run.moe_experts.value_or(0)) == shape.experts && VocabularyAgrees(run.vocab, shape.vocab) &&
+                      (Agrees(run.ffn_hidden, shape.ffn) || (shape.experts > 0 && Agrees(run.ffn_hidden, shape.expert_ffn)));
+    if (!same) continue;
+    if (best == nullptr || (!Agrees(run.layers, best->layers) && Agrees(run.layers, shape.layers))) best = &shape;
+  }
+  return best;
+}
+
+const TransformerShape* FindByName(const MeasuredRun& run, const std::vector<KnownModel>& models) {
+  const std::string name = Folded(run.model);
+  for (const KnownModel& model : models) {
+    if (!name.empty() && Folded(model.name) == name) return &model.shape;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<TransformerShape> ShapeOf(const MeasuredRun& run, const std::vector<KnownModel>& models) {
+  const bool sizes_known = run.layers.value_or(0) >= 1 && run.hidden.value_or(0) >= 1;
+  if (!sizes_known) {
+    const TransformerShape* known = FindByName(run, models);
+    if (known == nullptr)
+      return base::InvalidField("model", fmt::format("layers and hidden size are blank, and no model is named \"{}\"", run.model));
+    return *known;
+  }
+  TransformerShape shape;
+  shape.layers = Size(*run.layers);
+  shape.hidden = Size(*run.hidden);
+  // Blank heads: of 128, which most models of this size have.
+  shape.heads = SizeOr(run.heads, std::max<int64_t>(1, shape.hidden / 128));
+  shape.kv_heads = SizeOr(run.kv_heads, shape.heads);
+  shape.qk_dim = shape.v_dim = std::max<int64_t>(1, shape.hidden / shape.heads);
+  shape.gated = run.gated_mlp.value_or(false);
+  shape.ffn = SizeOr(run.ffn_hidden, 4 * shape.hidden);
+  shape.vocab = run.vocab ? Size(*run.vocab) : 50304;
+  shape.tied_embeddings = !shape.gated;
+  shape.experts = SizeOr(run.moe_experts, 0);
+  if (shape.experts > 0) {
+    shape.experts_per_token = SizeOr(run.moe_topk, 1);
+    shape.expert_ffn = shape.ffn;
+    shape.moe_layers = shape.layers;
+  }
+  if (const TransformerShape* known = FindBySizes(run, models); known != nullptr) {
+    shape.qk_dim = known->qk_dim;
+    shape.v_dim = known->v_dim;
+    shape.attention_projection = known->attention_projection;
+    shape.tied_embeddings = known->tied_embeddings;
+    shape.causal = known->causal;
+    shape.window = known->window;
+    if (shape.experts > 0) {
+      shape.ffn = known->ffn;
+      shape.expert_ffn = known->expert_ffn;
+      shape.shared_expert_ffn = known->shared_expert_ffn;
+      // A truncated model keeps its first, dense blocks.
+      shape.moe_layers = std::max<int64_t>(1, shape.layers - (known->layers - known->moe_layers));
+    }
+  }
+  return shape;
+}
+
+/// "bf16+int4" is computed in bf16 on weights of 4 bits.
+struct PrecisionWords {
+  std::string computed;
+  double frozen_bytes = 0;  ///< 0: as computed.
+};
+
+absl::StatusOr<PrecisionWords> SplitPrecision(const std::string& text) {
+  PrecisionWords words;
+  const size_t plus = text.find('+');
+  words.computed = text.substr(0, plus);
+  if (words.computed == "pure-bf16") words.computed = "bf16-pure";
+  if (words.computed.empty()) words.computed = "bf16";
+  if (plus != std::string::npos) {
+    ASSIGN_OR_RETURN(const hardware::Precision* stored, hardware::FindPrecision(text.substr(plus + 1)));
+    words.frozen_bytes = stored->element_bytes;
+  }
+  return words;
+}
+
+bool ShardsByData(std::string_view framework) {
+  return framework == "fsdp" || framework == "torchtitan" || framework == "jax";
+}
+
+absl::StatusOr<perf::Layout> LayoutOf(const MeasuredRun& run, int64_t batch) {
+  perf::Layout layout;
+  layout.pipeline_parallel = SizeOr(run.pipeline_parallel, 1);
+  layout.context_parallel = SizeOr(run.context_parallel, 1);
+  layout.expert_parallel = SizeOr(run.expert_parallel, 1);
+  layout.virtual_pipeline = SizeOr(run.virtual_pipeline, 1);
+  layout.tensor_parallel = SizeOr(run.tensor_parallel, 1);
+  const int64_t others = layout.pipeline_parallel * layout.context_parallel;
+  int64_t gpus = SizeOr(run.gpus, 0);
+  if (gpus == 0 && run.data_parallel) gpus = Size(*run.data_parallel) * layout.tensor_parallel * others;
+  if (gpus == 0) gpus = Size(kUnknownGpus);
+  if (!run.tensor_parallel && !run.pipeline_parallel) {
+    while (layout.tensor_parallel < 8 && gpus % (2 * layout.tensor_parallel * others) == 0 &&
+           gpus / (layout.tensor_parallel * others) > batch) {
+      layout.tensor_parallel *= 2;
+    }
+  }
+  layout.data_parallel = SizeOr(run.data_parallel, std::max<int64_t>(1, gpus / (layout.tensor_parallel * others)));
+  if (run.gpus && layout.gpus() != gpus) {
+    return base::InvalidField("n_gpus", fmt::format("is not the product of the degrees: n_gpus={} tp={} pp={} cp={} dp={}",
+                                                    gpus, layout.tensor_parallel, layout.pipeline_parallel,
+                                                    layout.context_parallel, layout.data_parallel));
+  }
+  const bool alone = layout.data_parallel * layout.context_parallel <= 1;
+  layout.zero_stage = static_cast<int>(
+      run.zero_stage ? std::clamp(std::round(*run.zero_stage), 0.0, 3.0)
+                     : (ShardsByData(run.framework) ? 3.0 : (alone || run.framework == "ddp" ? 0.0 : 1.0)));
+  layout.sequence_parallel =
+      layout.tensor_parallel > 1 &&
+      run.sequence_parallel.value_or(run.framework == "megatron-core" || run.framework == "torchtitan");
+  return layout;
+}
+
+int64_t DefaultMicroBatch(int64_t share, double positions) {
+  int64_t micro_batch = 1;
+  while (share % (2 * micro_batch) == 0 && 2 * ToDouble(micro_batch) * positions <= kMicroBatchTokens) micro_batch *= 2;
+  return micro_batch;
+}
+
+perf::Recompute LeastRecompute(const RunDescription& description) {
+  perf::Layout layout = description.layout;
+  for (const perf::Recompute recompute : {perf::Recompute::kNone, perf::Recompute::kSelective}) {
+    if (recompute == perf::Recompute::kSelective && description.job.flash_attention) continue;
+    layout.recompute = recompute;
+    const parallel::MemoryPerGpu peak = parallel::PeakMemory(description.memory, layout, description.micro_batches);
+    if (ToDouble(peak.total_bytes()) <= description.capacity_bytes) return recompute;
+  }
+  return perf::Recompute::kFull;
+}
+
+bool TrainsAdapters(std::string_view task) {
+  return task == "lora" || task == "qlora" || task == "adapter" || task == "adapter_v2";
+}
+
+/// Rank 8 on queries and values, as most tables of adapters have: of no weight in time or memory, but it must be something.
+double AdapterParameters(const TransformerShape& shape) {
+  constexpr double kRank = 8;
+  const double hidden = ToDouble(shape.hidden);
+  return kRank * ToDouble(shape.layers) *
+         (2 * hidden + ToDouble(shape.heads * shape.qk_dim) + ToDouble(shape.kv_heads * shape.v_dim));
+}
+
+}  // namespace
+
+absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardware::GpuCatalog& gpus,
+                                           const std::vector<KnownModel>& models) {
+  if (!run.problem.empty()) return base::InvalidField("row", run.problem);
+  RunDescription description;
+  ASSIGN_OR_RETURN(description.gpu, gpus.Find(run.gpu_type));
+  ASSIGN_OR_RETURN(const PrecisionWords precision, SplitPrecision(run.precision));
+  ASSIGN_OR_RETURN(description.precision, hardware::FindPrecision(precision.computed));
+  ASSIGN_OR_RETURN(const hardware::Optimizer* optimizer, hardware::FindOptimizer("adam"));
+  perf::StepJob& job = description.job;
+  ASSIGN_OR_RETURN(job.recipe, hardware::TrainingRecipe(*description.precision, *optimizer));
+  ASSIGN_OR_RETURN(job.shape, ShapeOf(run, models));
+
+  job.positions = std::max(1.0, run.seq_len.value_or(2048));
+  const bool old = description.gpu->architecture == "Volta" || description.gpu->architecture == "Pascal" ||
+                   description.gpu->architecture == "Turing";
+  job.flash_attention = run.attention.empty() ? !old : run.attention == "flash";
+  if (!job.shape.causal) job.logit_share = run.task == "squad_finetune" ? 0 : 0.15;
+  description.framework = run.framework;
+
+  const int64_t batch = run.global_batch.value_or(0) >= 1
+                            ? Size(*run.global_batch)
+                            : std::max<int64_t>(1, Size(kUnknownBatchTokens / job.positions));
+  ASSIGN_OR_RETURN(description.layout, LayoutOf(run, batch));
+  perf::Layout& layout = description.layout;
+  const int64_t share = std::max<int64_t>(1, batch / layout.data_parallel);
+  layout.micro_batch_size = SizeOr(run.micro_batch, DefaultMicroBatch(share, job.positions));
+  description.micro_batches =
+      std::max(1.0, ToDouble(batch) / ToDouble(layout.data_parallel) / ToDouble(layout.micro_batch_size));
+
+  job.frozen_base = TrainsAdapters(run.task);
+  if (job.frozen_base) {
+    const bool four_bits = run.task == "qlora" || precision.frozen_bytes > 0;
+    job.frozen_bytes = !four_bits ? 2 : precision.frozen_bytes > 0 ? precision.frozen_bytes : 0.516;
+    job.adapter_parameters = AdapterParameters(job.shape);
+  }
+  if (run.nic_gbps_per_gpu.value_or(0) > 0) description.machine.network_bandwidth = *run.nic_gbps_per_gpu * 1e9 / 8;
+  if (run.node_size.value_or(0) >= 1) description.machine.node_gpus = *run.node_size;
+
+  parallel::MemoryInputs& memory = description.memory;
+  const perf::BlockParameters parameters = perf::ParametersOf(job.shape);
+  const double layers = ToDouble(job.shape.layers);
+  memory.shape = job.shape;
+  memory.embedding_parameters = parameters.head * (job.shape.tied_embeddings ? 1 : 2);
+  memory.expert_parameters = layers * parameters.experts;
+  memory.parameters = layers * (parameters.dense + parameters.experts) + memory.embedding_parameters;
+  memory.recipe = job.recipe;
+  memory.activation_bytes = description.precision->activation_bytes;
+  memory.positions = job.positions;
+  memory.has_logits = job.shape.causal;
+  memory.flash_attention = job.flash_attention;
+  memory.frozen_base = job.frozen_base;
+  memory.frozen_bytes = job.frozen_bytes;
+  memory.adapter_parameters = job.adapter_parameters;
+  description.capacity_bytes = ToDouble(description.gpu->memory_bytes);
+
+  if (run.recompute == "full") {
+    layout.recompute = perf::Recompute::kFull;
+  } else if (run.recompute == "selective") {
+    layout.recompute = perf::Recompute::kSelective;
+  } else if (run.recompute.empty()) {
+    layout.recompute = LeastRecompute(description);
+  }
+  if (run.task == "layer_microbench") {
+    job.recipe = {};  // Forward and backward alone.
+    description.framework = "layer_microbench";
+  }
+  return description;
+}
+
+}  // namespace planner::planning

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/hardware/gpu_catalog.h"
+#include "core/hardware/precision.h"
+#include "core/parallel/memory.h"
+#include "core/perf/machine.h"
+#include "core/perf/step_time.h"
+#include "core/planning/measured_run.h"
+
+namespace planner::planning {
+
+/// A model of the catalogue, for what a table of runs does not say: head sizes, shared experts, low-rank attention.
+struct KnownModel {
+  std::string name;  ///< "deepseek-v3".
+  model::TransformerShape shape;
+};
+
+/// A measured run as the inputs of the step-time and memory models.
+struct RunDescription {
+  const hardware::GpuType* gpu = nullptr;              ///< Of the catalogue.
+  const hardware::Precision* precision = nullptr;      ///< Static.
+  perf::StepJob job;                                   ///< `framework` is not filled in.
+  std::string framework;
+  perf::MachineOptions machine;
+  perf::Layout layout;
+  double micro_batches = 1;
+  parallel::MemoryInputs memory;
+  double capacity_bytes = 0;
+};
+
+/// Fills in the defaults and checks what is left. From the run's description alone. Written defaults of blank columns:
+///
+/// - model: where hidden size, heads and vocabulary are those of a known model, its head sizes, shared experts, low-rank
+///   attention, tied table and direction hold; otherwise heads are hidden/heads wide, ungated decoders tie their tables,
+///   gated ones do not, experts are all blocks'. Blank sizes are looked up by the model's name;
+/// - gpus: 1,024; data parallelism: what the other degrees leave; all other degrees 1, where neither tensor nor pipeline
+///   parallelism is known and the framework shards by data alone (fsdp, torchtitan, jax, none): tensor parallelism as far as
+///   the batch has fewer sequences than there are cards;
+/// - global_batch: 4M tokens; microbatch: the largest power of two that divides a card's share, up to 8,192 tokens;
+/// - recompute: the least that fits the memory; zero_stage: 3 for fsdp, torchtitan and jax, else 1, 0 on a single card or
+///   for ddp;
+/// - attention: flash, on Volta and older eager; sequence_parallel: with tensor parallelism in megatron-core and
+///   torchtitan; nic_gbps_per_gpu and node_size: the GPU type's.
+///
+/// NOT_FOUND or INVALID_ARGUMENT: the GPU type, the precision or the model's sizes are unknown; degrees do not make up the
+/// cards.
+absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardware::GpuCatalog& gpus,
+                                           const std::vector<KnownModel>& models);
+
+}  // namespace planner::planning

@@ -1,0 +1,393 @@
+// Fits the constants of the step-time model to a table of measured runs and prints the errors by source: see
+// tests/accuracy/README.md. Started by tests/accuracy/fit.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "core/perf/step_constants.h"
+#include "core/planning/run_prediction.h"
+#include "fmt/format.h"
+#include "nlohmann/json.hpp"
+#include "services/catalog/catalog.h"
+
+namespace planner {
+namespace {
+
+using perf::StepTimeConstants;
+using planning::MeasuredRun;
+using planning::RunDescription;
+
+/// A constant that may move: its place, and what is believed of it before any run was seen.
+struct Parameter {
+  std::string name;
+  std::function<double&(StepTimeConstants&)> at;
+  double prior = 0;
+  double spread = 0;
+  double low = 0, high = 0;
+};
+
+struct Row {
+  std::string id, source, family, framework;
+  RunDescription description;
+  double measured = 0;
+  double weight = 1;
+  size_t source_index = 0;
+};
+
+std::vector<Parameter> ParametersOf(const StepTimeConstants& priors) {
+  std::vector<Parameter> parameters;
+  for (const auto& [family, values] : priors.families) {
+    for (const auto& field : perf::FamilyFields()) {
+      if (field.spread <= 0) continue;
+      parameters.push_back({fmt::format("families.{}.{}", family, field.name),
+                            [name = family, member = field.member](StepTimeConstants& c) -> double& {
+                              return c.families.find(name)->second.*member;
+                            },
+                            values.*field.member, field.spread, field.low, field.high});
+    }
+  }
+  for (const auto& [framework, values] : priors.frameworks) {
+    for (const auto& field : perf::FrameworkFields()) {
+      if (field.spread <= 0) continue;
+      parameters.push_back({fmt::format("frameworks.{}.{}", framework, field.name),
+                            [name = framework, member = field.member](StepTimeConstants& c) -> double& {
+                              return c.frameworks.find(name)->second.*member;
+                            },
+                            values.*field.member, field.spread, field.low, field.high});
+    }
+  }
+  for (const auto& field : perf::SharedFields()) {
+    if (field.spread <= 0) continue;
+    parameters.push_back({fmt::format("shared.{}", field.name),
+                          [member = field.member](StepTimeConstants& c) -> double& { return c.shared.*member; },
+                          priors.shared.*field.member, field.spread, field.low, field.high});
+  }
+  return parameters;
+}
+
+double LogRatio(const Row& row, const StepTimeConstants& constants) {
+  const auto step = planning::StepTimeOf(row.description, constants);
+  return step.ok() ? std::log(step->total() / row.measured) : 0;
+}
+
+/// Weighted pseudo-Huber loss of log ratios plus the ridge toward the priors, minimized by Levenberg-Marquardt over the
+/// logarithms of the constants with a numeric Jacobian.
+class Fit {
+ public:
+  Fit(std::vector<Parameter> parameters, const std::vector<Row>& rows) : parameters_(std::move(parameters)), rows_(rows) {}
+
+  /// Rows of `left_out` do not count. Returns the loss.
+  double Run(StepTimeConstants& constants, int left_out, int iterations) {
+    std::vector<const Row*> used;
+    for (const Row& row : rows_) {
+      if (static_cast<int>(row.source_index) != left_out) used.push_back(&row);
+    }
+    const size_t n = parameters_.size();
+    std::vector<double> x(n);
+    for (size_t i = 0; i < n; ++i) x[i] = std::log(parameters_[i].at(constants));
+    double loss = Loss(constants, used);
+    double damping = 1e-2;
+    for (int iteration = 0; iteration < iterations; ++iteration) {
+      std::vector<double> base(used.size());
+      for (size_t r = 0; r < used.size(); ++r) base[r] = LogRatio(*used[r], constants);
+      std::vector<std::vector<float>> jacobian(n, std::vector<float>(used.size()));
+      constexpr double kStep = 1e-4;
+      for (size_t i = 0; i < n; ++i) {
+        double& value = parameters_[i].at(constants);
+        const double kept = value;
+        value = kept * std::exp(kStep);
+        for (size_t r = 0; r < used.size(); ++r)
+          jacobian[i][r] = static_cast<float>((LogRatio(*used[r], constants) - base[r]) / kStep);
+        value = kept;
+      }
+      std::vector<double> normal(n * n), gradient(n);
+      for (size_t r = 0; r < used.size(); ++r) {
+        const double w = used[r]->weight * Slope(base[r]);
+        std::vector<size_t> moved;
+        for (size_t i = 0; i < n; ++i) {
+          if (jacobian[i][r] != 0) moved.push_back(i);
+        }
+        for (const size_t i : moved) {
+          gradient[i] += w * jacobian[i][r] * base[r];
+          for (const size_t j : moved) normal[i * n + j] += w * jacobian[i][r] * jacobian[j][r];
+        }
+      }
+      for (size_t i = 0; i < n; ++i) {
+        const double ridge = kRidge / (parameters_[i].spread * parameters_[i].spread);
+        normal[i * n + i] += ridge;
+        gradient[i] += ridge * (x[i] - std::log(parameters_[i].prior));
+      }
+      bool better = false;
+      for (int attempt = 0; attempt < 8 && !better; ++attempt) {
+        std::vector<double> step = Solve(normal, gradient, damping);
+        std::vector<double> trial(n);
+        for (size_t i = 0; i < n; ++i) {
+          const double moved = x[i] - std::clamp(step[i], -0.5, 0.5);
+          trial[i] = std::clamp(moved, std::log(parameters_[i].low), std::log(parameters_[i].high));
+          parameters_[i].at(constants) = std::exp(trial[i]);
+        }
+        const double trial_loss = Loss(constants, used);
+        if (trial_loss < loss) {
+          better = true;
+          converged_ = loss - trial_loss < 1e-5 * loss;
+          loss = trial_loss;
+          x = trial;
+          damping = std::max(1e-6, damping * 0.3);
+        } else {
+          damping *= 5;
+        }
+      }
+      if (!better) {
+        for (size_t i = 0; i < n; ++i) parameters_[i].at(constants) = std::exp(x[i]);
+        break;
+      }
+      if (converged_) break;
+    }
+    return loss;
+  }
+
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+
+ private:
+  static constexpr double kScale = 0.06;  ///< Residuals beyond it count by their size, not their square.
+  static constexpr double kRidge = 0.02;
+
+  static double Slope(double residual) { return 1 / std::sqrt(1 + residual * residual / (kScale * kScale)); }
+
+  double Loss(StepTimeConstants& constants, const std::vector<const Row*>& used) const {
+    double loss = 0;
+    for (const Row* row : used) {
+      const double r = LogRatio(*row, constants) / kScale;
+      loss += row->weight * kScale * kScale * (std::sqrt(1 + r * r) - 1);
+    }
+    for (const Parameter& parameter : parameters_) {
+      const double d = std::log(parameter.at(constants) / parameter.prior) / parameter.spread;
+      loss += 0.5 * kRidge * d * d;
+    }
+    return loss;
+  }
+
+  /// (normal + damping diagonal) step = gradient, by Cholesky.
+  static std::vector<double> Solve(std::vector<double> a, std::vector<double> b, double damping) {
+    const size_t n = b.size();
+    for (size_t i = 0; i < n; ++i) a[i * n + i] *= 1 + damping;
+    for (size_t j = 0; j < n; ++j) {
+      for (size_t k = 0; k < j; ++k) a[j * n + j] -= a[j * n + k] * a[j * n + k];
+      a[j * n + j] = std::sqrt(std::max(a[j * n + j], 1e-12));
+      for (size_t i = j + 1; i < n; ++i) {
+        for (size_t k = 0; k < j; ++k) a[i * n + j] -= a[i * n + k] * a[j * n + k];
+        a[i * n + j] /= a[j * n + j];
+      }
+    }
+    for (size_t i = 0; i < n; ++i) {
+      for (size_t k = 0; k < i; ++k) b[i] -= a[i * n + k] * b[k];
+      b[i] /= a[i * n + i];
+    }
+    for (size_t i = n; i-- > 0;) {
+      for (size_t k = i + 1; k < n; ++k) b[i] -= a[k * n + i] * b[k];
+      b[i] /= a[i * n + i];
+    }
+    return b;
+  }
+
+  std::vector<Parameter> parameters_;
+  const std::vector<Row>& rows_;
+  bool converged_ = false;
+};
+
+struct Errors {
+  int rows = 0;
+  double sum = 0;
+  std::vector<double> ratios;
+  double crossed = 0;
+
+  void Add(double log_ratio) {
+    ++rows;
+    sum += std::abs(std::exp(log_ratio) - 1);
+    ratios.push_back(std::exp(log_ratio));
+  }
+  double mape() const { return rows > 0 ? 100 * sum / rows : 0; }
+  double median() {
+    if (ratios.empty()) return 1;
+    std::sort(ratios.begin(), ratios.end());
+    return ratios[ratios.size() / 2];
+  }
+};
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+nlohmann::ordered_json Values(const StepTimeConstants& constants) {
+  const auto rounded = [](double value) { return std::stod(fmt::format("{:.4g}", value)); };
+  nlohmann::ordered_json json;
+  for (const auto& [name, values] : constants.families) {
+    for (const auto& field : perf::FamilyFields()) json["families"][name][std::string(field.name)] = rounded(values.*field.member);
+  }
+  for (const auto& [name, values] : constants.frameworks) {
+    for (const auto& field : perf::FrameworkFields())
+      json["frameworks"][name][std::string(field.name)] = rounded(values.*field.member);
+  }
+  for (const auto& field : perf::SharedFields()) json["shared"][std::string(field.name)] = rounded(constants.shared.*field.member);
+  return json;
+}
+
+/// The part of a source's name before its own subdivisions, so that a source is left out as a whole.
+std::string Publication(const std::string& source) {
+  return source.substr(0, source.find(" / "));
+}
+
+int Main(int argc, char** argv) {
+  std::string runs_path, constants_path, residuals_path;
+  bool cross = true, fit_it = true;
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    if (flag == "--no-cross-validation") {
+      cross = false;
+    } else if (flag == "--no-fit") {
+      fit_it = cross = false;
+    } else if (i + 1 < argc && flag == "--runs") {
+      runs_path = argv[++i];
+    } else if (i + 1 < argc && flag == "--constants") {
+      constants_path = argv[++i];
+    } else if (i + 1 < argc && flag == "--residuals") {
+      residuals_path = argv[++i];
+    } else {
+      std::cerr << "usage: fit --runs FILE.csv [--constants FILE.json] [--residuals FILE.csv] [--no-cross-validation] [--no-fit]\n";
+      return 2;
+    }
+  }
+  const auto runs = planning::ParseMeasuredRuns(ReadFile(runs_path));
+  if (!runs.ok()) {
+    std::cerr << runs_path << ": " << runs.status().message() << "\n";
+    return 2;
+  }
+  const std::string file = constants_path.empty() ? std::string(perf::StepTimeConstantsFile()) : ReadFile(constants_path);
+  const auto priors = perf::ReadStepTimeConstants(file, "priors");
+  const auto values = perf::ReadStepTimeConstants(file, "values");
+  if (!priors.ok() || !values.ok()) {
+    std::cerr << "constants: " << (priors.ok() ? values : priors).status().message() << "\n";
+    return 2;
+  }
+  const auto gpus = *hardware::GpuCatalog::Create();
+  std::vector<planning::KnownModel> models;
+  const auto entries = catalog::ModelCatalog().Entries();
+  for (const auto& entry : *entries) {
+    if (entry->description.transformer) models.push_back({entry->name, *entry->description.transformer});
+  }
+
+  std::vector<Row> rows;
+  std::map<std::string, int> per_source;
+  std::map<std::string, size_t> publications;
+  std::map<std::string, int> skipped;
+  int comparable = 0;
+  for (const MeasuredRun& run : *runs) {
+    if (!planning::IsComparable(run)) continue;
+    const auto measured = planning::MeasuredStepSeconds(run);
+    if (!measured) continue;
+    ++comparable;
+    const auto description = planning::DescribeRun(run, gpus, models);
+    if (!description.ok()) {
+      ++skipped[std::string(description.status().message())];
+      continue;
+    }
+    const std::string publication = Publication(run.source);
+    const size_t index = publications.emplace(publication, publications.size()).first->second;
+    rows.push_back({run.id, run.source, values->family_of_architecture.find(description->gpu->architecture)->second,
+                    run.framework, *description, *measured, 1, index});
+    ++per_source[publication];
+  }
+  // A publication weighs as the square root of its rows: none dominates, none is ignored.
+  for (Row& row : rows) row.weight = 1 / std::sqrt(static_cast<double>(per_source[Publication(row.source)]));
+
+  StepTimeConstants constants = *values;
+  Fit fit(ParametersOf(*priors), rows);
+  if (fit_it) {
+    const double loss = fit.Run(constants, -1, 60);
+    std::printf("loss %.5f, %zu rows of %d, %zu publications\n", loss, rows.size(), comparable, publications.size());
+  }
+  for (const auto& [why, count] : skipped) std::printf("skipped %d: %s\n", count, why.c_str());
+
+  std::vector<double> crossed(rows.size());
+  if (cross) {
+    double moved_most = 0;
+    for (const auto& [publication, index] : publications) {
+      StepTimeConstants without = constants;
+      fit.Run(without, static_cast<int>(index), 15);
+      double moved = 0;
+      for (const Parameter& parameter : fit.parameters())
+        moved = std::max(moved, std::abs(std::log(parameter.at(without) / parameter.at(constants))));
+      moved_most = std::max(moved_most, moved);
+      for (size_t r = 0; r < rows.size(); ++r) {
+        if (rows[r].source_index == index) crossed[r] = LogRatio(rows[r], without);
+      }
+      std::fprintf(stderr, "left out %s: constants moved by up to %.1f %%\n", publication.c_str(), 100 * (std::exp(moved) - 1));
+    }
+  }
+
+  std::map<std::string, Errors> by_source, by_family, by_framework, cross_source;
+  Errors all, all_crossed;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    const double ratio = LogRatio(rows[r], constants);
+    by_source[rows[r].source].Add(ratio);
+    by_family[rows[r].family].Add(ratio);
+    by_framework[rows[r].framework].Add(ratio);
+    all.Add(ratio);
+    if (cross) {
+      cross_source[rows[r].source].Add(crossed[r]);
+      all_crossed.Add(crossed[r]);
+    }
+  }
+  std::printf("%6s %8s %8s %8s  %s\n", "rows", "MAPE %", "crossed", "median", "source");
+  const auto print = [&](const std::string& name, Errors& errors, double crossed_mape) {
+    std::printf("%6d %8.2f %8.2f %8.3f  %s\n", errors.rows, errors.mape(), crossed_mape, errors.median(), name.c_str());
+  };
+  for (auto& [source, errors] : by_source) print(source, errors, cross_source[source].mape());
+  for (auto& [family, errors] : by_family) print("family " + family, errors, 0);
+  for (auto& [framework, errors] : by_framework) print("framework " + framework, errors, 0);
+  print("all", all, all_crossed.mape());
+
+  if (!residuals_path.empty()) {
+    std::ofstream out(residuals_path);
+    out << "id,source,family,framework,measured,predicted,ratio,crossed,matmul,attention,elementwise,recompute,launch,tensor,context,expert,"
+           "pipeline,bubble,data,optimizer\n";
+    for (size_t r = 0; r < rows.size(); ++r) {
+      const auto step = planning::StepTimeOf(rows[r].description, constants);
+      const double total = step->total();
+      out << fmt::format("{},\"{}\",{},{},{:.5g},{:.5g},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f}\n",
+                         rows[r].id, rows[r].source, rows[r].family, rows[r].framework, rows[r].measured, total,
+                         total / rows[r].measured, std::exp(crossed[r]), step->matmul / total, step->attention / total,
+                         step->elementwise / total, step->recompute / total, step->launch / total, step->tensor / total,
+                         step->context / total, step->expert / total, step->pipeline / total, step->bubble / total,
+                         step->data / total, step->optimizer / total);
+    }
+  }
+  if (fit_it) {
+    std::printf("constants that left their prior by more than two spreads:\n");
+    for (const Parameter& parameter : fit.parameters()) {
+      const double d = std::log(parameter.at(constants) / parameter.prior) / parameter.spread;
+      if (std::abs(d) > 2) std::printf("  %s %.4g (prior %.4g)\n", parameter.name.c_str(), parameter.at(constants), parameter.prior);
+    }
+    if (!constants_path.empty()) {
+      nlohmann::ordered_json json = nlohmann::ordered_json::parse(file);
+      json["values"] = Values(constants);
+      std::ofstream(constants_path) << json.dump(1) << "\n";
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace planner
+
+int main(int argc, char** argv) { return planner::Main(argc, argv); }
