@@ -157,6 +157,19 @@ void PrintExplanation(const v1::Recommendation& best, const TableStyle& style, s
   for (const auto& [name, bytes] : parts) table.AddRow({name, FormatGib(bytes)});
   table.Print(out, {.headers = false, .bold = style.bold});
 
+  if (!best.step_terms().empty()) {
+    out << "\nTime of one step\n";
+    const absl::Duration step = ToDuration(best.step_duration());
+    Table terms({{"  TERM"}, {"TIME", Table::Align::kRight}, {"SHARE", Table::Align::kRight}});
+    for (const v1::StepTerm& term : best.step_terms()) {
+      const absl::Duration time = ToDuration(term.duration());
+      terms.AddRow({"  " + Printable(term.name()), DurationText(time),
+                    FormatPercent(step > absl::ZeroDuration() ? absl::FDivDuration(time, step) : 0)});
+    }
+    terms.AddRow({"  step", DurationText(step), ""});
+    terms.Print(out, {.headers = false, .bold = style.bold});
+  }
+
   out << "\nLayout and speed\n";
   out << Printable(fmt::format("  {}; micro-batch {}, {} micro-batches per step, global batch {}, ZeRO stage {}, "
                                "recomputation {}, sequence parallelism {}",

@@ -85,6 +85,13 @@ int64_t MostMicroBatches(const LayoutSpace& space, int64_t data) {
   return std::max<int64_t>(1, (space.global_batch + (space.batch_is_default ? data / 2 : 0)) / data);
 }
 
+/// Of a stage. Megatron-LM's interleaved schedule takes whole rounds of microbatches and equal chunks.
+int64_t MostChunks(const LayoutSpace& space, const Split& split, int64_t micro_batches) {
+  if (space.fixed.virtual_pipeline) return *space.fixed.virtual_pipeline;
+  const bool even = split.pipeline > 1 && space.most_stages() % split.pipeline == 0 && micro_batches % split.pipeline == 0;
+  return space.interleaved && even ? space.most_stages() / split.pipeline : 1;
+}
+
 std::span<const int> ZeroStages(const Split& split) {
   static constexpr int kOff[] = {0}, kWithPipeline[] = {1}, kAlone[] = {1, 2, 3};
   if (split.data * split.context == 1) return kOff;
@@ -202,13 +209,20 @@ void ForEachLayout(const LayoutSpace& space, int64_t gpus, absl::FunctionRef<boo
         layout.micro_batch_size = micro_batch;
         candidate.micro_batches = micro_batches;
         candidate.global_batch = split.data * micro_batch * micro_batches;
-        for (const int zero : zero_stages) {
-          layout.zero_stage = zero;
-          for (const Recompute recompute : recomputes) {
-            layout.recompute = recompute;
-            visit(candidate);
+        const int64_t most_chunks = MostChunks(space, split, micro_batches);
+        const int64_t chunks_of_stage = space.most_stages() / split.pipeline;
+        for (int64_t chunks = layout.virtual_pipeline; chunks <= most_chunks; ++chunks) {
+          if (most_chunks > 1 && !space.fixed.virtual_pipeline && chunks_of_stage % chunks != 0) continue;
+          layout.virtual_pipeline = chunks;
+          for (const int zero : zero_stages) {
+            layout.zero_stage = zero;
+            for (const Recompute recompute : recomputes) {
+              layout.recompute = recompute;
+              visit(candidate);
+            }
           }
         }
+        layout.virtual_pipeline = space.fixed.virtual_pipeline.value_or(1);
       });
     }
     return false;

@@ -25,6 +25,7 @@ struct LayoutSpace {
   int64_t positions = 1;                         ///< Sequence length: what context parallelism splits.
   int64_t global_batch = 1;
   bool batch_is_default = false;  ///< It may be rounded to a multiple of data_parallel x micro_batch_size.
+  bool interleaved = false;       ///< Virtual pipelines are tried where they divide the layers, not only where fixed.
   bool flash_attention = true;    ///< Selective recomputation gains nothing then, and is not tried unless fixed.
   int64_t scale_up_domain = 8;    ///< Tensor parallelism stays within it unless fixed.
   LayoutConstraints fixed;
@@ -46,6 +47,7 @@ std::optional<std::string> FixedDegreesError(const LayoutSpace& space);
 /// expert degree, microbatch, ZeRO stage, recomputation):
 /// - tensor divides the heads, and either divides the key-value heads or is a multiple of them (then they are copied);
 /// - pipeline is at most the number of layers, which stages share out as evenly as they go;
+/// - virtual pipelines (where `interleaved`) divide a stage's layers evenly, for as many microbatches as stages or multiples;
 /// - context divides the sequence; it is tried from 32,768 positions on, or where fixed;
 /// - expert divides the experts and data x context;
 /// - data x microbatch divides the global batch; a default batch is rounded to it instead, to a sample for each rank at

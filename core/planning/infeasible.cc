@@ -21,7 +21,7 @@ std::string RecomputePhrase(const parallel::Layout& layout) {
 
 /// The fewest cards, beyond what the job or the pool offers too, that fit the memory: number by number at first, then
 /// by doublings.
-std::optional<int64_t> CardsThatFit(const PoolContext& context, int64_t from) {
+std::optional<int64_t> CardsThatFit(PoolContext& context, int64_t from) {
   constexpr int64_t kMost = 65536;
   constexpr int kOneByOne = 32;
   const CardRange range{.least = 1, .most = kMost, .per_node = context.range.per_node};
@@ -55,7 +55,7 @@ std::string FixedDegrees(const parallel::LayoutConstraints& fixed, int64_t gpus)
                      whole ? "" : " or a multiple of that");
 }
 
-std::string MemoryReason(const PoolContext& context, const Trial& trial) {
+std::string MemoryReason(PoolContext& context, const Trial& trial) {
   const double needed = static_cast<double>(trial.layout.memory.total_bytes());
   const double capacity = static_cast<double>(context.pool.gpu.memory_bytes);
   std::string reason =
@@ -69,7 +69,7 @@ std::string MemoryReason(const PoolContext& context, const Trial& trial) {
 
 }  // namespace
 
-std::optional<std::string> ReasonBeforeSearch(const PoolContext& context) {
+std::optional<std::string> ReasonBeforeSearch(PoolContext& context) {
   if (context.range.empty()) {
     return fmt::format("{}: has {}, at least {} are asked for: {} too few", context.Name(),
                        Cards(std::max<int64_t>(0, context.range.most)), context.range.least,
@@ -118,7 +118,7 @@ void FailedTrials::Add(const Trial& trial) {
   }
 }
 
-std::string FailedTrials::Reason(const PoolContext& context) const {
+std::string FailedTrials::Reason(PoolContext& context) const {
   const std::string name = context.Name();
   if (fastest_late_) {
     const Trial& late = *fastest_late_;

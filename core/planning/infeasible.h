@@ -9,7 +9,7 @@ namespace planner::planning {
 
 /// Why a pool cannot run the job before any number of cards is tried: too few cards, a degree that fits no layout, no
 /// price for a budget, a deadline that has passed. nullopt: it may.
-std::optional<std::string> ReasonBeforeSearch(const PoolContext& context);
+std::optional<std::string> ReasonBeforeSearch(PoolContext& context);
 
 /// Remembers of the numbers of cards that failed those that say the most.
 class FailedTrials {
@@ -18,7 +18,7 @@ class FailedTrials {
 
   /// After one Add at least: by how much the closest one missed: "A100-SXM-80GB x 8: needs 112.4 GiB per card, has 79.4
   /// GiB: 33.0 GiB too much, even with ZeRO-3 and full recomputation; 16 cards would fit".
-  std::string Reason(const PoolContext& context) const;
+  std::string Reason(PoolContext& context) const;
 
  private:
   std::optional<Trial> fastest_late_;  ///< Missed the deadline by the least.

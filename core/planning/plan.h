@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "core/parallel/layout.h"
+#include "core/perf/step_time.h"
 #include "core/planning/goodput.h"
 #include "core/planning/launch_flags.h"
 
@@ -45,6 +47,7 @@ struct Recommendation {
   std::string limited_by;
   std::vector<std::string> explanation;
   Goodput goodput;
+  std::optional<perf::StepTime> step;  ///< The step's terms; absent where no step-time model told the time.
   std::vector<LaunchFlags> launch;  ///< Of the first recommendation; empty where the model has no transformer blocks.
 };
 

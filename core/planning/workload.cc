@@ -107,6 +107,32 @@ void ApplyBatch(const JobSpec& job, Workload& work) {
   }
 }
 
+/// The job as the step-time model takes it.
+void SetStepJob(const JobSpec& job, Workload& work) {
+  const parallel::MemoryInputs& memory = work.memory;
+  perf::StepJob& step = work.step_job.emplace();
+  step.shape = *memory.shape;
+  step.positions = memory.positions;
+  step.recipe = memory.recipe;
+  step.flash_attention = memory.flash_attention;
+  // Masked language models have a loss at some positions only, others at all or none.
+  constexpr double kMaskedShare = 0.15;
+  step.logit_share = memory.has_logits ? 1 : memory.shape->causal ? 0 : kMaskedShare;
+  if (memory.shape->vocab == 0) step.logit_share = 0;
+  step.frozen_base = memory.frozen_base;
+  step.frozen_bytes = memory.frozen_bytes;
+  step.adapter_parameters = memory.adapter_parameters;
+  step.framework = perf::BuiltInStepTimeConstants().Framework(job.framework);
+  // A bare encoder is counted without the head that pretraining adds.
+  perf::StepJob counted = step;
+  if (!memory.has_logits) counted.logit_share = 0;
+  const double told = perf::ForwardFlops(counted);
+  constexpr double kSame = 0.02;
+  if (told > 0 && work.flops.forward > 0 && std::abs(work.flops.forward / told - 1) > kSame) {
+    work.step_scale = work.flops.forward / told;
+  }
+}
+
 absl::Status ApplyFinetune(const JobSpec& job, Workload& work) {
   if (job.finetune == Finetune::kFull) return absl::OkStatus();
   if (!work.memory.shape) {
@@ -255,6 +281,7 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
   work.space.fixed = job.layout;
   ApplyFramework(job.framework, work.space.fixed, work.explanation);
 
+  if (shape && !module) SetStepJob(job, work);
   work.ratio_is_given = job.hardware_flops_ratio.has_value() || job.model_flops_ratio.has_value();
   work.ratio_counts_recompute = !job.model_flops_ratio.has_value();
   work.ratio = job.hardware_flops_ratio.value_or(job.model_flops_ratio.value_or(0));

@@ -93,6 +93,15 @@ void SetRecommendation(const planning::Recommendation& recommendation, v1::Recom
   proto.set_micro_batch_count(recommendation.micro_batch_count);
   proto.set_step_count(recommendation.step_count);
   SetGoodput(recommendation.goodput, recommendation.total_duration, *proto.mutable_goodput());
+  if (recommendation.step) {
+    for (const perf::StepTerm& term : perf::StepTerms()) {
+      const double seconds = (*recommendation.step).*term.seconds;
+      if (!(seconds > 0)) continue;
+      v1::StepTerm& one = *proto.add_step_terms();
+      one.set_name(std::string(term.name));
+      *one.mutable_duration() = DurationToProto(absl::Seconds(seconds));
+    }
+  }
   for (const planning::LaunchFlags& launch : recommendation.launch) {
     v1::LaunchFlags& flags = *proto.add_launch();
     flags.set_framework(launch.framework);
