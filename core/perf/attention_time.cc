@@ -1,6 +1,7 @@
 #include "core/perf/attention_time.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/perf/matmul_time.h"
 
@@ -11,27 +12,27 @@ double ToDouble(int64_t value) { return static_cast<double>(value); }
 
 }  // namespace
 
-AttentionTime AttentionSeconds(const Machine& machine, const SharedConstants& shared, const model::TransformerShape& shape,
-                               const AttentionWork& work, bool flash) {
+AttentionTime AttentionSeconds(const Machine& machine, const SharedConstants& shared, const FrameworkConstants& framework,
+                               const model::TransformerShape& shape, const AttentionWork& work, bool flash) {
   const double qk = ToDouble(shape.qk_dim);
   const double v = ToDouble(shape.v_dim);
   if (flash) {
     constexpr double kBlock = 128;
-    constexpr double kHeadOverhead = 32;
     double keys = shape.causal ? 0.5 * (work.keys + kBlock) : work.keys;
     // Where some layers have a window, every other one does (GPT-OSS, Gemma).
     if (shape.window > 0) keys = 0.5 * (keys + std::min(keys, ToDouble(shape.window) + 0.5 * kBlock));
     const double flops = 2 * work.sequences * work.heads * work.queries * keys * (qk + v);
-    const double narrow = (1 + 2 * kHeadOverhead / (qk + v)) / (1 + kHeadOverhead / kBlock);
-    const double forward = flops / machine.attention * narrow;
-    return {forward, 2.5 * forward};
+    const double width = 0.5 * (qk + v);
+    const double narrow = width < 128 ? std::pow(framework.narrow_heads, std::log2(128 / width)) : 1;
+    const double forward = flops / (machine.attention * framework.attention * narrow);
+    return {forward, shared.backward_attention * forward};
   }
   const double count = work.sequences * work.heads;
   const double misaligned = Misalignment(shape.qk_dim, shared.misalignment);
   const double scores = ProductSeconds(machine, shared, machine.head_matmul, work.queries, qk, work.keys, misaligned, count);
   const double values = ProductSeconds(machine, shared, machine.head_matmul, work.queries, work.keys, v, misaligned, count);
   const double bytes = shared.score_bytes * machine.element_bytes / 2 * count * work.queries * work.keys / machine.memory;
-  return {scores + values + bytes, 2 * (scores + values) + 1.5 * bytes};
+  return {scores + values + bytes, 2 * shared.backward_matmul * (scores + values) + shared.backward_bytes * bytes};
 }
 
 }  // namespace planner::perf

@@ -23,7 +23,7 @@ inline double Misalignment(int64_t size, double loss) {
 
 /// Seconds of one product of rows x in times in x out, `count` times at once:
 ///
-///   t = max(2 rows in out count / rate x (1 + wave (ceil(w)/w - 1)) (1 + depth/in) misaligned, bytes / memory bandwidth)
+///   t = max(2 rows in out count / rate x (1 + wave (ceil(w)/w - 1)) (1 + depth/in) (1 + edge/rows) (1 + edge/out) misaligned, bytes / memory bandwidth)
 ///
 /// w: waves of 128 x 128 tiles over the card's units. `misaligned` is the caller's Misalignment of in and out.
 /// 1,024 x 1,024 x 4,096 on 108 units: 256 tiles, 2.37 waves, a third wave that is filled to 0.37: 27 % of it lost with
@@ -35,7 +35,8 @@ inline double ProductSeconds(const Machine& machine, const SharedConstants& shar
   const double quantization = 1 + shared.wave * (std::ceil(waves) / waves - 1);
   const double flops = 2 * rows * in * out * count;
   const double bytes = machine.element_bytes * count * (rows * in + in * out + rows * out);
-  return std::max(flops / rate * quantization * (1 + shared.depth / in) * misaligned, bytes / machine.memory);
+  return std::max(flops / rate * quantization * (1 + shared.depth / in) * (1 + shared.edge / rows) * (1 + shared.edge / out) *
+                      misaligned, bytes / machine.memory);
 }
 
 /// A product with a weight: forward, and the gradients of its input and of its weight.
@@ -64,8 +65,8 @@ inline ProductTime WeightProduct(const Machine& machine, const SharedConstants& 
   const double misaligned = std::max(Misalignment(static_cast<int64_t>(in), shared.misalignment),
                                      Misalignment(static_cast<int64_t>(out), shared.misalignment));
   return {ProductSeconds(machine, shared, rate, rows, in, out, misaligned, count),
-          ProductSeconds(machine, shared, rate, rows, out, in, misaligned, count),
-          ProductSeconds(machine, shared, rate, in, rows, out, misaligned, count)};
+          shared.backward_matmul * ProductSeconds(machine, shared, rate, rows, out, in, misaligned, count),
+          shared.backward_matmul * ProductSeconds(machine, shared, rate, in, rows, out, misaligned, count)};
 }
 
 }  // namespace planner::perf

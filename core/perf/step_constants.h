@@ -34,13 +34,22 @@ struct FrameworkConstants {
   double step_ms = 0;          ///< Once a step: optimizer launches, gradient norm, logging.
   double elementwise = 0;      ///< Bytes of element-wise work relative to fused kernels.
   double exposed = 0;          ///< Share of gradient and weight collectives that no computation hides.
+  double attention = 0;        ///< Rate of its fused attention over the family's.
+  double narrow_heads = 0;     ///< Rate with heads of 64 over that with heads of 128.
+  double recomputed = 0;       ///< Share of a block's forward pass that full recomputation runs again.
+  double scatters_sends = 0;   ///< 1: tensor-parallel cards share the sends between stages. Not fitted.
 };
 
 /// What all cards and frameworks share.
 struct SharedConstants {
   double wave = 0;                ///< Share of wave quantization that is lost (the rest: other tiles, split-K).
   double depth = 0;               ///< Inner dimension at which a product reaches half its rate.
+  double edge = 0;                ///< The same for its outer dimensions.
   double misalignment = 0;        ///< Loss for each halving of the largest power of two below 64 that divides a size.
+  double backward_matmul = 0;     ///< Time of gradient products over that of forward ones of the same FLOPs.
+  double backward_attention = 0;  ///< Time of the backward pass of fused attention over that of the forward pass.
+  double backward_bytes = 0;      ///< Element-wise bytes of the backward pass over those of the forward pass.
+  double document_tokens = 0;     ///< Mean length of documents, which masked language models are padded from.
   double score_bytes = 0;         ///< Eager attention: bytes passed for each score, forward, beside the products.
   double selective_flash = 0;     ///< Selective recomputation with fused attention: share of the forward pass.
   double cast = 0;                ///< 8 and 4 bits: casts, in passes over the inputs of products.
@@ -55,6 +64,7 @@ struct SharedConstants {
   double context_exposed = 0;     ///< Share of the ring's exchange that is not hidden.
   double expert_exposed = 0;      ///< Share of all-to-all that is not hidden.
   double pipeline_exposed = 0;    ///< Share of sends between stages that is not hidden.
+  double shard_bandwidth = 0;     ///< Of the gathers of ZeRO-3, block by block, over large collectives.
   double optimizer_passes = 0;    ///< Reads and writes of the states by the optimizer, over one read and one write.
   double power = 0;               ///< Exponent of the clock over the power that a card may draw.
   double adapter_launch = 0;      ///< CPU time that adapters add to a block.

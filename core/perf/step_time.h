@@ -18,6 +18,7 @@ struct StepJob {
   hardware::Recipe recipe;  ///< Bytes per trained parameter.
   bool flash_attention = true;
   double logit_share = 1;       ///< Positions with logits: 1 for decoders, about 0.15 for masked language models.
+  bool padded = false;          ///< Sequences hold documents, and what they do not fill is not computed.
   bool frozen_base = false;     ///< Adapters are trained.
   double frozen_bytes = 2;      ///< Per frozen parameter; below 2 they are expanded before every product.
   double adapter_parameters = 0;

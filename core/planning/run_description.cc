@@ -19,6 +19,8 @@ constexpr double kUnknownGpus = 1024;
 constexpr double kUnknownBatchTokens = 4e6;
 constexpr double kMicroBatchTokens = 8192;
 constexpr double kMostSize = 1e12;
+/// Whoever says nothing of recomputation has tuned the run: it needs some only where the memory is far from enough.
+constexpr double kRecomputeMargin = 1.25;
 
 int64_t Size(double value) { return static_cast<int64_t>(std::clamp(std::round(value), 0.0, kMostSize)); }
 int64_t SizeOr(const std::optional<double>& value, int64_t fallback) {
@@ -38,12 +40,16 @@ std::string Folded(std::string_view name) {
 
 bool Agrees(const std::optional<double>& given, int64_t known) { return !given || Size(*given) == known; }
 
-/// Vocabularies are padded, at most to the next 1,024.
+/// Vocabularies are padded to a multiple of a power of two: 50,257 to 50,304 or 51,200.
 bool VocabularyAgrees(const std::optional<double>& given, int64_t known) {
-  return !given || std::abs(*given - ToDouble(known)) < 1024;
+  if (!given) return true;
+  for (int64_t multiple = 1; multiple <= 2048; multiple *= 2) {
+    if (Size(*given) == (known + multiple - 1) / multiple * multiple) return true;
+  }
+  return false;
 }
 
-/// The known model of these sizes; of several, the one with as many layers, then the first.
+/// The known model of these sizes; of several, one with as many layers, then a causal one, then the first.
 const TransformerShape* FindBySizes(const MeasuredRun& run, const std::vector<KnownModel>& models) {
   const TransformerShape* best = nullptr;
   for (const KnownModel& model : models) {
@@ -52,7 +58,8 @@ const TransformerShape* FindBySizes(const MeasuredRun& run, const std::vector<Kn
                       Size(run.moe_experts.value_or(0)) == shape.experts && VocabularyAgrees(run.vocab, shape.vocab) &&
                       (Agrees(run.ffn_hidden, shape.ffn) || (shape.experts > 0 && Agrees(run.ffn_hidden, shape.expert_ffn)));
     if (!same) continue;
-    if (best == nullptr || (!Agrees(run.layers, best->layers) && Agrees(run.layers, shape.layers))) best = &shape;
+    const auto rank = [&](const TransformerShape& s) { return 2 * Agrees(run.layers, s.layers) + s.causal; };
+    if (best == nullptr || rank(shape) > rank(*best)) best = &shape;
   }
   return best;
 }
@@ -63,6 +70,18 @@ const TransformerShape* FindByName(const MeasuredRun& run, const std::vector<Kno
     if (!name.empty() && Folded(model.name) == name) return &model.shape;
   }
   return nullptr;
+}
+
+/// Blank heads: as wide as divides the hidden size and comes closest to 128, in a number that tensor parallelism divides.
+/// 14,400 on 8 cards: 120 heads of 120.
+int64_t DefaultHeads(int64_t hidden, int64_t tensor) {
+  constexpr int64_t kWidth = 128;
+  for (int64_t off = 0; off < kWidth; ++off) {
+    for (const int64_t width : {kWidth + off, kWidth - off}) {
+      if (hidden % width == 0 && (hidden / width) % tensor == 0) return hidden / width;
+    }
+  }
+  return std::max<int64_t>(1, hidden / kWidth);
 }
 
 absl::StatusOr<TransformerShape> ShapeOf(const MeasuredRun& run, const std::vector<KnownModel>& models) {
@@ -76,8 +95,7 @@ absl::StatusOr<TransformerShape> ShapeOf(const MeasuredRun& run, const std::vect
   TransformerShape shape;
   shape.layers = Size(*run.layers);
   shape.hidden = Size(*run.hidden);
-  // Blank heads: of 128, which most models of this size have.
-  shape.heads = SizeOr(run.heads, std::max<int64_t>(1, shape.hidden / 128));
+  shape.heads = SizeOr(run.heads, DefaultHeads(shape.hidden, SizeOr(run.tensor_parallel, 1)));
   shape.kv_heads = SizeOr(run.kv_heads, shape.heads);
   shape.qk_dim = shape.v_dim = std::max<int64_t>(1, shape.hidden / shape.heads);
   shape.gated = run.gated_mlp.value_or(false);
@@ -143,6 +161,7 @@ absl::StatusOr<perf::Layout> LayoutOf(const MeasuredRun& run, int64_t batch) {
   if (gpus == 0 && run.data_parallel) gpus = Size(*run.data_parallel) * layout.tensor_parallel * others;
   if (gpus == 0) gpus = Size(kUnknownGpus);
   if (!run.tensor_parallel && !run.pipeline_parallel) {
+    // Unknown: the smallest tensor parallelism that leaves a sequence for every replica.
     while (layout.tensor_parallel < 8 && gpus % (2 * layout.tensor_parallel * others) == 0 &&
            gpus / (layout.tensor_parallel * others) > batch) {
       layout.tensor_parallel *= 2;
@@ -176,7 +195,7 @@ perf::Recompute LeastRecompute(const RunDescription& description) {
     if (recompute == perf::Recompute::kSelective && description.job.flash_attention) continue;
     layout.recompute = recompute;
     const parallel::MemoryPerGpu peak = parallel::PeakMemory(description.memory, layout, description.micro_batches);
-    if (ToDouble(peak.total_bytes()) <= description.capacity_bytes) return recompute;
+    if (ToDouble(peak.total_bytes()) <= kRecomputeMargin * description.capacity_bytes) return recompute;
   }
   return perf::Recompute::kFull;
 }
@@ -212,15 +231,19 @@ absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardwar
                    description.gpu->architecture == "Turing";
   job.flash_attention = run.attention.empty() ? !old : run.attention == "flash";
   if (!job.shape.causal) job.logit_share = run.task == "squad_finetune" ? 0 : 0.15;
+  job.padded = !job.shape.causal && run.task != "squad_finetune";
   description.framework = run.framework;
 
   const int64_t batch = run.global_batch.value_or(0) >= 1
                             ? Size(*run.global_batch)
                             : std::max<int64_t>(1, Size(kUnknownBatchTokens / job.positions));
   ASSIGN_OR_RETURN(description.layout, LayoutOf(run, batch));
+  description.layout_is_unknown = !run.tensor_parallel && !run.pipeline_parallel && !run.data_parallel;
   perf::Layout& layout = description.layout;
   const int64_t share = std::max<int64_t>(1, batch / layout.data_parallel);
-  layout.micro_batch_size = SizeOr(run.micro_batch, DefaultMicroBatch(share, job.positions));
+  // JAX programs do not accumulate gradients unless told to.
+  layout.micro_batch_size =
+      SizeOr(run.micro_batch, run.framework == "jax" ? share : DefaultMicroBatch(share, job.positions));
   description.micro_batches =
       std::max(1.0, ToDouble(batch) / ToDouble(layout.data_parallel) / ToDouble(layout.micro_batch_size));
 

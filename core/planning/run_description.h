@@ -28,6 +28,7 @@ struct RunDescription {
   perf::MachineOptions machine;
   perf::Layout layout;
   double micro_batches = 1;
+  bool layout_is_unknown = false;  ///< Neither tensor nor pipeline parallelism were given.
   parallel::MemoryInputs memory;
   double capacity_bytes = 0;
 };
@@ -35,12 +36,13 @@ struct RunDescription {
 /// Fills in the defaults and checks what is left. From the run's description alone. Written defaults of blank columns:
 ///
 /// - model: where hidden size, heads and vocabulary are those of a known model, its head sizes, shared experts, low-rank
-///   attention, tied table and direction hold; otherwise heads are hidden/heads wide, ungated decoders tie their tables,
+///   attention, tied table and direction hold; otherwise heads are hidden/heads wide (blank: about 128), ungated decoders tie their tables,
 ///   gated ones do not, experts are all blocks'. Blank sizes are looked up by the model's name;
 /// - gpus: 1,024; data parallelism: what the other degrees leave; all other degrees 1, where neither tensor nor pipeline
-///   parallelism is known and the framework shards by data alone (fsdp, torchtitan, jax, none): tensor parallelism as far as
-///   the batch has fewer sequences than there are cards;
+///   parallelism is known and the framework shards by data alone (fsdp, torchtitan, jax, none): the fastest tensor parallelism
+///   of 1 to 8 cards that leaves a sequence for every replica (StepTimeOf compares them);
 /// - global_batch: 4M tokens; microbatch: the largest power of two that divides a card's share, up to 8,192 tokens;
+///   all of the share in jax;
 /// - recompute: the least that fits the memory; zero_stage: 3 for fsdp, torchtitan and jax, else 1, 0 on a single card or
 ///   for ddp;
 /// - attention: flash, on Volta and older eager; sequence_parallel: with tensor parallelism in megatron-core and

@@ -3,6 +3,11 @@
 #include "core/base/status_macros.h"
 
 namespace planner::planning {
+namespace {
+
+constexpr int64_t kMostTensorParallel = 8;
+
+}  // namespace
 
 absl::StatusOr<perf::StepTime> StepTimeOf(const RunDescription& description, const perf::StepTimeConstants& constants) {
   ASSIGN_OR_RETURN(const perf::Machine machine, perf::MakeMachine(*description.gpu, *description.precision, constants,
@@ -14,7 +19,29 @@ absl::StatusOr<perf::StepTime> StepTimeOf(const RunDescription& description, con
     job.framework.step_ms = 0;
     job.framework.micro_batch_ms = 0;
   }
-  return perf::EstimateStepTime(job, machine, constants.shared, description.layout, description.micro_batches);
+  perf::StepTime best =
+      perf::EstimateStepTime(job, machine, constants.shared, description.layout, description.micro_batches);
+  if (!description.layout_is_unknown) return best;
+  // Whoever trained it chose well: more tensor parallelism in place of data parallelism, if that is faster.
+  perf::Layout layout = description.layout;
+  double micro_batch = static_cast<double>(layout.micro_batch_size);
+  while (layout.tensor_parallel < kMostTensorParallel && layout.data_parallel % 2 == 0) {
+    layout.tensor_parallel *= 2;
+    layout.data_parallel /= 2;
+    layout.sequence_parallel = true;
+    micro_batch *= 2;
+    const double sequences = static_cast<double>(description.layout.micro_batch_size) * description.micro_batches;
+    // The same tokens in a microbatch of each card, or one sequence at a time.
+    for (const double size : {micro_batch, 1.0}) {
+      layout.micro_batch_size = static_cast<int64_t>(size);
+      const double micro_batches = sequences * static_cast<double>(description.layout.data_parallel) /
+                                   static_cast<double>(layout.data_parallel) / size;
+      if (micro_batches < 1) continue;
+      const perf::StepTime other = perf::EstimateStepTime(job, machine, constants.shared, layout, micro_batches);
+      if (other.total() < best.total()) best = other;
+    }
+  }
+  return best;
 }
 
 RunPrediction Predict(const MeasuredRun& run, const RunCatalogs& catalogs) {
