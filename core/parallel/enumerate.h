@@ -36,6 +36,12 @@ struct LayoutSpace {
   /// Fills the lists of degrees.
   void Prepare();
   /// At most 1,024: it bounds the search, no pipeline is near it.
+  /// Largest microbatch that is tried unless one is fixed.
+  int64_t most_micro_batch() const;
+  /// What a rank of `data` has of a step; a default batch grows to a sample for each.
+  int64_t SamplesPerRank(int64_t data) const {
+    return batch_is_default ? std::max<int64_t>(1, global_batch / data) : global_batch / data;
+  }
   int64_t most_stages() const { return shape ? std::clamp<int64_t>(shape->layers, 1, 1024) : 1; }
 };
 

@@ -67,6 +67,7 @@ class Estimator {
 
   MicroBatchTime MicroBatch() const { return {Block(), Head()}; }
   StepTime Run(const MicroBatchTime& micro_batch) const;
+  double Least(const MicroBatchTime& micro_batch) const;
 
  private:
   void AddMlp(BlockTimes& block, double rows, double width, double rate, double count, double share) const;
@@ -301,6 +302,14 @@ double Estimator::OptimizerSeconds(double layers, bool first, bool last) const {
   return shared_.optimizer_passes * bytes * owned / machine_.memory + job_.framework.step_ms * 1e-3;
 }
 
+double Estimator::Least(const MicroBatchTime& micro_batch) const {
+  const BlockTimes& block = micro_batch.block;
+  const double seconds = block.forward.total() + block.backward.total() + Recomputed(block);
+  const double layers = std::max(1.0, ToDouble(shape_.layers));
+  const double most = std::ceil(layers / split_.pipeline);
+  return (micro_batches_ * most + (layers - most) / split_.virtual_pipeline) * seconds;
+}
+
 StepTime Estimator::Run(const MicroBatchTime& micro_batch) const {
   const BlockTimes& block = micro_batch.block;
   const BlockTimes& head = micro_batch.head;
@@ -439,6 +448,11 @@ MicroBatchTime EstimateMicroBatch(const StepJob& job, const Machine& machine, co
 StepTime EstimateStepTime(const StepJob& job, const Machine& machine, const SharedConstants& shared,
                           const Layout& layout, double micro_batches, const MicroBatchTime& micro_batch) {
   return Estimator(job, machine, shared, layout, micro_batches).Run(micro_batch);
+}
+
+double LeastStepSeconds(const StepJob& job, const Machine& machine, const SharedConstants& shared, const Layout& layout,
+                        double micro_batches, const MicroBatchTime& micro_batch) {
+  return Estimator(job, machine, shared, layout, micro_batches).Least(micro_batch);
 }
 
 }  // namespace planner::perf

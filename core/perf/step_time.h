@@ -124,5 +124,8 @@ StepTime EstimateStepTime(const StepJob& job, const Machine& machine, const Shar
 /// The same with its first part at hand. `micro_batch` must be of a layout with the same degrees.
 StepTime EstimateStepTime(const StepJob& job, const Machine& machine, const SharedConstants& shared,
                           const Layout& layout, double micro_batches, const MicroBatchTime& micro_batch);
+/// At most EstimateStepTime's total, in a fraction of its time: blocks and the bubble alone. What a search leaves out by.
+double LeastStepSeconds(const StepJob& job, const Machine& machine, const SharedConstants& shared, const Layout& layout,
+                        double micro_batches, const MicroBatchTime& micro_batch);
 
 }  // namespace planner::perf

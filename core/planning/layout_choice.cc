@@ -72,16 +72,12 @@ class Ranking {
   /// At most the score of any layout of the split.
   double LeastOfSplit(const parallel::BatchedLayout& split) const {
     if (step_model_ == nullptr) return FlopsOf(split) * (1 + SplitLoss(split, space_));
-    // The bubble at the most chunks.
-    const auto stages = static_cast<double>(split.layout.pipeline_parallel);
-    const auto chunks = std::max(1.0, static_cast<double>(space_.most_stages()) / stages);
-    const double bubble = (stages - 1) / (static_cast<double>(split.micro_batches) * chunks);
-    return FlopsOf(split) / (static_cast<double>(split.layout.gpus()) * step_model_->fastest_flops()) * (1 + bubble);
+    return step_model_->LeastSampleSeconds(split, space_);
   }
   /// At most Score; takes a fraction of its time.
   double Least(const parallel::BatchedLayout& candidate) const {
     if (step_model_ == nullptr) return FlopsOf(candidate);
-    return FlopsOf(candidate) / (static_cast<double>(candidate.layout.gpus()) * step_model_->fastest_flops());
+    return step_model_->LeastSeconds(candidate) / static_cast<double>(candidate.global_batch);
   }
   double Score(const parallel::BatchedLayout& candidate) const {
     if (step_model_ == nullptr) return FlopsOf(candidate) * (1 + ExpectedLoss(candidate, space_));

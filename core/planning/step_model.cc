@@ -1,6 +1,9 @@
 #include "core/planning/step_model.h"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
 
 #include "core/base/status_macros.h"
 
@@ -21,18 +24,66 @@ absl::StatusOr<StepModel> StepModel::Make(const Workload& work, const cluster::P
   return StepModel(work, machine, constants.shared);
 }
 
-perf::StepTime StepModel::Time(const parallel::BatchedLayout& batched) {
-  const parallel::Layout& layout = batched.layout;
+const perf::MicroBatchTime& StepModel::MicroBatch(const parallel::Layout& layout) {
   const Key key{layout.tensor_parallel, layout.context_parallel, layout.expert_parallel, layout.micro_batch_size,
                 layout.sequence_parallel};
-  auto entry = std::find_if(entries_.rbegin(), entries_.rend(), [&](const Entry& one) { return one.key == key; });
-  if (entry == entries_.rend()) {
-    entries_.push_back({key, perf::EstimateMicroBatch(job_, machine_, shared_, layout)});
-    entry = entries_.rbegin();
+  // The last one is asked for again and again.
+  if (last_entry_ >= entries_.size() || !(entries_[last_entry_].key == key)) {
+    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) { return one.key == key; });
+    last_entry_ = static_cast<size_t>(found - entries_.begin());
+    if (found == entries_.end()) entries_.push_back({key, perf::EstimateMicroBatch(job_, machine_, shared_, layout)});
   }
-  perf::StepTime step = perf::EstimateStepTime(job_, machine_, shared_, layout, static_cast<double>(batched.micro_batches),
-                                               entry->time);
+  return entries_[last_entry_].time;
+}
+
+perf::StepTime StepModel::Time(const parallel::BatchedLayout& batched) {
+  const perf::StepTime step =
+      perf::EstimateStepTime(job_, machine_, shared_, batched.layout, static_cast<double>(batched.micro_batches),
+                             MicroBatch(batched.layout));
   return scale_ == 1 ? step : step * scale_;
+}
+
+double StepModel::LeastSeconds(const parallel::BatchedLayout& batched) {
+  return scale_ * perf::LeastStepSeconds(job_, machine_, shared_, batched.layout,
+                                         static_cast<double>(batched.micro_batches), MicroBatch(batched.layout));
+}
+
+/// The least over the expert degrees.
+double StepModel::BlockSecondsPerSample(parallel::Layout layout, const parallel::LayoutSpace& space, int64_t micro_batch) {
+  double least = std::numeric_limits<double>::infinity();
+  layout.micro_batch_size = micro_batch;
+  for (const int64_t expert : space.expert_degrees) {
+    layout.expert_parallel = expert;
+    const perf::BlockTimes& block = MicroBatch(layout).block;
+    least = std::min(least, block.forward.total() + block.backward.total());
+  }
+  return least / static_cast<double>(micro_batch);
+}
+
+double StepModel::LeastBlockSeconds(const parallel::Layout& layout, const parallel::LayoutSpace& space) {
+  if (space.fixed.micro_batch_size) return BlockSecondsPerSample(layout, space, *space.fixed.micro_batch_size);
+  const auto known = std::find_if(least_.begin(), least_.end(), [&](const Least& one) {
+    return one.tensor == layout.tensor_parallel && one.context == layout.context_parallel;
+  });
+  double seconds = known == least_.end() ? std::numeric_limits<double>::infinity() : known->block_seconds;
+  if (known == least_.end()) {
+    for (int64_t size = 1; size <= space.most_micro_batch(); size *= 2)
+      seconds = std::min(seconds, BlockSecondsPerSample(layout, space, size));
+    least_.push_back({layout.tensor_parallel, layout.context_parallel, seconds});
+  }
+  const int64_t share = space.SamplesPerRank(layout.data_parallel);
+  if (share <= space.most_micro_batch() && !std::has_single_bit(static_cast<uint64_t>(share)))
+    seconds = std::min(seconds, BlockSecondsPerSample(layout, space, share));
+  return seconds;
+}
+
+double StepModel::LeastSampleSeconds(const parallel::BatchedLayout& split, const parallel::LayoutSpace& space) {
+  const auto stages = static_cast<double>(split.layout.pipeline_parallel);
+  const auto layers = static_cast<double>(space.most_stages());
+  const double most = std::ceil(layers / stages);
+  // The bubble of the most chunks and the most microbatches, of one sample each.
+  const double bubble = (layers - most) / (most * static_cast<double>(split.micro_batches));
+  return scale_ * LeastBlockSeconds(split.layout, space) * (most + bubble) / static_cast<double>(split.layout.data_parallel);
 }
 
 }  // namespace planner::planning

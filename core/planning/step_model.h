@@ -22,6 +22,12 @@ class StepModel {
   /// One step of `batched`, term by term.
   perf::StepTime Time(const parallel::BatchedLayout& batched);
 
+  /// At most the total of that, in a fraction of its time.
+  double LeastSeconds(const parallel::BatchedLayout& batched);
+  /// At most the seconds per sample of any layout of these cards in `space` that has the tensor and context degrees of `split`,
+  /// its pipeline and data parallel degrees, and at most its microbatches.
+  double LeastSampleSeconds(const parallel::BatchedLayout& split, const parallel::LayoutSpace& space);
+
   /// No product of the job runs faster, FLOP/s of one card: what bounds from below the cards that a deadline needs.
   double fastest_flops() const { return fastest_flops_; }
 
@@ -37,6 +43,16 @@ class StepModel {
     perf::MicroBatchTime time;
   };
 
+  /// The least of a block's seconds per sample over experts and microbatches that are powers of two, for one tensor and context
+  /// degree.
+  struct Least {
+    int64_t tensor, context;
+    double block_seconds;
+  };
+
+  const perf::MicroBatchTime& MicroBatch(const parallel::Layout& layout);
+  double LeastBlockSeconds(const parallel::Layout& layout, const parallel::LayoutSpace& space);
+  double BlockSecondsPerSample(parallel::Layout layout, const parallel::LayoutSpace& space, int64_t micro_batch);
   StepModel(const Workload& work, const perf::Machine& machine, const perf::SharedConstants& shared);
 
   perf::StepJob job_;
@@ -45,6 +61,8 @@ class StepModel {
   perf::SharedConstants shared_;
   double fastest_flops_ = 0;
   std::vector<Entry> entries_;
+  size_t last_entry_ = 0;
+  std::vector<Least> least_;
 };
 
 }  // namespace planner::planning
