@@ -45,7 +45,8 @@ absl::StatusOr<Machine> MakeMachine(const hardware::GpuType& gpu, const hardware
                                                             : peak.flops_per_second * family.attention * clock;
   machine.memory = std::max(gpu.memory_bandwidth, 1e9) * family.memory;
   const double network = options.network_bandwidth.value_or(gpu.network_bandwidth);
-  machine.network = std::max(network, 1e8) * family.network;
+  constexpr double kOwnPort = 100e9 / 8;  // The slowest port that a card of its own has had since Volta.
+  machine.network = std::max(network, 1e8) * family.network * (network < kOwnPort ? constants.shared.shared_port : 1);
   machine.link = std::max(gpu.link_bandwidth, 1e9) * family.link;
   // A run's node says how many cards share a host, not where a larger domain (NVL72, TPU pods) ends.
   const double node = options.node_gpus.value_or(gpu.gpus_per_node);

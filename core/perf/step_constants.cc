@@ -36,13 +36,15 @@ constexpr std::array kFamilyFields = {
 
 constexpr std::array kFrameworkFields = {
     ConstantField<FrameworkConstants>{"layer_launch_us", &FrameworkConstants::layer_launch_us, 0.5, 1, 1e5},
+    ConstantField<FrameworkConstants>{"kernel_share", &FrameworkConstants::kernel_share, 0.5, 0.01, 1},
     ConstantField<FrameworkConstants>{"micro_batch_ms", &FrameworkConstants::micro_batch_ms, 0.7, 0.01, 1e3},
     ConstantField<FrameworkConstants>{"step_ms", &FrameworkConstants::step_ms, 0.7, 0.01, 1e4},
     ConstantField<FrameworkConstants>{"elementwise", &FrameworkConstants::elementwise, 0.3, 0.2, 10},
     ConstantField<FrameworkConstants>{"exposed", &FrameworkConstants::exposed, 0.5, 0.01, 1},
+    ConstantField<FrameworkConstants>{"shard_bandwidth", &FrameworkConstants::shard_bandwidth, 0.3, 0.02, 1},
     ConstantField<FrameworkConstants>{"attention", &FrameworkConstants::attention, 0.3, 0.2, 3},
     ConstantField<FrameworkConstants>{"narrow_heads", &FrameworkConstants::narrow_heads, 0.3, 0.3, 3},
-    ConstantField<FrameworkConstants>{"recomputed", &FrameworkConstants::recomputed, 0.1, 0.3, 1.2},
+    ConstantField<FrameworkConstants>{"recomputed", &FrameworkConstants::recomputed, 0.05, 0.3, 1.2},
     ConstantField<FrameworkConstants>{"scatters_sends", &FrameworkConstants::scatters_sends, 0, 0, 1},
 };
 
@@ -51,7 +53,7 @@ constexpr std::array kSharedFields = {
     ConstantField<SharedConstants>{"depth", &SharedConstants::depth, 0.5, 1, 2000},
     ConstantField<SharedConstants>{"edge", &SharedConstants::edge, 0.7, 1, 2000},
     ConstantField<SharedConstants>{"misalignment", &SharedConstants::misalignment, 0.5, 0.001, 0.5},
-    ConstantField<SharedConstants>{"backward_matmul", &SharedConstants::backward_matmul, 0.05, 0.8, 1.5},
+    ConstantField<SharedConstants>{"backward_matmul", &SharedConstants::backward_matmul, 0.01, 0.8, 1.5},
     ConstantField<SharedConstants>{"backward_attention", &SharedConstants::backward_attention, 0.15, 1.5, 6},
     ConstantField<SharedConstants>{"backward_bytes", &SharedConstants::backward_bytes, 0.2, 0.8, 4},
     ConstantField<SharedConstants>{"document_tokens", &SharedConstants::document_tokens, 0.5, 50, 10000},
@@ -69,11 +71,11 @@ constexpr std::array kSharedFields = {
     ConstantField<SharedConstants>{"context_exposed", &SharedConstants::context_exposed, 0.5, 0.01, 1},
     ConstantField<SharedConstants>{"expert_exposed", &SharedConstants::expert_exposed, 0.4, 0.05, 1},
     ConstantField<SharedConstants>{"pipeline_exposed", &SharedConstants::pipeline_exposed, 0.4, 0.01, 1},
-    ConstantField<SharedConstants>{"shard_bandwidth", &SharedConstants::shard_bandwidth, 0.3, 0.1, 1},
+    ConstantField<SharedConstants>{"shared_port", &SharedConstants::shared_port, 0.3, 0.1, 1},
     ConstantField<SharedConstants>{"optimizer_passes", &SharedConstants::optimizer_passes, 0.3, 0.3, 5},
     ConstantField<SharedConstants>{"power", &SharedConstants::power, 0.3, 0.05, 1},
     ConstantField<SharedConstants>{"adapter_launch", &SharedConstants::adapter_launch, 0.4, 0.05, 5},
-    ConstantField<SharedConstants>{"dequantize", &SharedConstants::dequantize, 0.5, 0.2, 50},
+    ConstantField<SharedConstants>{"dequantize", &SharedConstants::dequantize, 1.0, 0.2, 50},
 };
 
 template <typename Struct>

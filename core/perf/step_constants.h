@@ -30,10 +30,12 @@ struct FamilyConstants {
 /// What a training framework costs beside the kernels.
 struct FrameworkConstants {
   double layer_launch_us = 0;  ///< CPU time to launch one block's forward pass.
+  double kernel_share = 0;     ///< Time of a block's kernels, however small their tensors, over the CPU's for them.
   double micro_batch_ms = 0;   ///< CPU time of the loop over microbatches, for each.
   double step_ms = 0;          ///< Once a step: optimizer launches, gradient norm, logging.
   double elementwise = 0;      ///< Bytes of element-wise work relative to fused kernels.
   double exposed = 0;          ///< Share of gradient and weight collectives that no computation hides.
+  double shard_bandwidth = 0;  ///< Of the gathers of ZeRO-3, block by block, over large collectives.
   double attention = 0;        ///< Rate of its fused attention over the family's.
   double narrow_heads = 0;     ///< Rate with heads of 64 over that with heads of 128.
   double recomputed = 0;       ///< Share of a block's forward pass that full recomputation runs again.
@@ -54,7 +56,7 @@ struct SharedConstants {
   double selective_flash = 0;     ///< Selective recomputation with fused attention: share of the forward pass.
   double cast = 0;                ///< 8 and 4 bits: casts, in passes over the inputs of products.
   double backward_launch = 0;     ///< CPU time of the backward pass over that of the forward pass.
-  double parallel_launch = 0;     ///< CPU time added where tensor or sharded data parallelism calls collectives.
+  double parallel_launch = 0;     ///< CPU time that waiting for each other adds to 8 tensor-parallel processes; cubic below.
   double expert_launch = 0;       ///< CPU time of a block with experts over that of a dense one.
   double imbalance = 0;           ///< Tokens of the busiest card's experts over the mean.
   double link_latency_us = 0;     ///< Of a collective within the domain, for each doubling of the group.
@@ -64,7 +66,7 @@ struct SharedConstants {
   double context_exposed = 0;     ///< Share of the ring's exchange that is not hidden.
   double expert_exposed = 0;      ///< Share of all-to-all that is not hidden.
   double pipeline_exposed = 0;    ///< Share of sends between stages that is not hidden.
-  double shard_bandwidth = 0;     ///< Of the gathers of ZeRO-3, block by block, over large collectives.
+  double shared_port = 0;         ///< Rate of network ports that several cards share, over that of their own.
   double optimizer_passes = 0;    ///< Reads and writes of the states by the optimizer, over one read and one write.
   double power = 0;               ///< Exponent of the clock over the power that a card may draw.
   double adapter_launch = 0;      ///< CPU time that adapters add to a block.

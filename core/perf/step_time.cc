@@ -12,11 +12,14 @@ namespace {
 
 double ToDouble(int64_t value) { return static_cast<double>(value); }
 
-/// max(a, b), rounded where they are close: kernels and launches hide each other imperfectly. (1, 1) -> 1.19.
+/// max(a, b), rounded where they are close: kernels and launches hide each other imperfectly. (1, 1) -> 1.09.
 double SoftMax(double a, double b) {
-  const double a2 = a * a;
-  const double b2 = b * b;
-  return std::sqrt(std::sqrt(a2 * a2 + b2 * b2));
+  const double high = std::max(a, b);
+  if (!(high > 0)) return 0;
+  const double ratio = std::min(a, b) / high;
+  const double r2 = ratio * ratio;
+  const double r4 = r2 * r2;
+  return high * std::sqrt(std::sqrt(std::sqrt(1 + r4 * r4)));
 }
 
 /// Degrees as doubles, and the tokens of one card.
@@ -241,7 +244,7 @@ BlockTimes Estimator::Head() const {
 double Estimator::Recomputed(const BlockTimes& block) const {
   switch (layout_.recompute) {
     case Recompute::kFull:
-      return job_.framework.recomputed * block.forward.total();
+      return job_.recompute_share * job_.framework.recomputed * block.forward.total();
     case Recompute::kSelective:
       return job_.flash_attention ? shared_.selective_flash * (block.forward.matmul + block.forward.elementwise)
                                   : block.forward.attention;
@@ -281,7 +284,7 @@ double Estimator::DataSeconds(double layers, bool first, bool last, double step_
     const double exchange = 3 * layers * CollectiveLatency(machine_, group) +
                             (GatherSeconds(machine_, shared_, group, bytes) +
                              GatherSeconds(machine_, shared_, expert_group, expert_bytes)) /
-                                shared_.shard_bandwidth;
+                                job_.framework.shard_bandwidth;
     return exposed(micro_batches_ * exchange, step_compute);
   }
   // Gradients are summed once a step (ZeRO-2: for every microbatch); sharded optimizers gather the weights.
@@ -325,11 +328,12 @@ StepTime Estimator::Run(const MicroBatchTime& micro_batch) const {
 
   // CPU time of one block.
   const FrameworkConstants& framework = job_.framework;
-  const bool collectives = split_.tensor > 1 || layout_.zero_stage >= 3;
-  double launch = framework.layer_launch_us * 1e-6 * (1 + (collectives ? shared_.parallel_launch : 0));
+  const double processes = std::min(split_.tensor, 8.0) / 8;
+  const double jitter = split_.tensor > 1 ? shared_.parallel_launch * processes * processes * processes : 0;
+  double launch = framework.layer_launch_us * 1e-6 * (1 + jitter);
   if (moe) launch *= 1 + moe_share() * (shared_.expert_launch - 1);
   if (job_.frozen_base) launch *= 1 + shared_.adapter_launch;
-  const double launch_again = layout_.recompute == Recompute::kFull ? launch : 0;
+  const double launch_again = layout_.recompute == Recompute::kFull ? job_.recompute_share * launch : 0;
 
   // Sends between stages, of each chunk, there and back.
   double send = 0;
@@ -349,7 +353,11 @@ StepTime Estimator::Run(const MicroBatchTime& micro_batch) const {
     const double backward = blocks * (block.backward.total() + again) + (with_head ? head.backward.total() : 0);
     const double cpu_forward = blocks * launch + framework.micro_batch_ms * 1e-3;
     const double cpu_backward = blocks * (launch_again + launch * shared_.backward_launch);
-    return Stage{forward + backward, SoftMax(forward, cpu_forward) + SoftMax(backward, cpu_backward)};
+    // Kernels that have nothing to do still take their few microseconds.
+    const double idle_forward = framework.kernel_share * cpu_forward;
+    const double idle_backward = framework.kernel_share * cpu_backward;
+    return Stage{forward + backward,
+                 SoftMax(forward + idle_forward, cpu_forward) + SoftMax(backward + idle_backward, cpu_backward)};
   };
   const bool has_middle = pipeline > 1;
   const Stage full = stage_seconds(most, !has_middle);

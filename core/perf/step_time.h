@@ -19,6 +19,7 @@ struct StepJob {
   bool flash_attention = true;
   double logit_share = 1;       ///< Positions with logits: 1 for decoders, about 0.15 for masked language models.
   bool padded = false;          ///< Sequences hold documents, and what they do not fill is not computed.
+  double recompute_share = 1;   ///< Of the forward pass that full recomputation concerns.
   bool frozen_base = false;     ///< Adapters are trained.
   double frozen_bytes = 2;      ///< Per frozen parameter; below 2 they are expanded before every product.
   double adapter_parameters = 0;

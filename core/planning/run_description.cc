@@ -19,8 +19,6 @@ constexpr double kUnknownGpus = 1024;
 constexpr double kUnknownBatchTokens = 4e6;
 constexpr double kMicroBatchTokens = 8192;
 constexpr double kMostSize = 1e12;
-/// Whoever says nothing of recomputation has tuned the run: it needs some only where the memory is far from enough.
-constexpr double kRecomputeMargin = 1.25;
 
 int64_t Size(double value) { return static_cast<int64_t>(std::clamp(std::round(value), 0.0, kMostSize)); }
 int64_t SizeOr(const std::optional<double>& value, int64_t fallback) {
@@ -189,15 +187,21 @@ int64_t DefaultMicroBatch(int64_t share, double positions) {
   return micro_batch;
 }
 
-perf::Recompute LeastRecompute(const RunDescription& description) {
-  perf::Layout layout = description.layout;
-  for (const perf::Recompute recompute : {perf::Recompute::kNone, perf::Recompute::kSelective}) {
-    if (recompute == perf::Recompute::kSelective && description.job.flash_attention) continue;
+/// Whoever says nothing of recomputation has tuned the run: the least that fits, and of full recomputation only what the
+/// missing memory asks for. What saves most for its time goes first (activations and norms), so that a share s of the
+/// memory costs s^2 of the time.
+void ChooseRecompute(RunDescription& description) {
+  perf::Layout& layout = description.layout;
+  const auto bytes = [&](perf::Recompute recompute) {
     layout.recompute = recompute;
-    const parallel::MemoryPerGpu peak = parallel::PeakMemory(description.memory, layout, description.micro_batches);
-    if (ToDouble(peak.total_bytes()) <= kRecomputeMargin * description.capacity_bytes) return recompute;
-  }
-  return perf::Recompute::kFull;
+    return ToDouble(parallel::PeakMemory(description.memory, layout, description.micro_batches).total_bytes());
+  };
+  const double none = bytes(perf::Recompute::kNone);
+  if (none <= description.capacity_bytes) return;
+  if (!description.job.flash_attention && bytes(perf::Recompute::kSelective) <= description.capacity_bytes) return;
+  const double full = bytes(perf::Recompute::kFull);
+  const double share = full < none ? std::clamp((none - description.capacity_bytes) / (none - full), 0.0, 1.0) : 1;
+  description.job.recompute_share = share * share;
 }
 
 bool TrainsAdapters(std::string_view task) {
@@ -231,7 +235,9 @@ absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardwar
                    description.gpu->architecture == "Turing";
   job.flash_attention = run.attention.empty() ? !old : run.attention == "flash";
   if (!job.shape.causal) job.logit_share = run.task == "squad_finetune" ? 0 : 0.15;
-  job.padded = !job.shape.causal && run.task != "squad_finetune";
+  // A length that is no multiple of 64 is a data set's longest sample: the others are shorter.
+  const bool longest_sample = std::fmod(job.positions, 64) != 0;
+  job.padded = (!job.shape.causal && run.task != "squad_finetune") || longest_sample;
   description.framework = run.framework;
 
   const int64_t batch = run.global_batch.value_or(0) >= 1
@@ -278,7 +284,7 @@ absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardwar
   } else if (run.recompute == "selective") {
     layout.recompute = perf::Recompute::kSelective;
   } else if (run.recompute.empty()) {
-    layout.recompute = LeastRecompute(description);
+    ChooseRecompute(description);
   }
   if (run.task == "layer_microbench") {
     job.recipe = {};  // Forward and backward alone.
