@@ -25,7 +25,7 @@ struct LayoutSpace {
   int64_t positions = 1;                         ///< Sequence length: what context parallelism splits.
   int64_t global_batch = 1;
   bool batch_is_default = false;  ///< It may be rounded to a multiple of data_parallel x micro_batch_size.
-  bool interleaved = false;       ///< Virtual pipelines are tried where they divide the layers, not only where fixed.
+  bool interleaved = false;       ///< Virtual pipelines are tried where they divide the layers; needs a step-time model to rank them.
   bool flash_attention = true;    ///< Selective recomputation gains nothing then, and is not tried unless fixed.
   int64_t scale_up_domain = 8;    ///< Tensor parallelism stays within it unless fixed.
   LayoutConstraints fixed;
