@@ -33,7 +33,8 @@ absl::Status WritePage(const v1::EstimateResponse& estimate, const std::string& 
 }
 
 absl::StatusOr<ExitCode> Estimate(const Flags& flags, Session& session) {
-  ASSIGN_OR_RETURN(const v1::EstimateRequest request, BuildEstimateRequest(flags.job, session.in()));
+  ASSIGN_OR_RETURN(v1::EstimateRequest request, BuildEstimateRequest(flags.job, session.in()));
+  request.set_with_pareto_front(flags.explain);
   session.StartAgain(absl::ZeroDuration());  // Taking the digest of a large file is no waiting for the planner.
   auto answer =
       CallAboutModel(&v1::EstimationService::Stub::Estimate, request, request.model(), flags.job.model, session);

@@ -142,6 +142,24 @@ void PrintCandidates(const v1::EstimateResponse& estimate, const TableStyle& sty
   table.Print(out, style);
 }
 
+/// What a reader who would trade time for cards or money chooses from.
+void PrintFront(const v1::EstimateResponse& estimate, const TableStyle& style, std::ostream& out) {
+  using enum Table::Align;
+  if (estimate.pareto_front_size() < 2) return;
+  out << "\nNo option beats these in time, cards and cost at once\n";
+  Table table({{"  GPU TYPE"}, {"GPUS", kRight}, {"LAYOUT"}, {"STEP", kRight}, {"TOTAL", kRight}, {"GPU HOURS", kRight},
+               {"COST", kRight}, {"CLUSTER"}});
+  for (const v1::ParetoOption& option : estimate.pareto_front()) {
+    const absl::Duration total = ToDuration(option.total_duration());
+    table.AddRow({"  " + option.gpu_type(), FormatGrouped(option.gpu_count()), LayoutText(option.layout()),
+                  DurationText(ToDuration(option.step_duration())), total > absl::ZeroDuration() ? DurationText(total) : "",
+                  option.gpu_hours() > 0 ? FormatCount(option.gpu_hours()) : "",
+                  option.currency().empty() ? "" : FormatMoney(option.cost(), option.currency()),
+                  option.cluster()});
+  }
+  table.Print(out, style);
+}
+
 void PrintExplanation(const v1::Recommendation& best, const TableStyle& style, std::ostream& out) {
   const v1::MemoryPerGpu& memory = best.memory_per_gpu();
   const v1::Layout& layout = best.layout();
@@ -183,6 +201,7 @@ void PrintExplanation(const v1::Recommendation& best, const TableStyle& style, s
                                FormatPercent(best.hardware_flops_utilization()), SourceText(best.utilization_source()),
                                Rate(best), best.limited_by().empty() ? "nothing" : best.limited_by()))
       << '\n';
+  if (!best.next_better().empty()) out << Printable(fmt::format("  Not possible: {}", best.next_better())) << '\n';
 
   if (!best.launch().empty()) out << "\nLaunch\n";
   for (const v1::LaunchFlags& launch : best.launch()) {
@@ -258,7 +277,10 @@ void PrintEstimate(const v1::EstimateResponse& estimate, bool explain, const Tab
       out << "  - " << Printable(reason) << '\n';
     }
   }
-  if (explain) PrintExplanation(estimate.recommendations(0), style, out);
+  if (explain) {
+    PrintFront(estimate, style, out);
+    PrintExplanation(estimate.recommendations(0), style, out);
+  }
 }
 
 }  // namespace planner::plannerctl

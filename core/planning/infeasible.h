@@ -9,7 +9,12 @@ namespace planner::planning {
 
 /// Why a pool cannot run the job before any number of cards is tried: too few cards, a degree that fits no layout, no
 /// price for a budget, a deadline that has passed. nullopt: it may.
-std::optional<std::string> ReasonBeforeSearch(PoolContext& context);
+std::optional<std::string> ReasonBeforeSearch(const PoolContext& context);
+
+/// By how much one trial misses the limits or the memory: a sentence without its full stop.
+std::string ReasonOf(const PoolContext& context, const Trial& trial);
+/// Why so few cards cannot hold the states, whatever the layout.
+std::string StatesReason(const PoolContext& context, int64_t gpus);
 
 /// Remembers of the numbers of cards that failed those that say the most.
 class FailedTrials {

@@ -42,6 +42,7 @@ struct JobSpec {
   // Given utilization; at most one.
   std::optional<double> hardware_flops_ratio;
   std::optional<double> model_flops_ratio;
+  bool with_pareto_front = false;
 };
 
 }  // namespace planner::planning

@@ -7,6 +7,8 @@
 #include "core/base/status_macros.h"
 #include "core/perf/counted_time.h"
 #include "core/planning/infeasible.h"
+#include "core/planning/text.h"
+#include "fmt/format.h"
 
 namespace planner::planning {
 namespace {
@@ -139,28 +141,40 @@ int FastLinkCards(const cluster::Pool& pool) {
   return leaves_the_node ? pool.gpu.scale_up_domain : std::min(pool.gpu.scale_up_domain, pool.gpus_per_node);
 }
 
-std::string LimitedBy(PoolContext& context, const Trial& best) {
-  if (context.range.single()) return "compute";
+/// What keeps the best option from being better.
+struct Limit {
+  std::string by;
+  std::string reason;  ///< Why the next better number of cards is not possible.
+};
+
+Limit LimitOf(PoolContext& context, const Trial& best) {
+  if (context.range.single()) return {"compute", ""};
   const bool up = context.limits.goal == Goal::kFastest;
   const int64_t next = up ? context.range.AtLeast(best.gpus + 1) : context.range.AtMost(best.gpus - 1);
-  if (next == 0) return up ? "cards" : "compute";
-  if (!up && next < context.LeastCards() && context.limits.deadline_seconds == Limits::kNone) return "memory";
+  if (next == 0) {
+    return {up ? "cards" : "compute",
+            up ? fmt::format("{}: has no more than {}", context.Name(), Cards(context.range.most)) : ""};
+  }
+  const bool is_asked = context.limits.deadline_seconds < Limits::kNone;
+  if (!up && next < context.LeastCardsForMemory() && !is_asked) return {"memory", StatesReason(context, next)};
   if (context.limits.goal == Goal::kUnspecified && next < context.LeastCardsFor(kUnaskedDeadlineSeconds))
-    return "compute";
-  switch (context.Try(next).verdict) {
+    return {"compute", ""};
+  const Trial trial = context.Try(next);
+  const auto because = [&](const char* by) { return Limit{by, ReasonOf(context, trial)}; };
+  switch (trial.verdict) {
     case Verdict::kNoLayout:
-      return "batch";
+      return because("batch");
     case Verdict::kMemory:
-      return "memory";
+      return because("memory");
     case Verdict::kDeadline:
-      return "deadline";
+      return because("deadline");
     case Verdict::kBudget:
-      return "budget";
+      return because("budget");
     case Verdict::kMeets:
     case Verdict::kTooLong:
       break;
   }
-  return "compute";
+  return {"compute", ""};
 }
 
 }  // namespace
@@ -305,7 +319,9 @@ PoolAnswer SearchPool(PoolContext& context, int alternatives) {
     answer.infeasible_reason = failed.Reason(context);
     return answer;
   }
-  answer.limited_by = LimitedBy(context, *best);
+  Limit limit = LimitOf(context, *best);
+  answer.limited_by = std::move(limit.by);
+  answer.next_better = std::move(limit.reason);
   answer.options.push_back(*best);
   const bool down = context.limits.goal == Goal::kFastest;
   int64_t cards = best->gpus;

@@ -84,6 +84,7 @@ absl::StatusOr<PoolContext> MakePoolContext(const Workload& work, const cluster:
 struct PoolAnswer {
   std::vector<Trial> options;  ///< All meet the limits; best first. At most 1 + `alternatives`.
   std::string limited_by;      ///< Of the first option: "memory", "deadline", "budget", "batch", "cards" or "compute".
+  std::string next_better;        ///< Why the next better number of cards is not possible; empty where nothing rules it out.
   std::string infeasible_reason;  ///< Where there is no option: by how much.
 };
 

@@ -92,6 +92,7 @@ void SetRecommendation(const planning::Recommendation& recommendation, v1::Recom
   proto.set_global_batch(recommendation.global_batch);
   proto.set_micro_batch_count(recommendation.micro_batch_count);
   proto.set_step_count(recommendation.step_count);
+  proto.set_next_better(recommendation.next_better);
   SetGoodput(recommendation.goodput, recommendation.total_duration, *proto.mutable_goodput());
   if (recommendation.step) {
     for (const perf::StepTerm& term : perf::StepTerms()) {
@@ -123,6 +124,19 @@ v1::EstimateResponse PlanToProto(const planning::Plan& plan) {
   response.set_sample_count(plan.sample_count);
   for (const planning::Recommendation& recommendation : plan.recommendations) {
     SetRecommendation(recommendation, *response.add_recommendations());
+  }
+  for (const planning::ParetoOption& option : plan.pareto_front) {
+    v1::ParetoOption& proto = *response.add_pareto_front();
+    proto.set_gpu_type(option.gpu_type);
+    proto.set_gpu_count(option.gpu_count);
+    SetLayout(option.layout, *proto.mutable_layout());
+    *proto.mutable_step_duration() = DurationToProto(option.step_duration);
+    *proto.mutable_total_duration() = DurationToProto(option.total_duration);
+    proto.set_gpu_hours(option.gpu_hours);
+    proto.set_cost(option.cost);
+    proto.set_currency(option.currency);
+    proto.set_cluster(option.cluster);
+    proto.set_node_pool(option.node_pool);
   }
   response.mutable_infeasible_reasons()->Assign(plan.infeasible_reasons.begin(), plan.infeasible_reasons.end());
   response.mutable_warnings()->Assign(plan.warnings.begin(), plan.warnings.end());
