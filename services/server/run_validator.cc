@@ -5,7 +5,6 @@
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
 #include "core/perf/step_constants.h"
-#include "fmt/format.h"
 #include "services/convert/validation.h"
 #include "services/validate/requests.h"
 
@@ -20,10 +19,6 @@ absl::StatusOr<std::vector<planning::MeasuredRun>> Read(const std::string& csv) 
     return base::InvalidField(kField, std::string(runs.status().message()), "INVALID_TABLE");
   }
   if (runs->empty()) return base::InvalidField(kField, "has a header, but no row", "INVALID_TABLE");
-  if (runs->size() > validate::kMaxRuns) {
-    return base::InvalidField(
-        kField, fmt::format("must have at most {} rows: rows={}", validate::kMaxRuns, runs->size()), "TOO_LARGE");
-  }
   return runs;
 }
 
