@@ -177,6 +177,7 @@ ModelDescription DescribeDecoder(DecoderArchitecture architecture) {
   description.kind = ModelKind::kDecoder;
   description.max_seq_len = architecture.max_positions;
   description.default_seq_len = DefaultPositions(architecture.max_positions);
+  description.inputs = {{.sequence_dimension = 1}};
   description.transformer = ShapeOf(architecture.groups);
   description.transformer->vocab = architecture.vocab;
   description.transformer->tied_embeddings = architecture.tied;

@@ -151,6 +151,7 @@ ModelDescription DescribeEncoder(EncoderArchitecture architecture) {
   description.kind = ModelKind::kEncoder;
   description.max_seq_len = architecture.max_positions;
   description.default_seq_len = DefaultPositions(architecture.max_positions);
+  description.inputs = {{.sequence_dimension = 1}};
   architecture.block.attention.causal = architecture.causal;
   TransformerShape shape = ShapeOf({{LayerVariant{}, architecture.block, architecture.block_calls, ""}});
   shape.vocab = architecture.vocab;

@@ -141,6 +141,7 @@ ModelDescription DescribeEncoderDecoder(EncoderDecoderArchitecture architecture)
       architecture.head == EncoderDecoderHead::kEncoderOnly ? ModelKind::kEncoder : ModelKind::kEncoderDecoder;
   description.max_seq_len = architecture.max_positions;
   description.default_seq_len = architecture.default_positions;
+  description.inputs = {{.sequence_dimension = 1}};
   description.transformer = ShapeOfBoth(architecture);
   const auto shared = std::make_shared<const EncoderDecoderArchitecture>(std::move(architecture));
   description.expand = [shared](const BatchShape& shape) -> absl::StatusOr<Module> {
