@@ -129,6 +129,11 @@ class Expansion {
         AddHead("qa_outputs", LinearModule(rows_, a_.hidden, a_.labels, true));
         break;
       case EncoderHead::kMultipleChoice:
+        // Without a pooler a layer of the head's own takes its place (DistilBERT, ELECTRA).
+        if (a_.pooler.empty() && !a_.choice_dense.empty()) {
+          AddHead(a_.choice_dense, LinearModule(batch, a_.hidden, a_.hidden, true));
+          AddHead("choice_activation", ElementwiseModule(a_.choice_activation, pooled));
+        }
         AddHead("classifier", LinearModule(batch, a_.hidden, 1, true));
         break;
     }
