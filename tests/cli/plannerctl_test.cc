@@ -306,6 +306,12 @@ TEST_P(PlannerctlTest, ClustersLiveAsTheFileSays) {
   EXPECT_EQ(Json({"cluster", "get", "main"})["nodePools"][0]["nodeCount"], "4");
   EXPECT_EQ(Json({"cluster", "list"})["clusters"].size(), 1U);
   EXPECT_THAT(Run({"cluster", "list"}).out, HasSubstr("main"));
+  for (const char* format : {"json", "yaml"}) {  // What is printed can be applied again.
+    EXPECT_EQ(Run({"cluster", "apply", "-f", "-"}, Run({"cluster", "get", "main", "-o", format}).out).out,
+              "cluster/main unchanged\n");
+    EXPECT_EQ(Run({"cluster", "apply", "-f", "-"}, Run({"cluster", "list", "-o", format}).out).out,
+              "cluster/main unchanged\n");
+  }
   const nlohmann::json answer = Json({"estimate", "--model", "llama-7b", "--tokens", "100B", "--cluster", "main"});
   EXPECT_EQ(answer["recommendations"][0]["currency"], "USD");
   EXPECT_LE(std::stoi(answer["recommendations"][0]["gpuCount"].get<std::string>()), 32);
@@ -522,6 +528,24 @@ class PlannerctlAloneTest : public ::testing::Test {
  protected:
   TemporaryFolder folder_;
 };
+
+TEST_F(PlannerctlAloneTest, SlipsOfTheHandAreUnderstood) {
+  const auto error = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), PLANNERCTL_PATH);
+    const Outcome outcome = RunProgram(arguments);
+    EXPECT_EQ(outcome.exit_code, 2);
+    return outcome.err;
+  };
+  EXPECT_THAT(error({"estimte", "--model", "gpt2"}), HasSubstr("\"estimte\" is no command or flag here; did you mean estimate?\n"));
+  EXPECT_THAT(error({"plan", "crete"}), HasSubstr("did you mean create?"));
+  EXPECT_THAT(error({"estimate", "--modle", "gpt2"}), HasSubstr("did you mean --model?"));
+  EXPECT_THAT(error({"estimate", "--model", "gpt2", "--sever=x"}), HasSubstr("did you mean --server?"));
+  EXPECT_THAT(error({"count", "gpt2"}), HasSubstr("did you mean --model gpt2?"));
+  EXPECT_THAT(error({"whatever"}), HasSubstr("\"whatever\" is no command or flag here\n"));
+  const Outcome help = RunProgram({PLANNERCTL_PATH, "help", "estimate"});
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_THAT(help.out, HasSubstr("--global-batch"));
+}
 
 TEST_F(PlannerctlAloneTest, WrongCommandsExitWith2) {
   for (const std::vector<std::string>& arguments :
