@@ -118,7 +118,7 @@ void PrintCandidates(const v1::EstimateResponse& estimate, const TableStyle& sty
   const bool has_cluster = std::any_of(all.begin(), all.end(), [](const auto& one) { return !one.cluster().empty(); });
   std::vector<Table::Column> columns = {{"GPU TYPE"},    {"GPUS", kRight},           {"LAYOUT"},
                                         {"RECOMPUTE"},   {"MEMORY PER GPU", kRight}, {"MFU", kRight},
-                                        {"STEP", kRight}};
+                                        {"BATCH", kRight}, {"STEP", kRight}};
   if (has_data) columns.insert(columns.end(), {{"TOTAL", kRight}, {"GPU HOURS", kRight}});
   if (has_cost) columns.push_back({"COST", kRight});
   if (has_cluster) columns.push_back({"CLUSTER"});
@@ -130,6 +130,7 @@ void PrintCandidates(const v1::EstimateResponse& estimate, const TableStyle& sty
                                     RecomputeText(one.layout().recompute()),
                                     MemoryText(one.memory_per_gpu()),
                                     FormatPercent(one.model_flops_utilization()),
+                                    FormatGrouped(one.global_batch()),
                                     DurationText(ToDuration(one.step_duration()))};
     if (has_data) {
       row.push_back(DurationText(ToDuration(one.total_duration())));

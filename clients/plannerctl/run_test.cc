@@ -389,7 +389,7 @@ TEST_F(RunTest, TheWordThatIsNotKnownIsNamed) {
   };
   for (const auto& [arguments, unknown] : cases) {
     EXPECT_EQ(Run(arguments), 2);
-    EXPECT_THAT(err(), StartsWith("plannerctl: error: \"" + unknown + "\" is no command or flag here\n"));
+    EXPECT_THAT(err(), StartsWith("plannerctl: error: \"" + unknown + "\" is no command or flag here"));
   }
 }
 

@@ -11,12 +11,36 @@
 namespace planner::planning {
 namespace {
 
-std::string RecomputePhrase(const parallel::Layout& layout) {
+/// "tensor 8 x data 4 parallel, microbatch 1, ZeRO-3, full recomputation": the layout that needs the least memory, and why
+/// it does not go further.
+std::string LeanestLayout(const PoolContext& context, const parallel::Layout& layout) {
+  const parallel::LayoutConstraints& fixed = context.space.fixed;
+  std::vector<std::string> degrees;
+  const auto add = [&](const char* name, int64_t degree) {
+    if (degree > 1) degrees.push_back(fmt::format("{} {}", name, degree));
+  };
+  add("tensor", layout.tensor_parallel);
+  add("pipeline", layout.pipeline_parallel);
+  add("context", layout.context_parallel);
+  add("data", layout.data_parallel);
+  std::string text = degrees.empty() ? "" : fmt::format("{} parallel, ", fmt::join(degrees, " x "));
+  if (layout.expert_parallel > 1) text += fmt::format("experts over {}, ", layout.expert_parallel);
+  text +=
+      fmt::format("microbatch {}{}", layout.micro_batch_size, fixed.micro_batch_size.value_or(1) > 1 ? " (fixed)" : "");
+  if (layout.data_parallel * layout.context_parallel > 1) {
+    const char* why = fixed.zero_stage.value_or(3) < 3 ? " (fixed)"
+                      : layout.pipeline_parallel > 1   ? " (the most beside a pipeline)"
+                                                       : "";
+    text +=
+        layout.zero_stage > 0 ? fmt::format(", ZeRO-{}{}", layout.zero_stage, why) : fmt::format(", no ZeRO{}", why);
+  }
   const char* recompute = layout.recompute == parallel::Recompute::kFull        ? "full recomputation"
                           : layout.recompute == parallel::Recompute::kSelective ? "selective recomputation"
                                                                                 : "no recomputation";
-  return layout.zero_stage > 0 ? fmt::format("with ZeRO-{} and {}", layout.zero_stage, recompute)
-                               : fmt::format("with {}", recompute);
+  const char* why = fixed.recompute.value_or(parallel::Recompute::kFull) != parallel::Recompute::kFull ? " (fixed)"
+                    : !context.space.shape ? " (planned for transformers alone)"
+                                           : "";
+  return fmt::format("{}, {}{}", text, recompute, why);
 }
 
 /// The fewest cards, beyond what the job or the pool offers too, that fit the memory: number by number at first, then
@@ -68,8 +92,9 @@ std::string NoLayoutReason(const PoolContext& context, int64_t gpus) {
 std::string MemoryReason(const PoolContext& context, const Trial& trial) {
   const double needed = static_cast<double>(trial.layout.memory.total_bytes());
   const double capacity = static_cast<double>(context.pool.gpu.memory_bytes);
-  return fmt::format("{} x {}: needs {} per card, has {}: {} too much, even {}", context.Name(), trial.gpus, Gib(needed),
-                     Gib(capacity), Gib(needed - capacity), RecomputePhrase(trial.layout.batched.layout));
+  return fmt::format("{} x {}: needs {} per card, has {}: {} too much, even in the layout that needs the least: {}",
+                     context.Name(), trial.gpus, Gib(needed), Gib(capacity), Gib(needed - capacity),
+                     LeanestLayout(context, trial.layout.batched.layout));
 }
 
 }  // namespace

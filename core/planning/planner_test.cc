@@ -198,7 +198,8 @@ TEST_F(PlannerTest, TooLittleMemorySaysByHowMuchAndWhatWouldFit) {
   ASSERT_THAT(plan.infeasible_reasons, SizeIs(1));
   EXPECT_THAT(plan.infeasible_reasons[0],
               AllOf(HasSubstr("A100-SXM-80GB x 8: needs "), HasSubstr("has 79.3 GiB"), HasSubstr("GiB too much"),
-                    HasSubstr("full recomputation; 48 cards would fit")));
+                    HasSubstr("even in the layout that needs the least: "), HasSubstr("microbatch 1, full recomputation"),
+                    HasSubstr("; 48 cards would fit")));
   // What it promises holds, and no node less would do: 40 x 79.35 GiB are 19.5 bytes for a parameter that needs 18.
   EXPECT_THAT(Make(Fixed(Job(FakeGpt3(), 300e9), 48), {Pool("a100")}).recommendations, SizeIs(1));
   EXPECT_THAT(Make(Fixed(Job(FakeGpt3(), 300e9), 40), {Pool("a100")}).recommendations, IsEmpty());

@@ -59,6 +59,8 @@ int64_t DefaultBatchTokens(double parameters);
 /// Samples of one step of a model without sequences (vision), and sequences of one step of LoRA and QLoRA.
 inline constexpr int64_t kDefaultBatchSamples = 1024;
 inline constexpr int64_t kDefaultAdapterBatch = 64;
+/// Rank of LoRA and QLoRA.
+inline constexpr int64_t kDefaultLoraRank = 16;
 
 /// INVALID_ARGUMENT with the request's field for numbers that are no training at all. Services validate more; this
 /// keeps the planner itself safe from any JobSpec.

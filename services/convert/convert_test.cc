@@ -120,7 +120,7 @@ TEST(JobTest, WhatIsAbsentStaysAbsent) {
   const planning::JobSpec job = JobFromProto(v1::EstimateRequest(), {});
   EXPECT_FALSE(job.token_count || job.sample_count || job.seq_len || job.global_batch || job.min_gpus || job.budget);
   EXPECT_EQ(job.epoch_count, 1);
-  EXPECT_EQ(job.lora_rank, 16);
+  EXPECT_FALSE(job.lora_rank.has_value());
   EXPECT_TRUE(job.flash_attention);
   EXPECT_FALSE(job.layout.recompute || job.layout.zero_stage || job.layout.sequence_parallel);
   EXPECT_TRUE(std::holds_alternative<std::monostate>(job.deadline));

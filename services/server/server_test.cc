@@ -264,15 +264,27 @@ TEST_F(ResolveModelTest, ErrorsHaveTheRequestsPaths) {
 }
 
 TEST(CountErrorTest, OverflowIsTheRequestsFault) {
-  EXPECT_TRUE(absl::IsInvalidArgument(CountError(absl::OutOfRangeError("MACs do not fit 64 bits"), {})));
-  EXPECT_TRUE(absl::IsDeadlineExceeded(CountError(absl::DeadlineExceededError(""), {})));
-  EXPECT_TRUE(CountError(absl::OkStatus(), {}).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(CountError(absl::OutOfRangeError("MACs do not fit 64 bits"), {}, {}, {})));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(CountError(absl::DeadlineExceededError(""), {}, {}, {})));
+  EXPECT_TRUE(CountError(absl::OkStatus(), {}, {}, {}).ok());
+}
+
+TEST(CountErrorTest, OverflowIsAtTheSizeThatIsFurthestFromTheModels) {
+  const ShapeFields fields = {"the.batch", "the.seq_len", "the.inputs"};
+  const auto field = [&](const model::BatchShape& asked) {
+    const absl::Status status = CountError(absl::OutOfRangeError("MACs do not fit 64 bits"), fields, {}, asked);
+    return base::DetailOf(status).field;
+  };
+  EXPECT_EQ(field({.seq_len = 2'000'000'000}), "the.seq_len");
+  EXPECT_EQ(field({.batch = 2'000'000'000, .seq_len = 4096}), "the.batch");
+  EXPECT_EQ(field({.inputs = {{8, 8}, {1, 2'000'000'000}}}), "the.inputs[1]");
+  EXPECT_EQ(field({.seq_len = 512}), "model") << "less than its own";
 }
 
 TEST(CountErrorTest, CountersFieldsBecomeTheRequests) {
   const ShapeFields fields = {"training.global_batch", "data_set.seq_len", "data_set.inputs"};
   const auto field = [&](const char* counters) {
-    return base::DetailOf(CountError(base::InvalidField(counters, "is wrong"), fields)).field;
+    return base::DetailOf(CountError(base::InvalidField(counters, "is wrong"), fields, {}, {})).field;
   };
   EXPECT_EQ(field("batch_shape.inputs[1].dtype"), "data_set.inputs[1].dtype");
   EXPECT_EQ(field("batch_shape.seq_len"), "data_set.seq_len");
