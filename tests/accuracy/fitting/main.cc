@@ -258,15 +258,53 @@ std::string Publication(const std::string& source) {
   return source.substr(0, source.find(" / "));
 }
 
+/// Memory of every row that says something of it, and the errors.
+void PrintMemory(const std::vector<MeasuredRun>& runs, const planning::RunCatalogs& catalogs, bool each) {
+  constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
+  std::map<std::string, Errors> by_source;
+  Errors all;
+  int ok_rows = 0, ok_wrong = 0, oom_rows = 0, oom_wrong = 0;
+  for (const MeasuredRun& run : runs) {
+    const planning::RunPrediction prediction = planning::Predict(run, catalogs);
+    if (!prediction.fits) continue;
+    const auto measured = planning::MeasuredPeakMemoryGib(run);
+    const bool oom = run.status == "oom";
+    (oom ? oom_rows : ok_rows) += 1;
+    const bool wrong = oom == *prediction.fits;
+    if (wrong) (oom ? oom_wrong : ok_wrong) += 1;
+    if (measured) {
+      by_source[run.source].Add(std::log(*prediction.peak_memory_gib / *measured));
+      all.Add(std::log(*prediction.peak_memory_gib / *measured));
+    }
+    if (each && (measured || wrong || oom)) {
+      const auto d = planning::DescribeRun(run, catalogs.gpus, catalogs.models);
+      const auto m = parallel::PeakMemory(d->memory, d->layout, d->micro_batches);
+      const auto gib = [](int64_t bytes) { return static_cast<double>(bytes) / kGib; };
+      std::printf("%s %-22.22s %-9.9s t%ld p%ld d%ld v%ld e%ld mb%ld z%d rc%d %s %s %s | measured %.1f predicted %.1f of %.0f: w %.1f g %.1f o %.1f act %.1f over %.1f%s\n",
+                  run.id.c_str(), run.model.c_str(), run.gpu_type.c_str(), d->layout.tensor_parallel,
+                  d->layout.pipeline_parallel, d->layout.data_parallel, d->layout.virtual_pipeline, d->layout.expert_parallel,
+                  d->layout.micro_batch_size, d->layout.zero_stage, static_cast<int>(d->layout.recompute),
+                  run.precision.c_str(), run.framework.c_str(), run.task.c_str(), measured.value_or(0),
+                  *prediction.peak_memory_gib, d->capacity_bytes / kGib, gib(m.parameter_bytes), gib(m.gradient_bytes),
+                  gib(m.optimizer_bytes), gib(m.activation_bytes), gib(m.overhead_bytes), wrong ? (oom ? "  OOM ROW FITS" : "  OK ROW DOES NOT FIT") : "");
+    }
+  }
+  for (auto& [source, errors] : by_source) std::printf("memory %4d %8.2f %8.3f  %s\n", errors.rows, errors.mape(), errors.median(), source.c_str());
+  std::printf("memory %4d %8.2f %8.3f  all; oom rows that fit: %d of %d; ok rows that do not: %d of %d\n", all.rows, all.mape(),
+              all.median(), oom_wrong, oom_rows, ok_wrong, ok_rows);
+}
+
 int Main(int argc, char** argv) {
   std::string runs_path, constants_path, residuals_path;
-  bool cross = true, fit_it = true;
+  bool cross = true, fit_it = true, memory_rows = false;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     if (flag == "--no-cross-validation") {
       cross = false;
     } else if (flag == "--no-fit") {
       fit_it = cross = false;
+    } else if (flag == "--memory") {
+      memory_rows = true;
     } else if (i + 1 < argc && flag == "--runs") {
       runs_path = argv[++i];
     } else if (i + 1 < argc && flag == "--constants") {
@@ -373,6 +411,7 @@ int Main(int argc, char** argv) {
   for (auto& [family, errors] : by_family) print("family " + family, errors, 0);
   for (auto& [framework, errors] : by_framework) print("framework " + framework, errors, 0);
   print("all", all, all_crossed.mape());
+  PrintMemory(*runs, {gpus, models, constants}, memory_rows);
 
   if (!residuals_path.empty()) {
     std::ofstream out(residuals_path);
