@@ -7,12 +7,7 @@ namespace planner::parallel {
 namespace {
 
 constexpr double kMib = 1024.0 * 1024.0;
-constexpr double kContextBytes = 1024 * kMib;      ///< Driver context 0.5 to 0.8 GiB, cuBLAS and other workspaces.
 constexpr double kCommunicatorBytes = 512 * kMib;  ///< NCCL's buffers for one dimension of the layout.
-constexpr double kAllocatorFraction = 0.04;
-
-/// Logits in the activations' type, and their fp32 copy, in which the loss leaves the gradient.
-constexpr double kLogitBytes = 2 + 4;
 
 double ToDouble(int64_t value) { return static_cast<double>(value); }
 
@@ -80,7 +75,7 @@ double BlockActivationBytes(const MemoryInputs& inputs, const Layout& layout) {
   const double tokens = ToDouble(layout.micro_batch_size) * inputs.positions / ToDouble(layout.context_parallel);
 
   // Per token: what tensor parallelism splits, and what it replicates unless the sequence is split too.
-  const bool dropout = !shape.gated;
+  const bool dropout = inputs.dropout.value_or(!shape.gated);
   const double replicated =
       4 * hidden * width + (dropout ? 2 * hidden : 0);  // Inputs of norms and of both halves; masks.
   const double attention =
@@ -105,7 +100,12 @@ double BlockActivationBytes(const MemoryInputs& inputs, const Layout& layout) {
     const double keys = shape.window > 0 ? std::min(ToDouble(shape.window), inputs.positions) : inputs.positions;
     scores = heads * keys * (dropout ? 2 * width + 1 : width);  // Softmax, its dropout, and the mask.
   }
-  return tokens * (replicated / (layout.sequence_parallel ? tensor : 1) + (attention + mlp + scores) / tensor);
+  double unfused = 0;
+  if (inputs.habits.unfused_blocks) unfused = 8 * hidden + width * ToDouble(shape.gated ? shape.ffn : 0);
+  const double kept = inputs.flash_attention && layout.recompute == Recompute::kSelective ? inputs.habits.selective_share : 1;
+  return kept * tokens *
+         ((replicated + unfused + inputs.adapter_token_bytes) / (layout.sequence_parallel ? tensor : 1) +
+          (attention + mlp + scores) / tensor);
 }
 
 double LeastStateBytes(const MemoryInputs& inputs, const Layout& layout) {
@@ -126,7 +126,8 @@ MemoryPerGpu PeakMemory(const MemoryInputs& inputs, const Layout& layout, double
   const double context = ToDouble(layout.context_parallel);
   const double shards = ToDouble(layout.data_parallel) * context;
   const double expert_shards = std::max(1.0, shards / ToDouble(layout.expert_parallel));
-  const int zero = layout.zero_stage;
+  const MemoryHabits& habits = inputs.habits;
+  const int zero = habits.gradient_copy_bytes > 0 ? std::max(1, layout.zero_stage) : layout.zero_stage;
   const double batch = ToDouble(layout.micro_batch_size);
   const double block = inputs.shape ? BlockActivationBytes(inputs, layout) : 0;
   double working_set = 0;  // Of the one block whose backward pass runs, beyond what is kept of it.
@@ -136,6 +137,10 @@ MemoryPerGpu PeakMemory(const MemoryInputs& inputs, const Layout& layout, double
     working.recompute = Recompute::kNone;
     working_set = BlockActivationBytes(inputs, working) - block;  // The scores.
   }
+  if (inputs.shape && !inputs.flash_attention) {
+    working_set += inputs.habits.score_gradient_bytes * batch * inputs.positions / context * inputs.positions *
+                   ToDouble(inputs.shape->heads) / tensor;
+  }
 
   const auto stage_memory = [&](bool first, bool last) {
     const Owned owned = OwnedBy(inputs, layout, first, last);
@@ -143,13 +148,17 @@ MemoryPerGpu PeakMemory(const MemoryInputs& inputs, const Layout& layout, double
     if (inputs.frozen_base) {
       const double share = inputs.parameters > 0 ? (owned.dense + owned.experts) / inputs.parameters : 0;
       state = ShardedState(inputs.adapter_parameters * share, inputs.recipe, zero, shards);
-      state.weights += inputs.frozen_bytes *
-                       (owned.dense / (zero >= 3 ? shards : 1) + owned.experts / (zero >= 3 ? expert_shards : 1));
+      // Tables stay in 16 bits where the matrices are narrower.
+      const double tables = inputs.frozen_bytes < 2 ? std::min(owned.dense, inputs.embedding_parameters / tensor) : 0;
+      state.weights += (inputs.frozen_bytes * (owned.dense - tables) + 2 * tables) / (zero >= 3 ? shards : 1) +
+                       inputs.frozen_bytes * owned.experts / (zero >= 3 ? expert_shards : 1);
     } else {
       const StateBytes dense = ShardedState(owned.dense, inputs.recipe, zero, shards);
       const StateBytes experts = ShardedState(owned.experts, inputs.recipe, zero, expert_shards);
       state = {dense.weights + experts.weights, dense.gradients + experts.gradients,
                dense.optimizer + experts.optimizer};
+      if (zero < 2) state.gradients += habits.gradient_copy_bytes * (owned.dense + owned.experts);
+      if (habits.updates_in_backward) state.gradients = inputs.recipe.gradient_bytes * owned.block;
     }
 
     double activations = 0;
@@ -167,7 +176,7 @@ MemoryPerGpu PeakMemory(const MemoryInputs& inputs, const Layout& layout, double
         activations = block * layers * in_flight + working_set;
       }
       if (last && inputs.has_logits) {
-        activations += kLogitBytes * batch * inputs.positions / context * ToDouble(inputs.shape->vocab) / tensor;
+        activations += habits.logit_bytes * batch * inputs.positions / context * ToDouble(inputs.shape->vocab) / tensor;
       }
     } else {
       activations = inputs.sample_activation_bytes * batch;
@@ -179,8 +188,8 @@ MemoryPerGpu PeakMemory(const MemoryInputs& inputs, const Layout& layout, double
 
     const int dimensions = (layout.data_parallel > 1) + (layout.tensor_parallel > 1) + (layout.pipeline_parallel > 1) +
                            (layout.context_parallel > 1) + (layout.expert_parallel > 1);
-    const double overhead = kContextBytes + kCommunicatorBytes * dimensions + gathered +
-                            kAllocatorFraction * (state.total() + activations + gathered);
+    const double overhead = habits.context_bytes + kCommunicatorBytes * dimensions + gathered +
+                            habits.allocator_fraction * (state.total() + activations + gathered);
     return MemoryPerGpu{ToBytes(state.weights), ToBytes(state.gradients), ToBytes(state.optimizer),
                         ToBytes(activations), ToBytes(overhead)};
   };

@@ -20,6 +20,22 @@ struct StateBytes {
 };
 StateBytes ShardedState(double parameters, const hardware::Recipe& recipe, int zero_stage, double shards);
 
+/// What frameworks do differently with memory. The defaults are Megatron-core's and FSDP's.
+struct MemoryHabits {
+  /// Bytes of a second copy of the gradients that is kept whole below ZeRO-2, the optimizer being sharded whatever the
+  /// stage: Megatron-DeepSpeed (GPT 1.3B on eight V100 16 GiB in all, less than 16 bytes a parameter; BLOOM's 20B on eight
+  /// A100 67 GiB, 23 more than 16 bytes a parameter). 0: none.
+  double gradient_copy_bytes = 0;
+  /// Weights are updated during the backward pass, gradients never kept together: recipes for a single card (torchtune).
+  bool updates_in_backward = false;
+  double logit_bytes = 2 + 4;          ///< Of one logit: activations' type, and fp32, in which the loss leaves the gradient.
+  double allocator_fraction = 0.04;    ///< Reserved beyond what is allocated (SimuMax: 1.03 to 1.09).
+  double context_bytes = 1 << 30;      ///< Driver context 0.5 to 0.8 GiB, cuBLAS and other workspaces.
+  bool unfused_blocks = false;         ///< Norms keep fp32 copies (8 h a token), activations their halves (2 f).
+  double score_gradient_bytes = 0;     ///< Eager attention: of each score of the block whose backward pass runs.
+  double selective_share = 1;          ///< Selective recomputation with fused attention keeps this share (PyTorch: 0.4).
+};
+
 /// What memory depends on beside the layout. Parameters are counts; doubles, so that nothing can overflow.
 struct MemoryInputs {
   /// Absent: the model is split by data parallelism alone, and `sample_activation_bytes` holds.
@@ -37,6 +53,11 @@ struct MemoryInputs {
   bool frozen_base = false;
   double frozen_bytes = 2;  ///< Per frozen parameter: 2 in bf16, 0.516 in nf4.
   double adapter_parameters = 0;
+  /// Bytes that adapters keep beyond the block's own, of each token: LoRA's dropped-out inputs 8 h, outputs that are scaled
+  /// (adapters of version 2) 2 bytes each.
+  double adapter_token_bytes = 0;
+  std::optional<bool> dropout;  ///< Absent: of ungated blocks.
+  MemoryHabits habits;
 };
 
 /// Bytes of one block's activations for one microbatch on one card. Ungated blocks as K22 (2205.05198, table 2), with

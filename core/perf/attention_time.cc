@@ -16,21 +16,22 @@ AttentionTime AttentionSeconds(const Machine& machine, const SharedConstants& sh
                                const model::TransformerShape& shape, const AttentionWork& work, bool flash) {
   const double qk = ToDouble(shape.qk_dim);
   const double v = ToDouble(shape.v_dim);
+  constexpr double kWide = 128;
+  const double width = 0.5 * (qk + v);
+  const double narrow = width < kWide ? std::pow(framework.narrow_heads, std::log2(kWide / width)) : 1;
   if (flash) {
     constexpr double kBlock = 128;
     double keys = shape.causal ? 0.5 * (work.keys + kBlock) : work.keys;
     // Where some layers have a window, every other one does (GPT-OSS, Gemma).
     if (shape.window > 0) keys = 0.5 * (keys + std::min(keys, ToDouble(shape.window) + 0.5 * kBlock));
     const double flops = 2 * work.sequences * work.heads * work.queries * keys * (qk + v);
-    const double width = 0.5 * (qk + v);
-    const double narrow = width < 128 ? std::pow(framework.narrow_heads, std::log2(128 / width)) : 1;
     const double forward = flops / (machine.attention * framework.attention * narrow);
     return {forward, shared.backward_attention * forward};
   }
   const double count = work.sequences * work.heads;
   const double misaligned = Misalignment(shape.qk_dim, shared.misalignment);
-  const double scores = ProductSeconds(machine, shared, machine.head_matmul, work.queries, qk, work.keys, misaligned, count);
-  const double values = ProductSeconds(machine, shared, machine.head_matmul, work.queries, work.keys, v, misaligned, count);
+  const double scores = ProductSeconds(machine, shared, machine.head_matmul * narrow, work.queries, qk, work.keys, misaligned, count);
+  const double values = ProductSeconds(machine, shared, machine.head_matmul * narrow, work.queries, work.keys, v, misaligned, count);
   const double bytes = shared.score_bytes * machine.element_bytes / 2 * count * work.queries * work.keys / machine.memory;
   return {scores + values + bytes, 2 * shared.backward_matmul * (scores + values) + shared.backward_bytes * bytes};
 }

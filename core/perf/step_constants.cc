@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "core/base/embedded_file.h"
 #include "core/base/error.h"
@@ -40,6 +41,7 @@ constexpr std::array kFrameworkFields = {
     ConstantField<FrameworkConstants>{"micro_batch_ms", &FrameworkConstants::micro_batch_ms, 0.7, 0.01, 1e3},
     ConstantField<FrameworkConstants>{"step_ms", &FrameworkConstants::step_ms, 0.7, 0.01, 1e4},
     ConstantField<FrameworkConstants>{"elementwise", &FrameworkConstants::elementwise, 0.3, 0.2, 10},
+    ConstantField<FrameworkConstants>{"sync_us", &FrameworkConstants::sync_us, 0.5, 0.1, 300},
     ConstantField<FrameworkConstants>{"exposed", &FrameworkConstants::exposed, 0.5, 0.01, 1},
     ConstantField<FrameworkConstants>{"shard_bandwidth", &FrameworkConstants::shard_bandwidth, 0.3, 0.02, 1},
     ConstantField<FrameworkConstants>{"attention", &FrameworkConstants::attention, 0.3, 0.2, 3},
@@ -107,6 +109,30 @@ const FamilyConstants& StepTimeConstants::Family(std::string_view architecture) 
   return families.find(name != family_of_architecture.end() ? name->second : "Hopper")->second;
 }
 
+std::string_view SizeClass(double parameters) {
+  if (parameters < 3e9) return "small";
+  return parameters < 50e9 ? "medium" : "large";
+}
+
+double StepTimeConstants::HalfWidth(std::string_view framework, std::string_view architecture, double parameters) const {
+  const auto name = family_of_architecture.find(architecture);
+  const std::string_view family = name != family_of_architecture.end() ? std::string_view(name->second) : "Hopper";
+  const std::string_view size = SizeClass(parameters);
+  const IntervalWidth* best = nullptr;
+  size_t best_rank = 0;
+  for (const IntervalWidth& width : intervals) {
+    const bool matches = (width.framework == "*" || width.framework == framework) &&
+                         (width.family == "*" || width.family == family) && (width.size == "*" || width.size == size);
+    const size_t rank = 1 + (width.framework != "*" ? 4 : 0) + (width.family != "*" ? 2 : 0) + (width.size != "*" ? 1 : 0);
+    if (matches && rank > best_rank) {
+      best = &width;
+      best_rank = rank;
+    }
+  }
+  constexpr double kUnknown = 0.3;
+  return best != nullptr ? best->half_width : kUnknown;
+}
+
 const FrameworkConstants& StepTimeConstants::Framework(std::string_view name) const {
   const auto found = frameworks.find(name);
   return found != frameworks.end() ? found->second : frameworks.find("")->second;
@@ -132,6 +158,17 @@ absl::StatusOr<StepTimeConstants> ReadStepTimeConstants(std::string_view text, s
                                constants.frameworks[framework]));
   }
   RETURN_IF_ERROR(ReadFields(values.at("shared"), SharedFields(), name + ".shared", constants.shared));
+  if (json.contains("intervals")) {
+    for (const Json& row : json.at("intervals")) {
+      constexpr double kMost = 3;
+      IntervalWidth width{row.value("framework", ""), row.value("family", ""), row.value("size", ""),
+                          row.value("half_width", 0.0)};
+      if (!(width.half_width > 0 && width.half_width < kMost)) {
+        return base::InvalidField("intervals", fmt::format("half_width must be above 0 and below {}", kMost));
+      }
+      constants.intervals.push_back(std::move(width));
+    }
+  }
   if (!json.contains("architectures")) return base::InvalidField("architectures", "is missing");
   for (const auto& [architecture, family] : json.at("architectures").items()) {
     const std::string known = family.is_string() ? family.get<std::string>() : "";

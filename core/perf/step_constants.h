@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -34,6 +35,7 @@ struct FrameworkConstants {
   double micro_batch_ms = 0;   ///< CPU time of the loop over microbatches, for each.
   double step_ms = 0;          ///< Once a step: optimizer launches, gradient norm, logging.
   double elementwise = 0;      ///< Bytes of element-wise work relative to fused kernels.
+  double sync_us = 0;          ///< Waiting for each other before a tensor-parallel exchange, for each doubling of the cards.
   double exposed = 0;          ///< Share of gradient and weight collectives that no computation hides.
   double shard_bandwidth = 0;  ///< Of the gathers of ZeRO-3, block by block, over large collectives.
   double attention = 0;        ///< Rate of its fused attention over the family's.
@@ -73,11 +75,25 @@ struct SharedConstants {
   double dequantize = 0;          ///< Passes over 4-bit weights, relative to one read and one write.
 };
 
+/// How far measured times lie from predicted ones: nine of ten within a factor of exp(half_width). From the residuals of
+/// the fit and of its cross-validation, of a framework, a GPU family and a class of sizes; "*" stands for all.
+struct IntervalWidth {
+  std::string framework, family, size;
+  double half_width = 0;
+};
+
+/// "small" below 3e9 parameters, "medium" below 50e9, else "large".
+std::string_view SizeClass(double parameters);
+
 struct StepTimeConstants {
   std::map<std::string, FamilyConstants, std::less<>> families;
   std::map<std::string, std::string, std::less<>> family_of_architecture;
   std::map<std::string, FrameworkConstants, std::less<>> frameworks;  ///< "" is the one of unknown frameworks.
   SharedConstants shared;
+  std::vector<IntervalWidth> intervals;
+
+  /// Of the narrowest class that the file has: framework, family and size; framework and family; framework; all.
+  double HalfWidth(std::string_view framework, std::string_view architecture, double parameters) const;
 
   /// The family of GpuType::architecture; that of unknown architectures is "Hopper".
   const FamilyConstants& Family(std::string_view architecture) const;

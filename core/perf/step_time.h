@@ -106,13 +106,6 @@ struct MicroBatchTime {
 MicroBatchTime EstimateMicroBatch(const StepJob& job, const Machine& machine, const SharedConstants& shared,
                                   const Layout& layout);
 
-/// A 90 % interval as factors of what is expected.
-struct TimeInterval {
-  double low = 1;
-  double high = 1;
-};
-inline TimeInterval StepInterval() { return {1 / 1.3, 1.3}; }
-
 /// The closed form. `micro_batches`: per pipeline and step. With t(i) the time of stage i for one microbatch, forward and
 /// backward, and the slowest of them t:
 ///

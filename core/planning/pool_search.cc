@@ -237,8 +237,11 @@ int64_t PoolContext::LeastCardsFor(double seconds) const {
   return WholeCards(perf::Seconds(flops, seconds, rate, 1) * (1 - 1e-9));
 }
 
-perf::TimeInterval PoolContext::Interval() const {
-  if (time_is_modelled()) return perf::StepInterval();
+TimeInterval PoolContext::IntervalOf(const Trial& trial) const {
+  if (time_is_modelled()) {
+    const double factor = std::exp(step_model->HalfWidth(trial.layout.batched.layout));
+    return {1 / factor, factor};
+  }
   // A higher utilization is a shorter time; equal ones are the same time to the last bit.
   return {utilization.ratio / utilization.high, utilization.ratio / utilization.low};
 }

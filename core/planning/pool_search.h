@@ -48,6 +48,12 @@ struct Trial {
   double cost = 0;  ///< 0: no price.
 };
 
+/// A 90 % interval as factors of what is expected.
+struct TimeInterval {
+  double low = 1;
+  double high = 1;
+};
+
 /// A pool, ready to be tried. Not safe for concurrent use.
 struct PoolContext {
   const Workload& work;  ///< Borrowed, with `pool`, for the life of the context.
@@ -69,8 +75,8 @@ struct PoolContext {
   int64_t LeastCardsForMemory() const;
   /// Cards below which the data set cannot be done in so many seconds, without any recomputation unless it is fixed.
   int64_t LeastCardsFor(double seconds) const;
-  /// 90 % interval of a time, relative to it; nothing is uncertain about a given utilization.
-  perf::TimeInterval Interval() const;
+  /// 90 % interval of a trial's time, relative to it; nothing is uncertain about a given utilization.
+  TimeInterval IntervalOf(const Trial& trial) const;
   bool time_is_modelled() const { return step_model.has_value() && !work.ratio_is_given; }
   /// "A100-SXM-80GB", or "main/a100 (A100-SXM-80GB)".
   std::string Name() const;

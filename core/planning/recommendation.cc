@@ -75,10 +75,12 @@ std::string TimeSentence(const PoolContext& context, const Trial& trial) {
                      Duration(context.work.samples > 0 ? trial.total_seconds : trial.step_seconds));
 }
 
-std::string UtilizationSentence(const PoolContext& context, const Recommendation& answer) {
+std::string UtilizationSentence(const PoolContext& context, const Trial& trial, const Recommendation& answer) {
   if (context.time_is_modelled()) {
-    return fmt::format("Utilization {:.3g} of the dense {} peak: what the step-time model makes of it ({}).",
-                       answer.hardware_flops_utilization, context.peak.precision, context.pool.gpu.architecture);
+    return fmt::format("Utilization {:.3g} of the dense {} peak: what the step-time model makes of it; nine of ten measured steps of "
+                       "such jobs on {} lie within a factor of {:.3g}.",
+                       answer.hardware_flops_utilization, context.peak.precision, context.pool.gpu.architecture,
+                       context.IntervalOf(trial).high);
   }
   const perf::Utilization& utilization = context.utilization;
   if (context.work.ratio_is_given) {
@@ -145,7 +147,7 @@ void Explain(const PoolContext& context, const Trial& trial, Recommendation& ans
   std::vector<std::string>& explanation = answer.explanation;
   explanation.reserve(9 + context.work.explanation.size());
   explanation.push_back(TimeSentence(context, trial));
-  explanation.push_back(UtilizationSentence(context, answer));
+  explanation.push_back(UtilizationSentence(context, trial, answer));
   explanation.push_back(MemorySentence(answer));
   explanation.push_back(BatchSentence(context, answer));
   explanation.push_back(CountSentence(context, trial));
@@ -185,7 +187,7 @@ Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial
   answer.step_duration = absl::Seconds(trial.step_seconds);
   answer.total_duration = absl::Seconds(trial.total_seconds);
   // The far end stays within what can be told as a date.
-  const perf::TimeInterval interval = context.Interval();
+  const TimeInterval interval = context.IntervalOf(trial);
   answer.total_duration_low = absl::Seconds(trial.total_seconds * interval.low);
   answer.total_duration_high = absl::Seconds(std::max(
       trial.total_seconds, std::min(trial.total_seconds * interval.high, context.limits.longest_seconds)));

@@ -117,8 +117,9 @@ absl::StatusOr<TransformerShape> ShapeOf(const MeasuredRun& run, const std::vect
       shape.ffn = known->ffn;
       shape.expert_ffn = known->expert_ffn;
       shape.shared_expert_ffn = known->shared_expert_ffn;
-      // A truncated model keeps its first, dense blocks.
-      shape.moe_layers = std::max<int64_t>(1, shape.layers - (known->layers - known->moe_layers));
+      // A truncated model keeps its share of dense blocks, one at least.
+      const int64_t dense = known->layers - known->moe_layers;
+      shape.moe_layers = std::max<int64_t>(1, shape.layers - (dense * shape.layers + known->layers - 1) / known->layers);
     }
   }
   return shape;
@@ -174,7 +175,7 @@ absl::StatusOr<perf::Layout> LayoutOf(const MeasuredRun& run, int64_t batch) {
   const bool alone = layout.data_parallel * layout.context_parallel <= 1;
   layout.zero_stage = static_cast<int>(
       run.zero_stage ? std::clamp(std::round(*run.zero_stage), 0.0, 3.0)
-                     : (ShardsByData(run.framework) ? 3.0 : (alone || run.framework == "ddp" ? 0.0 : 1.0)));
+                     : (ShardsByData(run.framework) || (!run.tensor_parallel && !run.pipeline_parallel && !run.data_parallel) ? 3.0 : (alone || run.framework == "ddp" ? 0.0 : 1.0)));
   layout.sequence_parallel =
       layout.tensor_parallel > 1 &&
       run.sequence_parallel.value_or(run.framework == "megatron-core" || run.framework == "torchtitan");
@@ -197,11 +198,66 @@ void ChooseRecompute(RunDescription& description) {
     return ToDouble(parallel::PeakMemory(description.memory, layout, description.micro_batches).total_bytes());
   };
   const double none = bytes(perf::Recompute::kNone);
-  if (none <= description.capacity_bytes) return;
+  // Programs for a single card leave it to the caller, who would have said so.
+  if (description.framework == "single" || none <= description.capacity_bytes) {
+    layout.recompute = perf::Recompute::kNone;
+    return;
+  }
   if (!description.job.flash_attention && bytes(perf::Recompute::kSelective) <= description.capacity_bytes) return;
   const double full = bytes(perf::Recompute::kFull);
   const double share = full < none ? std::clamp((none - description.capacity_bytes) / (none - full), 0.0, 1.0) : 1;
   description.job.recompute_share = share * share;
+}
+
+double FullRecomputeBytes(const RunDescription& description) {
+  perf::Layout layout = description.layout;
+  layout.recompute = perf::Recompute::kFull;
+  return ToDouble(parallel::PeakMemory(description.memory, layout, description.micro_batches).total_bytes());
+}
+
+/// An unknown pipeline has as many stages as the memory asks for; an unknown microbatch is halved while it does not fit.
+void FitUnknownSizes(const MeasuredRun& run, RunDescription& description) {
+  perf::Layout& layout = description.layout;
+  const auto fits = [&] { return FullRecomputeBytes(description) <= description.capacity_bytes; };
+  const bool sharded = layout.zero_stage >= 3;
+  while (!run.pipeline_parallel && !run.data_parallel && !sharded && layout.data_parallel % 2 == 0 &&
+         2 * layout.pipeline_parallel <= description.job.shape.layers && !fits()) {
+    layout.pipeline_parallel *= 2;
+    layout.data_parallel /= 2;
+    description.micro_batches *= 2;
+  }
+  while (!run.micro_batch && run.framework != "jax" && layout.micro_batch_size % 2 == 0 && !fits()) {
+    layout.micro_batch_size /= 2;
+    description.micro_batches *= 2;
+  }
+}
+
+/// What is known of the frameworks' use of memory; see MemoryHabits.
+parallel::MemoryHabits HabitsOf(std::string_view framework) {
+  parallel::MemoryHabits habits;
+  if (framework == "megatron-deepspeed") {
+    habits.gradient_copy_bytes = 3.5;
+    habits.logit_bytes = 8;
+    habits.allocator_fraction = 0.08;
+    habits.score_gradient_bytes = 3;
+  } else if (framework == "single") {
+    habits.updates_in_backward = true;
+    habits.logit_bytes = 1;  // The loss is computed in chunks.
+    habits.context_bytes = 256 << 20;  // Such tables print what PyTorch has reserved, without the driver's context.
+    habits.unfused_blocks = true;
+  } else if (framework == "fsdp" || framework == "torchtitan") {
+    habits.selective_share = 0.4;
+  }
+  return habits;
+}
+
+/// See MemoryInputs::adapter_token_bytes.
+double AdapterTokenBytes(const TransformerShape& shape, std::string_view task) {
+  const double hidden = ToDouble(shape.hidden);
+  if (task == "lora" || task == "qlora") return 8 * hidden;
+  if (task != "adapter_v2") return 0;
+  return 2 * (ToDouble(shape.heads * shape.qk_dim) + ToDouble(shape.kv_heads * (shape.qk_dim + shape.v_dim)) + 2 * hidden +
+              (shape.gated ? 2 : 1) * ToDouble(shape.ffn));
 }
 
 bool TrainsAdapters(std::string_view task) {
@@ -277,8 +333,12 @@ absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardwar
   memory.frozen_base = job.frozen_base;
   memory.frozen_bytes = job.frozen_bytes;
   memory.adapter_parameters = job.adapter_parameters;
+  if (job.frozen_base) memory.adapter_token_bytes = AdapterTokenBytes(job.shape, run.task);
+  memory.dropout = !job.shape.gated && !job.flash_attention;
+  memory.habits = HabitsOf(run.framework);
   description.capacity_bytes = ToDouble(description.gpu->memory_bytes);
 
+  FitUnknownSizes(run, description);
   if (run.recompute == "full") {
     layout.recompute = perf::Recompute::kFull;
   } else if (run.recompute == "selective") {

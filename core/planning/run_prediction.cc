@@ -1,5 +1,8 @@
 #include "core/planning/run_prediction.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "core/base/status_macros.h"
 
 namespace planner::planning {
@@ -44,6 +47,23 @@ absl::StatusOr<perf::StepTime> StepTimeOf(const RunDescription& description, con
   return best;
 }
 
+double PeakMemoryOf(const RunDescription& description) {
+  perf::Layout layout = description.layout;
+  const auto bytes = [&](double micro_batches) {
+    return static_cast<double>(parallel::PeakMemory(description.memory, layout, micro_batches).total_bytes());
+  };
+  double least = bytes(description.micro_batches);
+  if (!description.layout_is_unknown) return least;
+  layout.micro_batch_size = 1;
+  while (true) {
+    least = std::min(least, bytes(description.micro_batches));
+    if (layout.tensor_parallel >= kMostTensorParallel || layout.data_parallel % 2 != 0) return least;
+    layout.tensor_parallel *= 2;
+    layout.data_parallel /= 2;
+    layout.sequence_parallel = true;
+  }
+}
+
 RunPrediction Predict(const MeasuredRun& run, const RunCatalogs& catalogs) {
   RunPrediction prediction;
   if (!IsComparable(run)) {
@@ -62,14 +82,14 @@ RunPrediction Predict(const MeasuredRun& run, const RunCatalogs& catalogs) {
   }
   prediction.terms = *step;
   prediction.step_seconds = step->total();
-  constexpr double kIntervalFactor = 1.3;
-  prediction.low_step_seconds = step->total() / kIntervalFactor;
-  prediction.high_step_seconds = step->total() * kIntervalFactor;
-  const parallel::MemoryPerGpu peak =
-      parallel::PeakMemory(description->memory, description->layout, description->micro_batches);
+  const double factor = std::exp(catalogs.constants.HalfWidth(description->framework, description->gpu->architecture,
+                                                              description->memory.parameters));
+  prediction.low_step_seconds = step->total() / factor;
+  prediction.high_step_seconds = step->total() * factor;
+  const double peak = PeakMemoryOf(*description);
   constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
-  prediction.peak_memory_gib = static_cast<double>(peak.total_bytes()) / kGib;
-  prediction.fits = static_cast<double>(peak.total_bytes()) <= description->capacity_bytes;
+  prediction.peak_memory_gib = peak / kGib;
+  prediction.fits = peak <= description->capacity_bytes;
   return prediction;
 }
 

@@ -31,6 +31,10 @@ struct RunPrediction {
 /// suspect or analytic are skipped. Pure, safe for concurrent use.
 RunPrediction Predict(const MeasuredRun& run, const RunCatalogs& catalogs);
 
+/// Peak bytes of the fullest card. Where the layout is unknown, of the one of 1 to 8 tensor-parallel cards, a sequence at a
+/// time, that needs least.
+double PeakMemoryOf(const RunDescription& description);
+
 /// Terms of the step of a described run.
 absl::StatusOr<perf::StepTime> StepTimeOf(const RunDescription& description, const perf::StepTimeConstants& constants);
 

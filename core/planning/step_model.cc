@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <string_view>
 
 #include "core/base/status_macros.h"
 
@@ -11,6 +12,7 @@ namespace planner::planning {
 
 StepModel::StepModel(const Workload& work, const perf::Machine& machine, const perf::SharedConstants& shared)
     : job_(*work.step_job),
+      sharded_job_(*work.step_job),
       scale_(work.step_scale),
       machine_(machine),
       shared_(shared),
@@ -21,41 +23,52 @@ absl::StatusOr<StepModel> StepModel::Make(const Workload& work, const cluster::P
   perf::MachineOptions options;
   options.node_gpus = pool.gpus_per_node;
   ASSIGN_OR_RETURN(const perf::Machine machine, perf::MakeMachine(pool.gpu, *work.precision, constants, options));
-  return StepModel(work, machine, constants.shared);
+  StepModel model(work, machine, constants.shared);
+  const std::string_view plain = work.framework.empty() ? "megatron-core" : work.framework;
+  const std::string_view sharded = work.framework.empty() ? "fsdp" : work.framework;
+  model.job_.framework = constants.Framework(plain);
+  model.sharded_job_.framework = constants.Framework(sharded);
+  const double parameters = work.memory.parameters;
+  model.width_ = constants.HalfWidth(plain, pool.gpu.architecture, parameters);
+  model.sharded_width_ = constants.HalfWidth(sharded, pool.gpu.architecture, parameters);
+  return model;
 }
 
 const perf::MicroBatchTime& StepModel::MicroBatch(const parallel::Layout& layout) {
   const Key key{layout.tensor_parallel, layout.context_parallel, layout.expert_parallel, layout.micro_batch_size,
-                layout.sequence_parallel};
+                layout.sequence_parallel, Sharded(layout)};
   // The last one is asked for again and again.
   if (last_entry_ >= entries_.size() || !(entries_[last_entry_].key == key)) {
     const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) { return one.key == key; });
     last_entry_ = static_cast<size_t>(found - entries_.begin());
-    if (found == entries_.end()) entries_.push_back({key, perf::EstimateMicroBatch(job_, machine_, shared_, layout)});
+    if (found == entries_.end()) entries_.push_back({key, perf::EstimateMicroBatch(JobOf(layout), machine_, shared_, layout)});
   }
   return entries_[last_entry_].time;
 }
 
 perf::StepTime StepModel::Time(const parallel::BatchedLayout& batched) {
   const perf::StepTime step =
-      perf::EstimateStepTime(job_, machine_, shared_, batched.layout, static_cast<double>(batched.micro_batches),
+      perf::EstimateStepTime(JobOf(batched.layout), machine_, shared_, batched.layout, static_cast<double>(batched.micro_batches),
                              MicroBatch(batched.layout));
   return scale_ == 1 ? step : step * scale_;
 }
 
 double StepModel::LeastSeconds(const parallel::BatchedLayout& batched) {
-  return scale_ * perf::LeastStepSeconds(job_, machine_, shared_, batched.layout,
+  return scale_ * perf::LeastStepSeconds(JobOf(batched.layout), machine_, shared_, batched.layout,
                                          static_cast<double>(batched.micro_batches), MicroBatch(batched.layout));
 }
 
-/// The least over the expert degrees.
+/// The least over the expert degrees, sharded by data alone or not.
 double StepModel::BlockSecondsPerSample(parallel::Layout layout, const parallel::LayoutSpace& space, int64_t micro_batch) {
   double least = std::numeric_limits<double>::infinity();
   layout.micro_batch_size = micro_batch;
-  for (const int64_t expert : space.expert_degrees) {
-    layout.expert_parallel = expert;
-    const perf::BlockTimes& block = MicroBatch(layout).block;
-    least = std::min(least, block.forward.total() + block.backward.total());
+  for (const int zero_stage : {1, 3}) {
+    layout.zero_stage = zero_stage;
+    for (const int64_t expert : space.expert_degrees) {
+      layout.expert_parallel = expert;
+      const perf::BlockTimes& block = MicroBatch(layout).block;
+      least = std::min(least, block.forward.total() + block.backward.total());
+    }
   }
   return least / static_cast<double>(micro_batch);
 }

@@ -15,12 +15,15 @@ namespace planner::planning {
 /// fraction of a microsecond for each: not safe for concurrent use.
 class StepModel {
  public:
-  /// `work.step_job` must be there. NOT_FOUND where the card has no peak for the precision.
+  /// `work.step_job` must be there; where the job names no framework it is fsdp's for layouts that shard by data alone (ZeRO-3),
+  /// megatron-core's for others. NOT_FOUND where the card has no peak for the precision.
   static absl::StatusOr<StepModel> Make(const Workload& work, const cluster::Pool& pool,
                                         const perf::StepTimeConstants& constants);
 
   /// One step of `batched`, term by term.
   perf::StepTime Time(const parallel::BatchedLayout& batched);
+  /// Half of the 90 % interval's width, of the logarithm: from time / exp(w) to time x exp(w).
+  double HalfWidth(const parallel::Layout& layout) const { return Sharded(layout) ? sharded_width_ : width_; }
 
   /// At most the total of that, in a fraction of its time.
   double LeastSeconds(const parallel::BatchedLayout& batched);
@@ -35,7 +38,7 @@ class StepModel {
   /// What of a layout the first part of its time depends on.
   struct Key {
     int64_t tensor, context, expert, micro_batch;
-    bool sequence_parallel;
+    bool sequence_parallel, sharded;
     friend bool operator==(const Key&, const Key&) = default;
   };
   struct Entry {
@@ -55,7 +58,13 @@ class StepModel {
   double BlockSecondsPerSample(parallel::Layout layout, const parallel::LayoutSpace& space, int64_t micro_batch);
   StepModel(const Workload& work, const perf::Machine& machine, const perf::SharedConstants& shared);
 
-  perf::StepJob job_;
+  static bool Sharded(const parallel::Layout& layout) { return layout.zero_stage >= 3; }
+  const perf::StepJob& JobOf(const parallel::Layout& layout) const { return Sharded(layout) ? sharded_job_ : job_; }
+
+  perf::StepJob job_;          ///< With the framework of layouts that are not sharded by data alone.
+  perf::StepJob sharded_job_;  ///< With that of those that are.
+  double width_ = 0;
+  double sharded_width_ = 0;
   double scale_ = 1;  ///< Counted FLOPs over those of the blocks alone: what cross-attention and the like add.
   perf::Machine machine_;
   perf::SharedConstants shared_;

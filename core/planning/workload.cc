@@ -107,7 +107,7 @@ void SetStepJob(const JobSpec& job, Workload& work) {
   step.frozen_base = memory.frozen_base;
   step.frozen_bytes = memory.frozen_bytes;
   step.adapter_parameters = memory.adapter_parameters;
-  step.framework = perf::BuiltInStepTimeConstants().Framework(job.framework);
+  work.framework = job.framework;
   // A bare encoder is counted without the head that pretraining adds.
   perf::StepJob counted = step;
   if (!memory.has_logits) counted.logit_share = 0;

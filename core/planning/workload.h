@@ -31,8 +31,9 @@ struct Workload {
   const hardware::Precision* precision = nullptr;  ///< Static.
   double samples = 0;                              ///< In all; 0: no data set.
   double tokens_per_sample = 0;                    ///< 0: the model has no sequences.
-  /// What the step-time model needs; absent where the model is no transformer, or was counted.
+  /// What the step-time model needs, but for the framework's constants; absent where the model is no transformer, or was counted.
   std::optional<perf::StepJob> step_job;
+  std::string framework;  ///< JobSpec::framework.
   double step_scale = 1;  ///< Counted FLOPs over those that step_job tells, where they differ.
   double sample_bytes = 0;  ///< perf::AccessedBytesPerSample, where the time is told from it; 0: the written default holds.
   bool ratio_is_given = false;                     ///< `ratio` replaces the default utilization.
