@@ -2,15 +2,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <ostream>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/sha256.h"
 #include "core/counting/analytic_counter.h"
 #include "services/plugin_host/remote_counter.h"
 #include "tests/plugins/models.h"
@@ -144,6 +151,28 @@ TEST_P(CounterContract, SaysWhatItIsAndSignsItsReports) {
   EXPECT_EQ(report.backward_source == counting::BackwardSource::kCounted, info.counts_backward);
 }
 
+/// A language model as TorchScript, which Debian's torch writes once: an embedding and a head, so that seq_len means something.
+model::ModelDescription ScriptedModel() {
+  static const std::string& path = *new std::string(::testing::TempDir() + "contract_model_" + std::to_string(getpid()) + ".pt");
+  static const bool made = std::system((std::string("/usr/bin/python3 -B " CONTRACT_MODEL " ") + path).c_str()) == 0;
+  EXPECT_TRUE(made) << path;
+  std::ifstream file(path, std::ios::binary);
+  const std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  base::Sha256 digest;
+  digest.Update(content);
+  model::ModelDescription model{.kind = model::ModelKind::kModule};
+  model.source = std::make_shared<const model::ModelSource>(model::ModelSource{
+      .format = model::SourceFormat::kTorchScript,
+      .text = {},
+      .file = {.sha256 = digest.Finish(), .size_bytes = static_cast<int64_t>(content.size()), .path = path}});
+  return model;
+}
+
+std::unique_ptr<const counting::Counter> Plugin(const std::string& name, const std::string& program) {
+  return std::make_unique<const plugin_host::RemoteCounter>(plugin_host::PluginSpec{.name = name, .program = program},
+                                                            plugin_host::HostOptions(), base::Clock::Real(), nullptr);
+}
+
 model::ModelDescription AnyFile() {
   model::ModelDescription model{.kind = model::ModelKind::kModule};
   model.source = std::make_shared<const model::ModelSource>(model::ModelSource{
@@ -153,14 +182,10 @@ model::ModelDescription AnyFile() {
 
 INSTANTIATE_TEST_SUITE_P(
     All, CounterContract,
-    ::testing::Values(Subject{"Analytic", [] { return std::make_unique<const counting::AnalyticCounter>(); }, [] { return Gpt2(); }, AnyFile},
-                      Subject{"AnalyticPlugin",
-                              []() -> std::unique_ptr<const counting::Counter> {
-                                return std::make_unique<const plugin_host::RemoteCounter>(
-                                    plugin_host::PluginSpec{.name = "analytic-plugin", .program = ANALYTIC_PLUGIN},
-                                    plugin_host::HostOptions(), base::Clock::Real(), nullptr);
-                              },
-                              [] { return Gpt2(); }, AnyFile}),
+    ::testing::Values(
+        Subject{"Analytic", [] { return std::make_unique<const counting::AnalyticCounter>(); }, [] { return Gpt2(); }, AnyFile},
+        Subject{"AnalyticPlugin", [] { return Plugin("analytic-plugin", ANALYTIC_PLUGIN); }, [] { return Gpt2(); }, AnyFile},
+        Subject{"LibtorchPlugin", [] { return Plugin("libtorch", LIBTORCH_PLUGIN); }, ScriptedModel, [] { return Gpt2(); }}),
     [](const auto& row) { return row.param.name; });
 
 }  // namespace

@@ -132,7 +132,9 @@ def peer_cell(peer, macs):
     if got == macs:
         return "="
     off = 100 * (got - macs) / macs
-    return f"{off:+.2g} %" if abs(off) >= 0.05 else f"{got - macs:+,}"
+    if abs(off) < 0.05:
+        return f"{got - macs:+,}"
+    return f"{off:+.1f} %" if abs(off) < 99.95 else f"{off:+.0f} %" if off < 1000 else f"×{got / macs:.0f}"
 
 
 def fastest(peers):
