@@ -370,7 +370,7 @@ Attempt Run(const LoadedModule& loaded, torch::jit::Method& method, const CountR
       attempt.response = Error(kOutOfRange, "COUNT_OVERFLOW", std::move(text), "batch_shape.inputs");
     } else if (!recorder.unknown_operator.empty()) {
       attempt.response = Error(kUnimplemented, "OPERATOR_UNKNOWN", std::move(text));
-    } else if (!recorder.data_dependent_operator.empty()) {
+    } else if (!recorder.data_dependent_operator.empty() || text.find("needs the values of a tensor") != std::string::npos) {
       attempt.response = Error(kUnimplemented, "DATA_DEPENDENT", std::move(text));
     } else if (recorder.pass() == Tally::kBackward) {
       attempt.response = Error(kUnimplemented, "BACKWARD_FAILED", std::move(text));
@@ -476,6 +476,9 @@ CountResponse CountModule(int fd, const CountRequest& request) {
   } catch (const std::exception& error) {
     const std::string text = ErrorText(error.what());
     if (IsUnknownOperator(text)) return Error(kUnimplemented, "OPERATOR_UNKNOWN", text);
+    if (text.find("Quantized") != std::string::npos) {
+      return Error(kUnimplemented, "MODEL_QUANTIZED", "quantized tensors cannot be counted; count the model as it was before: " + text);
+    }
     return Error(kInvalidArgument, "MODEL_FILE_BROKEN", "the file cannot be loaded: " + text);
   }
   try {

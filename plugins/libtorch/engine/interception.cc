@@ -107,7 +107,8 @@ struct Operator {
 
 bool NeedsValues(const std::string& name) {
   return name == "_local_scalar_dense" || name == "equal" || name == "_unique2" ||
-         name == "unique_dim" || name == "unique_consecutive" || name == "is_nonzero" || name == "bincount" || name == "_unique";
+         name == "unique_dim" || name == "unique_consecutive" || name == "is_nonzero" || name == "bincount" || name == "_unique" ||
+         name == "_pack_padded_sequence";
 }
 
 const Operator& Describe(const c10::OperatorHandle& handle) {
@@ -199,6 +200,19 @@ TensorShape ShapeOf(const at::Tensor& tensor) {
   return {{sizes.begin(), sizes.end()}, true};
 }
 
+/// Memory that torch's own code is about to write to: of torch.tensor([…]). Models and traces do not give a layout alone.
+bool IsFilledByTorch(const Operator& op, const c10::FunctionSchema& schema, c10::ArrayRef<c10::IValue> arguments) {
+  if (op.name != "empty") return false;
+  bool layout = false;
+  bool pinning = false;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& name = schema.arguments()[i].name();
+    if (name == "layout") layout = !arguments[i].isNone();
+    if (name == "pin_memory") pinning = !arguments[i].isNone();
+  }
+  return layout && !pinning;
+}
+
 [[noreturn]] void Refuse(const std::string& text) { throw std::runtime_error(text); }
 
 /// Whether a factory without tensor arguments makes floating point numbers.
@@ -252,6 +266,7 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
       // So does what a traced graph asks of the CPU, on which it happened to be traced.
       const bool valued = device.isNone() && !MakesFloats(op, handle.schema(), arguments);
       const int64_t largest = valued ? kLargestValuedFactory : 1;
+      if (host && IsFilledByTorch(op, handle.schema(), arguments)) continue;
       if (!host || FactoryElements(op, handle.schema(), arguments) > largest) {
         device = c10::Device(c10::kMeta);
         any_meta = true;
