@@ -21,6 +21,7 @@
 #include "plugins/libtorch/engine/meta_kernels.h"
 #include "plugins/libtorch/engine/rules/operator_rules.h"
 #include "plugins/libtorch/engine/rules/products.h"
+#include "plugins/libtorch/engine/torch_compat.h"
 
 namespace planner::libtorch {
 namespace {
@@ -60,8 +61,8 @@ void DeleteNote(void* context) {
 }
 
 /// Gives out storages without memory, each with a note.
-struct MetaAllocator final : c10::Allocator {
-  c10::DataPtr allocate(size_t) const override {
+struct MetaAllocator final : MemorylessAllocator {
+  c10::DataPtr AllocateNothing() const override {
     return {nullptr, new StorageNote, &DeleteNote, c10::Device(c10::DeviceType::Meta)};
   }
 };
@@ -502,6 +503,7 @@ LoadScope::~LoadScope() { delete static_cast<c10::impl::IncludeDispatchKeyGuard*
 void InstallHooks() {
   static std::once_flag once;
   std::call_once(once, [] {
+    ForgetOtherDevices();
     static MetaAllocator allocator;
     c10::SetAllocator(c10::DeviceType::Meta, &allocator, /*priority=*/1);
     torch::autograd::set_default_engine_stub(&TheEngine);
