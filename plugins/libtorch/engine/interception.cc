@@ -18,6 +18,7 @@
 #include <torch/csrc/autograd/saved_variable_hooks.h>
 #include <torch/library.h>
 
+#include "plugins/libtorch/engine/later_operators.h"
 #include "plugins/libtorch/engine/meta_kernels.h"
 #include "plugins/libtorch/engine/rules/operator_rules.h"
 #include "plugins/libtorch/engine/rules/products.h"
@@ -364,7 +365,7 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
     recorder->AddUncounted(op.full_name);
   } else if (counted) {
     const std::optional<base::Checked> macs = op.rule->basis == Basis::kProduct ? MacsOf(call) : std::nullopt;
-    recorder->AddCall(op.rule->kind, macs.value_or(base::Checked(0)), OtherFlopsOf(*op.rule, call));
+    recorder->AddCall(op.rule->kind, macs.value_or(base::Checked(0)), OtherFlopsOf(*op.rule, call), InCausalAttention());
   }
 }
 
@@ -504,6 +505,7 @@ void InstallHooks() {
   static std::once_flag once;
   std::call_once(once, [] {
     ForgetOtherDevices();
+    UseLaterOperators();
     static MetaAllocator allocator;
     c10::SetAllocator(c10::DeviceType::Meta, &allocator, /*priority=*/1);
     torch::autograd::set_default_engine_stub(&TheEngine);
