@@ -36,8 +36,9 @@ at::Tensor ScaledDotProductAttention(const at::Tensor& query, const at::Tensor& 
   const double factor = scale.has_value() ? *scale : 1 / std::sqrt(static_cast<double>(query.size(-1)));
   at::Tensor scores = at::matmul(query * factor, keys.transpose(-2, -1));
   if (mask.has_value() && mask->defined()) {
-    scores = mask->scalar_type() == at::kBool ? scores.masked_fill(mask->logical_not(), -std::numeric_limits<double>::infinity())
-                                              : scores + *mask;
+    scores = mask->scalar_type() == at::kBool
+                 ? scores.masked_fill(mask->logical_not(), -std::numeric_limits<double>::infinity())
+                 : scores + *mask;
   }
   at::Tensor weights = at::softmax(scores, -1);
   if (dropout > 0) weights = at::dropout(weights, dropout, /*train=*/true);
@@ -45,7 +46,8 @@ at::Tensor ScaledDotProductAttention(const at::Tensor& query, const at::Tensor& 
 }
 
 #if TORCH_VERSION_MAJOR < 2
-at::Tensor RmsNorm(const at::Tensor& input, at::IntArrayRef shape, const c10::optional<at::Tensor>& weight, c10::optional<double> epsilon) {
+at::Tensor RmsNorm(const at::Tensor& input, at::IntArrayRef shape, const c10::optional<at::Tensor>& weight,
+                   c10::optional<double> epsilon) {
   std::vector<int64_t> dimensions;
   for (size_t i = 0; i < shape.size(); ++i) dimensions.push_back(-static_cast<int64_t>(i) - 1);
   const double least = epsilon.has_value() ? *epsilon : std::numeric_limits<float>::epsilon();
@@ -65,7 +67,8 @@ bool InCausalAttention() { return in_causal_attention; }
 #if TORCH_VERSION_MAJOR < 2
 TORCH_LIBRARY_FRAGMENT(aten, library) {
   library.def(
-      "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, "
+      "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float "
+      "dropout_p=0.0, "
       "bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor",
       &planner::libtorch::ScaledDotProductAttention);
   library.def("rms_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor",

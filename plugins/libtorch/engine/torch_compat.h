@@ -27,7 +27,8 @@ struct MemorylessAllocator : c10::Allocator {
 inline void ForgetOtherDevices() {
 #if TORCH_VERSION_MAJOR >= 2
   for (size_t type = 0; type < std::size(c10::impl::device_guard_impl_registry); ++type) {
-    if (type == static_cast<size_t>(c10::DeviceType::CPU) || type == static_cast<size_t>(c10::DeviceType::Meta)) continue;
+    if (type == static_cast<size_t>(c10::DeviceType::CPU) || type == static_cast<size_t>(c10::DeviceType::Meta))
+      continue;
     c10::impl::device_guard_impl_registry[type].store(nullptr);
   }
 #endif
