@@ -18,9 +18,11 @@
 #include <torch/csrc/autograd/saved_variable_hooks.h>
 #include <torch/library.h>
 
+#include "plugins/libtorch/engine/later_operators.h"
 #include "plugins/libtorch/engine/meta_kernels.h"
 #include "plugins/libtorch/engine/rules/operator_rules.h"
 #include "plugins/libtorch/engine/rules/products.h"
+#include "plugins/libtorch/engine/torch_compat.h"
 
 namespace planner::libtorch {
 namespace {
@@ -60,8 +62,8 @@ void DeleteNote(void* context) {
 }
 
 /// Gives out storages without memory, each with a note.
-struct MetaAllocator final : c10::Allocator {
-  c10::DataPtr allocate(size_t) const override {
+struct MetaAllocator final : MemorylessAllocator {
+  c10::DataPtr AllocateNothing() const override {
     return {nullptr, new StorageNote, &DeleteNote, c10::Device(c10::DeviceType::Meta)};
   }
 };
@@ -363,7 +365,7 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
     recorder->AddUncounted(op.full_name);
   } else if (counted) {
     const std::optional<base::Checked> macs = op.rule->basis == Basis::kProduct ? MacsOf(call) : std::nullopt;
-    recorder->AddCall(op.rule->kind, macs.value_or(base::Checked(0)), OtherFlopsOf(*op.rule, call));
+    recorder->AddCall(op.rule->kind, macs.value_or(base::Checked(0)), OtherFlopsOf(*op.rule, call), InCausalAttention());
   }
 }
 
@@ -502,6 +504,8 @@ LoadScope::~LoadScope() { delete static_cast<c10::impl::IncludeDispatchKeyGuard*
 void InstallHooks() {
   static std::once_flag once;
   std::call_once(once, [] {
+    ForgetOtherDevices();
+    UseLaterOperators();
     static MetaAllocator allocator;
     c10::SetAllocator(c10::DeviceType::Meta, &allocator, /*priority=*/1);
     torch::autograd::set_default_engine_stub(&TheEngine);

@@ -27,12 +27,10 @@ from custom_models import MODELS
 from exporting import count, export, figures, quietly, request, tree_adds_up
 
 FURTHER = [
-    {"model": "vit_l_16", "kind": "tv", "input": [1, 3, 224, 224]},
-    {"model": "efficientnet_b7", "kind": "tv", "input": [1, 3, 600, 600]},
+    {"model": "vit_l_16", "kind": "tv", "input": [1, 3, 224, 224], "target": 0.2},
+    {"model": "efficientnet_b7", "kind": "tv", "input": [1, 3, 600, 600], "target": 1},
 ]
 HOW = ("scripted", "traced")
-# They change nothing of the work, but the key of the cache of answers.
-VARIANTS = [(dtype, precision) for precision in ("fp32", "bf16") for dtype in ("float32", "")]
 
 
 def build_model(row):
@@ -109,11 +107,13 @@ def upload(stub, pb, path):
 def timed_counts(stub, count_pb2, sha256, row, repeat):
     """Seconds of Count calls that no cache answers, the first one first."""
     seconds = []
-    for dtype, precision in VARIANTS[:repeat]:
-        one = count_pb2.CountRequest(precision=precision, mode=count_pb2.CountRequest.TRAINING)
+    for number in range(1, repeat + 1):
+        one = count_pb2.CountRequest(mode=count_pb2.CountRequest.TRAINING)
         one.model.uploaded_file.sha256 = sha256
+        # Means nothing beside the shapes of all inputs, but is part of the key of the cache of answers.
+        one.batch_shape.batch = number
         for sizes in shapes(row):
-            one.batch_shape.inputs.add(dimensions=sizes, dtype=dtype)
+            one.batch_shape.inputs.add(dimensions=sizes, dtype="float32")
         start = time.perf_counter()
         answer = stub.Count(one, timeout=60)
         seconds.append(time.perf_counter() - start)
@@ -191,7 +191,7 @@ def main():
     parser.add_argument("--exports", required=True)
     parser.add_argument("--out")
     parser.add_argument("--only", nargs="*")
-    parser.add_argument("--repeat", type=int, default=len(VARIANTS))
+    parser.add_argument("--repeat", type=int, default=12)
     options = parser.parse_args()
     os.makedirs(options.exports, exist_ok=True)
     torch.manual_seed(0)
@@ -220,7 +220,7 @@ def main():
     print(lines[-1])
     for row, result in results:
         best = fastest(row.get("peers", {}))
-        target = best[0] / 3 if best and best[0] > 0.15 else 0.1
+        target = row.get("target", best[0] / 3 if best and best[0] > 0.15 else 0.1)
         for how in HOW:
             if result[how]["seconds"] > target:
                 print(f"slower than {1000 * target:.0f} ms: {row['model']} {how} {1000 * result[how]['seconds']:.0f} ms")

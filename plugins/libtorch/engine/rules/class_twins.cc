@@ -75,7 +75,8 @@ ClassTwins::File& ClassTwins::Look(const std::string& qualifier, int depth) {
   return file;
 }
 
-std::string ClassTwins::NameFirstTwins(std::string_view source, std::string_view self, std::string_view self_becomes, int depth) {
+std::string ClassTwins::NameFirstTwins(std::string_view source, std::string_view self, std::string_view self_becomes,
+                                       int depth) {
   std::string text;
   text.reserve(source.size());
   for (;;) {

@@ -7,7 +7,9 @@
 namespace planner::libtorch {
 namespace {
 
-std::string Module(const std::string& name, const std::string& body) { return "class " + name + "(Module):\n  " + body + "\n"; }
+std::string Module(const std::string& name, const std::string& body) {
+  return "class " + name + "(Module):\n  " + body + "\n";
+}
 
 class ClassTwinsTest : public ::testing::Test {
  protected:
@@ -21,7 +23,8 @@ class ClassTwinsTest : public ::testing::Test {
 
 TEST_F(ClassTwinsTest, ClassesThatDifferInNameAloneAreOne) {
   files_["__torch__.net.Conv"] = "unused";
-  files_["__torch__.net.___torch_mangle_1"] = Module("Conv", "stride : Final[int] = 1\n  def f(self: __torch__.net.___torch_mangle_1.Conv)");
+  files_["__torch__.net.___torch_mangle_1"] =
+      Module("Conv", "stride : Final[int] = 1\n  def f(self: __torch__.net.___torch_mangle_1.Conv)");
   files_["__torch__.net.___torch_mangle_2"] = Module("Conv", "def f(self: __torch__.net.___torch_mangle_2.Conv)");
   files_["__torch__.net.___torch_mangle_3"] = Module("Conv", "def g(self: __torch__.net.___torch_mangle_3.Conv)");
   files_["__torch__.net.___torch_mangle_4"] = Module("Pool", "def f(self: __torch__.net.___torch_mangle_4.Pool)");
@@ -45,7 +48,8 @@ TEST_F(ClassTwinsTest, SourcesNameFirstTwins) {
   files_["__torch__.a.___torch_mangle_1"] = Module("A", "weight : Tensor");
   files_["__torch__.a.___torch_mangle_2"] = Module("A", "weight : Tensor");
   files_["__torch__"] = Module("Net", "x : __torch__.a.___torch_mangle_1.A\n  y : __torch__.a.___torch_mangle_2.A");
-  EXPECT_EQ(twins_.Source("__torch__"), Module("Net", "x : __torch__.a.___torch_mangle_1.A\n  y : __torch__.a.___torch_mangle_1.A"));
+  EXPECT_EQ(twins_.Source("__torch__"),
+            Module("Net", "x : __torch__.a.___torch_mangle_1.A\n  y : __torch__.a.___torch_mangle_1.A"));
 }
 
 TEST_F(ClassTwinsTest, OnlyModulesOfTheirOwnFileAreCompared) {
@@ -54,8 +58,9 @@ TEST_F(ClassTwinsTest, OnlyModulesOfTheirOwnFileAreCompared) {
   files_["__torch__.a.___torch_mangle_2"] = "class A(NamedTuple):\n  x : Tensor\n";
   files_["__torch__.a.___torch_mangle_3"] = "class A(NamedTuple):\n  x : Tensor\n";
   files_["__torch__.a.___torch_mangle_4"] = Module("A", "weight : Tensor");
-  for (const char* name : {"__torch__.a.___torch_mangle_1.B", "__torch__.a.___torch_mangle_3.A", "__torch__.a.___torch_mangle_9.A",
-                           "__torch__.a.___torch_mangle_4.B", "", "a", ".___torch_mangle_"}) {
+  for (const char* name :
+       {"__torch__.a.___torch_mangle_1.B", "__torch__.a.___torch_mangle_3.A", "__torch__.a.___torch_mangle_9.A",
+        "__torch__.a.___torch_mangle_4.B", "", "a", ".___torch_mangle_"}) {
     EXPECT_EQ(twins_.First(name), name);
   }
 }
