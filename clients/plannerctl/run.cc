@@ -105,6 +105,7 @@ ExitCode Run(const std::vector<std::string>& arguments, const Environment& envir
   Action action;
   AddEstimateCommand(app, action);
   AddCountCommand(app, action);
+  AddValidateCommand(app, action);
   AddPlanCommand(app, action);
   AddClusterCommand(app, action);
   AddGpuCommand(app, action);
