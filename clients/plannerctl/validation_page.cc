@@ -35,7 +35,7 @@ size_t MarkOf(const Series& series, std::string_view publication) {
 }
 
 std::string What(const v1::RunPrediction& row) {
-  return fmt::format("{} {} on {} × {}", row.id(), row.model(), row.gpu_count(), row.gpu_type());
+  return fmt::format("{} {} on {}", row.id(), row.model(), CardsText(row));
 }
 
 bool IsTimed(const v1::RunPrediction& row) {

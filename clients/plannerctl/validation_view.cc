@@ -11,6 +11,19 @@ namespace {
 
 std::string Ratio(double ratio) { return fmt::format("{:.3f}", ratio); }
 
+/// At most 60 characters: sources may be sentences.
+std::string Shortened(const std::string& text) {
+  constexpr size_t kLongest = 60;
+  if (DisplayWidth(text) <= kLongest) return text;
+  std::string shortened;
+  for (const char c : text) {
+    const bool continues = (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+    if (!continues && DisplayWidth(shortened) >= kLongest - 1) break;
+    shortened += c;
+  }
+  return shortened + "…";
+}
+
 std::string GibText(double gib) { return gib > 0 ? fmt::format("{:.1f} GiB", gib) : "-"; }
 
 void PrintGroups(const char* title, const google::protobuf::RepeatedPtrField<v1::RunGroup>& groups,
@@ -25,7 +38,7 @@ void PrintGroups(const char* title, const google::protobuf::RepeatedPtrField<v1:
   };
   for (const v1::RunGroup& group : groups) {
     const std::string& name = group.source().empty() ? group.gpu_family() : group.source();
-    add(name.empty() ? "(none)" : name, group);
+    add(name.empty() ? "(none)" : Shortened(name), group);
   }
   if (groups.size() != 1) add("all", overall);
   table.Print(out, style);
@@ -46,8 +59,8 @@ void PrintRows(const v1::ValidateRunsResponse& validation, const TableStyle& sty
                {"SKIPPED", kLeft}});
   for (const v1::RunPrediction& row : validation.rows()) {
     const bool interval = row.high_step_seconds() > 0;
-    table.AddRow({row.id(), row.model(), fmt::format("{} × {}", row.gpu_count(), row.gpu_type()),
-                  StepText(row.measured_step_seconds()), StepText(row.predicted_step_seconds()),
+    table.AddRow({row.id(), row.model(), CardsText(row), StepText(row.measured_step_seconds()),
+                  StepText(row.predicted_step_seconds()),
                   interval ? fmt::format("{:.3g} to {:.3g}", row.low_step_seconds(), row.high_step_seconds()) : "-",
                   DeviationText(row.predicted_step_seconds(), row.measured_step_seconds()),
                   GibText(row.measured_peak_memory_gib()), GibText(row.predicted_peak_memory_gib()),
@@ -59,6 +72,20 @@ void PrintRows(const v1::ValidateRunsResponse& validation, const TableStyle& sty
   table.Print(out, style);
 }
 
+void PrintSkipReasons(const v1::ValidateRunsResponse& validation, std::ostream& out) {
+  constexpr int kMost = 10;
+  int shown = 0;
+  int others = 0;
+  for (const auto& [reason, count] : SkipReasons(validation)) {
+    if (++shown > kMost) {
+      others += count;
+    } else {
+      out << "  skipped " << FormatGrouped(count) << ": " << Printable(reason) << '\n';
+    }
+  }
+  if (others > 0) out << "  skipped " << FormatGrouped(others) << " for other reasons: --rows has them\n";
+}
+
 }  // namespace
 
 void PrintValidation(const v1::ValidateRunsResponse& validation, bool rows, const TableStyle& style,
@@ -68,9 +95,7 @@ void PrintValidation(const v1::ValidateRunsResponse& validation, bool rows, cons
     out << '\n';
   }
   for (const std::string& sentence : ValidationSummary(validation)) out << sentence << '\n';
-  for (const auto& [reason, count] : SkipReasons(validation)) {
-    out << "  skipped " << FormatGrouped(count) << ": " << Printable(reason) << '\n';
-  }
+  PrintSkipReasons(validation, out);
   out << '\n';
   PrintGroups("SOURCE", validation.publications(), validation.overall(), style, out);
   out << '\n';
@@ -128,6 +153,10 @@ std::vector<std::pair<std::string, int>> SkipReasons(const v1::ValidateRunsRespo
   std::vector<std::pair<std::string, int>> reasons(counts.begin(), counts.end());
   std::stable_sort(reasons.begin(), reasons.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   return reasons;
+}
+
+std::string CardsText(const v1::RunPrediction& row) {
+  return row.gpu_count() > 0 ? fmt::format("{} × {}", row.gpu_count(), row.gpu_type()) : row.gpu_type();
 }
 
 std::string StepText(double seconds) { return seconds > 0 ? fmt::format("{:.3g} s", seconds) : "-"; }

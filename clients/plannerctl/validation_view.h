@@ -28,6 +28,9 @@ std::vector<std::string> GroupTitles();
 /// Why rows were skipped, and how many: the most frequent first.
 std::vector<std::pair<std::string, int>> SkipReasons(const v1::ValidateRunsResponse& validation);
 
+/// "64 × A100-SXM-80GB"; the type alone where the number is unknown.
+std::string CardsText(const v1::RunPrediction& row);
+
 /// Seconds of a step with three digits: 63.05 is "63.1 s", 0.0882 "0.0882 s"; 0 is "-".
 std::string StepText(double seconds);
 

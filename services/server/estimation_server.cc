@@ -32,6 +32,12 @@ grpc::Status EstimationServer::Count(grpc::ServerContext* context, const v1::Cou
                   [&](const Call& call) { return CountModel(*request, call.deadline); });
 }
 
+grpc::Status EstimationServer::ValidateRuns(grpc::ServerContext* context, const v1::ValidateRunsRequest* request,
+                                            v1::ValidateRunsResponse* response) {
+  return rpc_.Run(method::kValidateRuns, *context, response,
+                  [&](const Call& call) { return run_validator_.Validate(*request, call.deadline); });
+}
+
 grpc::Status EstimationServer::ListCounters(grpc::ServerContext* context, const v1::ListCountersRequest*,
                                             v1::ListCountersResponse* response) {
   return rpc_.Run(method::kListCounters, *context, response, [&](const Call& call) {
