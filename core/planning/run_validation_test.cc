@@ -103,6 +103,18 @@ TEST_F(RunValidationTest, ResultsAndOriginsDoNotChangeAPrediction) {
   }
 }
 
+TEST_F(RunValidationTest, WhatIsOutOfAllProportionIsNoFigure) {
+  const RunValidation validation = Validated(
+      "id,n_layers,hidden,heads,vocab,seq_len,gpu_type,n_gpus,global_batch,iteration_time_s\n"
+      "huge,1e300,1e200,1,100,1e12,a100,1,1e300,1\n"
+      "instant,2,64,1,100,128,a100,1,1,1e-300\n");
+  EXPECT_NE(validation.rows[0].prediction.skipped, "");
+  EXPECT_EQ(validation.rows[0].comparison.predicted_step_seconds, 0);
+  EXPECT_EQ(validation.rows[1].prediction.skipped, "");
+  EXPECT_EQ(validation.rows[1].comparison.measured_step_seconds, 0);
+  EXPECT_EQ(validation.overall.time_count, 0);
+}
+
 TEST_F(RunValidationTest, StopsWhenItIsLate) {
   auto runs = ParseMeasuredRuns("id\n1\n2\n3\n");
   int asked = 0;

@@ -241,7 +241,7 @@ TEST(ValidateRunsTest, SizesAreBounded) {
             "runs_csv: must have at most 8388608 bytes: it has 8388609");
   EXPECT_TRUE(ValidateTable(Repeated(",", 255)).ok());
   EXPECT_EQ(ValidateTable(Repeated(",", 256)).message(), "runs_csv: must have at most 256 columns: it has 257");
-  EXPECT_TRUE(ValidateTable("id" + Repeated("\n1", 20'000)).ok());
+  EXPECT_TRUE(ValidateTable("id" + Repeated("\n1", 20'000) + "\n").ok());
   EXPECT_EQ(ValidateTable("id" + Repeated("\n1", 20'001)).message(),
             "runs_csv: must have at most 20001 lines: it has 20002");
   EXPECT_EQ(base::DetailOf(ValidateTable("id\n" + Repeated(",", 1'000'001))).reason, "TOO_LARGE");

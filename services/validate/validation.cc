@@ -19,6 +19,7 @@ TableShape ShapeOf(std::string_view csv) {
   bool quoted = false;
   bool empty = true;  // Only a quote that begins a cell hides what follows.
   if (csv.starts_with("\xEF\xBB\xBF")) csv.remove_prefix(3);
+  if (csv.ends_with('\n')) csv.remove_suffix(1);  // It begins no line.
   for (size_t at = 0; at < csv.size(); ++at) {
     const char c = csv[at];
     if (quoted) {

@@ -1,0 +1,88 @@
+// The table of published figures (published_runs.csv), predicted: bounds on its errors, so that no change of the models
+// makes them worse unnoticed. README.md has the figures themselves.
+
+#include <grpcpp/grpcpp.h>
+
+#include <fstream>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "planner/v1/estimation_service.grpc.pb.h"
+#include "services/app/app.h"
+
+namespace planner {
+namespace {
+
+class PublishedRunsTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    std::stringstream table;
+    table << std::ifstream(PUBLISHED_RUNS).rdbuf();
+    v1::ValidateRunsRequest request;
+    request.set_runs_csv(table.str());
+    const auto app = app::App::Create({});
+    ASSERT_TRUE(app.ok()) << app.status();
+    grpc::ClientContext context;
+    answer_ = new v1::ValidateRunsResponse;
+    const grpc::Status status =
+        v1::EstimationService::NewStub((*app)->InProcessChannel())->ValidateRuns(&context, request, answer_);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+  }
+  static void TearDownTestSuite() { delete answer_; }
+
+  static v1::ValidateRunsResponse* answer_;
+};
+
+v1::ValidateRunsResponse* PublishedRunsTest::answer_ = nullptr;
+
+TEST_F(PublishedRunsTest, EveryRowIsPredicted) {
+  EXPECT_GE(answer_->rows_size(), 80);
+  for (const v1::RunPrediction& row : answer_->rows()) EXPECT_EQ(row.skipped(), "") << row.id();
+}
+
+TEST_F(PublishedRunsTest, StepTimesAreWithinTheBoundOfTheirPublication) {
+  // Mean error of a publication's rows: what README.md says was measured, and a quarter of it for changes elsewhere. The last five are
+  // whole trainings (ramp-ups, restarts and all), layouts that were not published, or a single row of another vendor.
+  const std::map<std::string, double> bounds = {
+      {"Narayanan et al. 2021, arXiv 2104.04473", 0.04},
+      {"Korthikanti et al. 2022, arXiv 2205.05198", 0.03},
+      {"BigScience 2022, arXiv 2211.05100 and model page", 0.06},
+      {"Jiang et al. 2024, arXiv 2402.15627", 0.10},
+      {"llm-foundry scripts/train/benchmarking", 0.06},
+      {"torchtitan benchmarks 2024-12", 0.12},
+      {"Smith et al. 2022, arXiv 2201.11990", 0.18},
+      {"Touvron et al. 2023, arXiv 2302.13971", 0.18},
+      {"Touvron et al. 2023, arXiv 2307.09288", 0.24},
+      {"Chowdhery et al. 2022, arXiv 2204.02311", 0.28},
+  };
+  for (const v1::RunGroup& group : answer_->publications()) {
+    if (group.time_count() == 0) continue;
+    const auto bound = bounds.find(group.source());
+    ASSERT_NE(bound, bounds.end()) << group.source();
+    RecordProperty(group.source(), std::to_string(group.time_mape()));
+    EXPECT_LE(group.time_mape(), bound->second) << group.source();
+  }
+}
+
+TEST_F(PublishedRunsTest, AllRowsTogether) {
+  const v1::RunGroup& all = answer_->overall();
+  EXPECT_LE(all.time_mape(), 0.09);
+  EXPECT_GE(all.time_median_ratio(), 0.95);
+  EXPECT_LE(all.time_median_ratio(), 1.05);
+  EXPECT_GE(all.time_coverage90(), 0.85);
+}
+
+TEST_F(PublishedRunsTest, MemoryAndWhatFits) {
+  const v1::RunGroup& all = answer_->overall();
+  // Far from what is asked (8 %; none): the memory model is still that of the search.
+  EXPECT_LE(all.memory_mape(), 0.45);
+  EXPECT_GE(all.oom_right_count(), 1);
+  EXPECT_LE(all.ran_wrong_count(), 8);
+}
+
+}  // namespace
+}  // namespace planner
