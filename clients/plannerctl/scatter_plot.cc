@@ -140,7 +140,7 @@ std::string_view ScatterStyle() {
   return "<style>"
          ".plot{display:block;width:100%;max-width:52rem;margin:auto;font-size:13px}.plot text{fill:var(--text)}"
          ".plot path,.mark path{fill-opacity:.6;stroke-width:1}.mark{width:.8em;height:.8em}"
-         ".plot .grid{fill:none;stroke:var(--line)}.plot .band{fill:var(--soft)}"
+         ".plot .grid{fill:none;stroke:var(--line)}.plot .band{fill:var(--soft);stroke:var(--line)}"
          ".plot .diagonal{fill:none;stroke:var(--text);stroke-dasharray:5 4}.plot .hollow{fill-opacity:0}"
          ".c0{fill:#1f6fb4;stroke:#1f6fb4}.c1{fill:#d9710e;stroke:#d9710e}.c2{fill:#2b8c3e;stroke:#2b8c3e}"
          ".c3{fill:#c8313a;stroke:#c8313a}.c4{fill:#7b56b3;stroke:#7b56b3}.c5{fill:#8a5a44;stroke:#8a5a44}"
