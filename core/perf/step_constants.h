@@ -37,6 +37,7 @@ struct FrameworkConstants {
   double elementwise = 0;      ///< Bytes of element-wise work relative to fused kernels.
   double sync_us = 0;          ///< Waiting for each other before a tensor-parallel exchange, for each doubling of the cards.
   double exposed = 0;          ///< Share of gradient and weight collectives that no computation hides.
+  double send = 0;             ///< Time of sends between stages that is not hidden, over that of their bytes.
   double shard_bandwidth = 0;  ///< Of the gathers of ZeRO-3, block by block, over large collectives.
   double attention = 0;        ///< Rate of its fused attention over the family's.
   double narrow_heads = 0;     ///< Rate with heads of 64 over that with heads of 128.
@@ -67,7 +68,6 @@ struct SharedConstants {
   double tensor_exposed = 0;      ///< Share of tensor-parallel collectives that is not hidden.
   double context_exposed = 0;     ///< Share of the ring's exchange that is not hidden.
   double expert_exposed = 0;      ///< Share of all-to-all that is not hidden.
-  double pipeline_exposed = 0;    ///< Share of sends between stages that is not hidden.
   double shared_port = 0;         ///< Rate of network ports that several cards share, over that of their own.
   double optimizer_passes = 0;    ///< Reads and writes of the states by the optimizer, over one read and one write.
   double power = 0;               ///< Exponent of the clock over the power that a card may draw.

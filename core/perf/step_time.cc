@@ -342,7 +342,7 @@ StepTime Estimator::Run(const MicroBatchTime& micro_batch) const {
     const double bytes = machine_.element_bytes * split_.tokens * ToDouble(shape_.hidden) / split_.send_split;
     const bool near = split_.tensor * split_.context * split_.data * pipeline <= machine_.domain;
     const double latency = near ? machine_.link_latency : machine_.network_latency;
-    send = shared_.pipeline_exposed * split_.virtual_pipeline *
+    send = framework.send * split_.virtual_pipeline *
            (2 * bytes / (near ? machine_.link : machine_.network) + 2 * latency);
   }
 
@@ -352,7 +352,9 @@ StepTime Estimator::Run(const MicroBatchTime& micro_batch) const {
   const auto stage_seconds = [&](double blocks, bool with_head) {
     const double forward = blocks * block.forward.total() + (with_head ? head.forward.total() : 0);
     const double backward = blocks * (block.backward.total() + again) + (with_head ? head.backward.total() : 0);
-    const double cpu_forward = blocks * launch + framework.micro_batch_ms * 1e-3;
+    // Embedding and loss are at the two ends of the pipeline.
+    const double ends = pipeline > 1 ? 0.5 : 1;
+    const double cpu_forward = blocks * launch + ends * framework.micro_batch_ms * 1e-3;
     const double cpu_backward = blocks * (launch_again + launch * shared_.backward_launch);
     // Kernels that have nothing to do still take their few microseconds.
     const double idle_forward = framework.kernel_share * cpu_forward;

@@ -34,7 +34,7 @@ SharedConstants NoLosses() {
   shared.backward_bytes = 1;
   shared.backward_launch = 1;
   shared.imbalance = 1;
-  shared.tensor_exposed = shared.context_exposed = shared.expert_exposed = shared.pipeline_exposed = 1;
+  shared.tensor_exposed = shared.context_exposed = shared.expert_exposed = 1;
   shared.optimizer_passes = 1;
   shared.expert_launch = 1;
   shared.dequantize = 1;

@@ -94,7 +94,8 @@ void WeighByNoise(std::vector<Row>& rows, const StepTimeConstants& constants) {
     std::vector<double>& of_source = residuals[row.source_index];
     std::nth_element(of_source.begin(), of_source.begin() + static_cast<ptrdiff_t>(of_source.size() / 2), of_source.end());
     constexpr double kUsual = 0.05;
-    row.weight *= std::clamp(kUsual / of_source[of_source.size() / 2], 0.5, 3.0);
+    constexpr double kLeast = 0.025;
+    row.weight *= std::clamp(std::pow(kUsual / std::max(kLeast, of_source[of_source.size() / 2]), 1.5), 0.8, 5.0);
   }
 }
 
