@@ -156,8 +156,7 @@ int64_t LatentProjection(const AttentionLayer& attention, int64_t hidden_size) {
   const double heads = real(attention.heads);
   const double queries = heads * real(attention.qk_dim);
   const double values = heads * real(attention.v_dim);
-  const double query_weights =
-      latent.query_rank > 0 ? real(latent.query_rank) * (hidden + queries) : hidden * queries;
+  const double query_weights = latent.query_rank > 0 ? real(latent.query_rank) * (hidden + queries) : hidden * queries;
   const double weights = query_weights + hidden * (rank + real(latent.rotary_dim)) +
                          rank * (queries - heads * real(latent.rotary_dim) + values) + values * hidden;
   return static_cast<int64_t>(std::clamp(weights, 1.0, 1e18));

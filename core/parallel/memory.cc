@@ -102,7 +102,8 @@ double BlockActivationBytes(const MemoryInputs& inputs, const Layout& layout) {
   }
   double unfused = 0;
   if (inputs.habits.unfused_blocks) unfused = 8 * hidden + width * ToDouble(shape.gated ? shape.ffn : 0);
-  const double kept = inputs.flash_attention && layout.recompute == Recompute::kSelective ? inputs.habits.selective_share : 1;
+  const double kept =
+      inputs.flash_attention && layout.recompute == Recompute::kSelective ? inputs.habits.selective_share : 1;
   return kept * tokens *
          ((replicated + unfused + inputs.adapter_token_bytes) / (layout.sequence_parallel ? tensor : 1) +
           (attention + mlp + scores) / tensor);

@@ -28,12 +28,12 @@ struct MemoryHabits {
   double gradient_copy_bytes = 0;
   /// Weights are updated during the backward pass, gradients never kept together: recipes for a single card (torchtune).
   bool updates_in_backward = false;
-  double logit_bytes = 2 + 4;          ///< Of one logit: activations' type, and fp32, in which the loss leaves the gradient.
-  double allocator_fraction = 0.04;    ///< Reserved beyond what is allocated (SimuMax: 1.03 to 1.09).
-  double context_bytes = 1 << 30;      ///< Driver context 0.5 to 0.8 GiB, cuBLAS and other workspaces.
-  bool unfused_blocks = false;         ///< Norms keep fp32 copies (8 h a token), activations their halves (2 f).
-  double score_gradient_bytes = 0;     ///< Eager attention: of each score of the block whose backward pass runs.
-  double selective_share = 1;          ///< Selective recomputation with fused attention keeps this share (PyTorch: 0.4).
+  double logit_bytes = 2 + 4;  ///< Of one logit: activations' type, and fp32, in which the loss leaves the gradient.
+  double allocator_fraction = 0.04;  ///< Reserved beyond what is allocated (SimuMax: 1.03 to 1.09).
+  double context_bytes = 1 << 30;    ///< Driver context 0.5 to 0.8 GiB, cuBLAS and other workspaces.
+  bool unfused_blocks = false;       ///< Norms keep fp32 copies (8 h a token), activations their halves (2 f).
+  double score_gradient_bytes = 0;   ///< Eager attention: of each score of the block whose backward pass runs.
+  double selective_share = 1;        ///< Selective recomputation with fused attention keeps this share (PyTorch: 0.4).
 };
 
 /// What memory depends on beside the layout. Parameters are counts; doubles, so that nothing can overflow.

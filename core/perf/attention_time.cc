@@ -12,8 +12,9 @@ double ToDouble(int64_t value) { return static_cast<double>(value); }
 
 }  // namespace
 
-AttentionTime AttentionSeconds(const Machine& machine, const SharedConstants& shared, const FrameworkConstants& framework,
-                               const model::TransformerShape& shape, const AttentionWork& work, bool flash) {
+AttentionTime AttentionSeconds(const Machine& machine, const SharedConstants& shared,
+                               const FrameworkConstants& framework, const model::TransformerShape& shape,
+                               const AttentionWork& work, bool flash) {
   const double qk = ToDouble(shape.qk_dim);
   const double v = ToDouble(shape.v_dim);
   constexpr double kWide = 128;
@@ -30,9 +31,12 @@ AttentionTime AttentionSeconds(const Machine& machine, const SharedConstants& sh
   }
   const double count = work.sequences * work.heads;
   const double misaligned = Misalignment(shape.qk_dim, shared.misalignment);
-  const double scores = ProductSeconds(machine, shared, machine.head_matmul * narrow, work.queries, qk, work.keys, misaligned, count);
-  const double values = ProductSeconds(machine, shared, machine.head_matmul * narrow, work.queries, work.keys, v, misaligned, count);
-  const double bytes = shared.score_bytes * machine.element_bytes / 2 * count * work.queries * work.keys / machine.memory;
+  const double scores =
+      ProductSeconds(machine, shared, machine.head_matmul * narrow, work.queries, qk, work.keys, misaligned, count);
+  const double values =
+      ProductSeconds(machine, shared, machine.head_matmul * narrow, work.queries, work.keys, v, misaligned, count);
+  const double bytes =
+      shared.score_bytes * machine.element_bytes / 2 * count * work.queries * work.keys / machine.memory;
   return {scores + values + bytes, 2 * shared.backward_matmul * (scores + values) + shared.backward_bytes * bytes};
 }
 

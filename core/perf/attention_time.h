@@ -14,9 +14,9 @@ struct AttentionTime {
 /// What the core works on: heads of one card, sequences of a microbatch, the queries of its part of the sequence.
 struct AttentionWork {
   double sequences = 1;
-  double heads = 1;     ///< Of the card.
-  double queries = 1;   ///< Per sequence, of the card.
-  double keys = 1;      ///< Per sequence, all.
+  double heads = 1;    ///< Of the card.
+  double queries = 1;  ///< Per sequence, of the card.
+  double keys = 1;     ///< Per sequence, all.
 };
 
 /// Fused: 2 q k (qk_dim + v_dim) FLOPs per head forward, half of it where causal (blocks above the diagonal are left out,
@@ -26,7 +26,8 @@ struct AttentionWork {
 ///
 /// Eager: two batched products in full, and `score_bytes` for each score between them (scale, mask, softmax, dropout, each
 /// read and written); backward twice the products and 1.5 times the bytes.
-AttentionTime AttentionSeconds(const Machine& machine, const SharedConstants& shared, const FrameworkConstants& framework,
-                               const model::TransformerShape& shape, const AttentionWork& work, bool flash);
+AttentionTime AttentionSeconds(const Machine& machine, const SharedConstants& shared,
+                               const FrameworkConstants& framework, const model::TransformerShape& shape,
+                               const AttentionWork& work, bool flash);
 
 }  // namespace planner::perf

@@ -25,8 +25,7 @@ struct Group {
 inline double RingBandwidth(const Machine& machine, const SharedConstants& shared, const Group& group) {
   const double domains = group.Domains(machine);
   if (domains <= 1) return machine.link;
-  return std::min(machine.link,
-                  machine.network * group.Local(machine) / (1 + shared.congestion * std::log2(domains)));
+  return std::min(machine.link, machine.network * group.Local(machine) / (1 + shared.congestion * std::log2(domains)));
 }
 
 /// Start-up time of a collective: a link latency for each doubling within the domain, a network latency for each doubling

@@ -50,8 +50,8 @@ absl::StatusOr<Machine> MakeMachine(const hardware::GpuType& gpu, const hardware
   machine.link = std::max(gpu.link_bandwidth, 1e9) * family.link;
   // A run's node says how many cards share a host, not where a larger domain (NVL72, TPU pods) ends.
   const double node = options.node_gpus.value_or(gpu.gpus_per_node);
-  machine.domain = std::max(1.0, gpu.scale_up_domain > gpu.gpus_per_node ? std::max(node, 1.0 * gpu.scale_up_domain)
-                                                                         : node);
+  machine.domain =
+      std::max(1.0, gpu.scale_up_domain > gpu.gpus_per_node ? std::max(node, 1.0 * gpu.scale_up_domain) : node);
   machine.units = family.compute_units;
   machine.link_latency = constants.shared.link_latency_us * 1e-6;
   machine.network_latency = constants.shared.network_latency_us * 1e-6;

@@ -12,15 +12,15 @@ namespace planner::perf {
 /// What a card and its links reach in training at one precision: the catalogue's peaks times the constants of the GPU's
 /// family. Worked out once, used for many layouts. Rates are FLOP/s and bytes/s of one card, times seconds.
 struct Machine {
-  double matmul = 0;        ///< Large aligned products in the precision that is trained in.
-  double head_matmul = 0;   ///< Of the logits, which 8- and 4-bit training keeps in 16 bits.
+  double matmul = 0;       ///< Large aligned products in the precision that is trained in.
+  double head_matmul = 0;  ///< Of the logits, which 8- and 4-bit training keeps in 16 bits.
   double grouped_matmul = 0;
-  double attention = 0;     ///< Fused attention, in 16 bits (or more).
+  double attention = 0;  ///< Fused attention, in 16 bits (or more).
   double memory = 0;
-  double link = 0;          ///< Within the fast domain, one direction.
-  double network = 0;       ///< Between nodes, one direction.
-  double domain = 8;        ///< Cards that the fast link joins.
-  double units = 108;       ///< Tiles that run at once.
+  double link = 0;     ///< Within the fast domain, one direction.
+  double network = 0;  ///< Between nodes, one direction.
+  double domain = 8;   ///< Cards that the fast link joins.
+  double units = 108;  ///< Tiles that run at once.
   double link_latency = 0;
   double network_latency = 0;
   double element_bytes = 2;  ///< Of an activation.

@@ -35,8 +35,9 @@ inline double ProductSeconds(const Machine& machine, const SharedConstants& shar
   const double quantization = 1 + shared.wave * (std::ceil(waves) / waves - 1);
   const double flops = 2 * rows * in * out * count;
   const double bytes = machine.element_bytes * count * (rows * in + in * out + rows * out);
-  return std::max(flops / rate * quantization * (1 + shared.depth / in) * (1 + shared.edge / rows) * (1 + shared.edge / out) *
-                      misaligned, bytes / machine.memory);
+  return std::max(flops / rate * quantization * (1 + shared.depth / in) * (1 + shared.edge / rows) *
+                      (1 + shared.edge / out) * misaligned,
+                  bytes / machine.memory);
 }
 
 /// A product with a weight: forward, and the gradients of its input and of its weight.

@@ -39,11 +39,11 @@ constexpr std::array kFrameworkFields = {
     ConstantField<FrameworkConstants>{"layer_launch_us", &FrameworkConstants::layer_launch_us, 0.5, 1, 1e5},
     ConstantField<FrameworkConstants>{"kernel_share", &FrameworkConstants::kernel_share, 0.5, 0.01, 1},
     ConstantField<FrameworkConstants>{"micro_batch_ms", &FrameworkConstants::micro_batch_ms, 0.7, 0.01, 1e3},
-    ConstantField<FrameworkConstants>{"step_ms", &FrameworkConstants::step_ms, 0.7, 0.01, 1e4},
+    ConstantField<FrameworkConstants>{"step_ms", &FrameworkConstants::step_ms, 1.0, 0.01, 1e4},
     ConstantField<FrameworkConstants>{"elementwise", &FrameworkConstants::elementwise, 0.3, 0.2, 10},
     ConstantField<FrameworkConstants>{"sync_us", &FrameworkConstants::sync_us, 0.5, 0.1, 300},
     ConstantField<FrameworkConstants>{"exposed", &FrameworkConstants::exposed, 0.5, 0.01, 1},
-    ConstantField<FrameworkConstants>{"send", &FrameworkConstants::send, 0.5, 0.01, 4},
+    ConstantField<FrameworkConstants>{"send", &FrameworkConstants::send, 0.7, 0.01, 4},
     ConstantField<FrameworkConstants>{"shard_bandwidth", &FrameworkConstants::shard_bandwidth, 0.3, 0.02, 1},
     ConstantField<FrameworkConstants>{"attention", &FrameworkConstants::attention, 0.3, 0.2, 3},
     ConstantField<FrameworkConstants>{"narrow_heads", &FrameworkConstants::narrow_heads, 0.3, 0.3, 3},
@@ -73,7 +73,7 @@ constexpr std::array kSharedFields = {
     ConstantField<SharedConstants>{"tensor_exposed", &SharedConstants::tensor_exposed, 0.3, 0.05, 1},
     ConstantField<SharedConstants>{"context_exposed", &SharedConstants::context_exposed, 0.5, 0.01, 1},
     ConstantField<SharedConstants>{"expert_exposed", &SharedConstants::expert_exposed, 0.4, 0.05, 1},
-    ConstantField<SharedConstants>{"shared_port", &SharedConstants::shared_port, 0.3, 0.1, 1},
+    ConstantField<SharedConstants>{"shared_port", &SharedConstants::shared_port, 0.1, 0.1, 1},
     ConstantField<SharedConstants>{"optimizer_passes", &SharedConstants::optimizer_passes, 0.3, 0.3, 5},
     ConstantField<SharedConstants>{"power", &SharedConstants::power, 0.3, 0.05, 1},
     ConstantField<SharedConstants>{"adapter_launch", &SharedConstants::adapter_launch, 0.4, 0.05, 5},
@@ -114,7 +114,8 @@ std::string_view SizeClass(double parameters) {
   return parameters < 50e9 ? "medium" : "large";
 }
 
-double StepTimeConstants::HalfWidth(std::string_view framework, std::string_view architecture, double parameters) const {
+double StepTimeConstants::HalfWidth(std::string_view framework, std::string_view architecture,
+                                    double parameters) const {
   const auto name = family_of_architecture.find(architecture);
   const std::string_view family = name != family_of_architecture.end() ? std::string_view(name->second) : "Hopper";
   const std::string_view size = SizeClass(parameters);
@@ -123,7 +124,8 @@ double StepTimeConstants::HalfWidth(std::string_view framework, std::string_view
   for (const IntervalWidth& width : intervals) {
     const bool matches = (width.framework == "*" || width.framework == framework) &&
                          (width.family == "*" || width.family == family) && (width.size == "*" || width.size == size);
-    const size_t rank = 1 + (width.framework != "*" ? 4 : 0) + (width.family != "*" ? 2 : 0) + (width.size != "*" ? 1 : 0);
+    const size_t rank =
+        1 + (width.framework != "*" ? 4 : 0) + (width.family != "*" ? 2 : 0) + (width.size != "*" ? 1 : 0);
     if (matches && rank > best_rank) {
       best = &width;
       best_rank = rank;
@@ -150,8 +152,8 @@ absl::StatusOr<StepTimeConstants> ReadStepTimeConstants(std::string_view text, s
   }
   StepTimeConstants constants;
   for (const auto& [family, member] : values.at("families").items()) {
-    RETURN_IF_ERROR(ReadFields(member, FamilyFields(), fmt::format("{}.families.{}", name, family),
-                               constants.families[family]));
+    RETURN_IF_ERROR(
+        ReadFields(member, FamilyFields(), fmt::format("{}.families.{}", name, family), constants.families[family]));
   }
   for (const auto& [framework, member] : values.at("frameworks").items()) {
     RETURN_IF_ERROR(ReadFields(member, FrameworkFields(), fmt::format("{}.frameworks.{}", name, framework),

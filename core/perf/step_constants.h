@@ -19,13 +19,13 @@ struct FamilyConstants {
   double matmul_16bit = 0;
   double matmul_8bit = 0;
   double matmul_4bit = 0;
-  double grouped_matmul = 0;         ///< Products of experts, relative to one large product.
-  double attention = 0;              ///< Fused attention, of the 16-bit peak.
-  double memory = 0;                 ///< Of the memory bandwidth.
-  double link = 0;                   ///< Collectives within the fast domain, of the link bandwidth.
-  double network = 0;                ///< Collectives between nodes, of the network bandwidth.
-  double compute_units = 0;          ///< Tiles that run at once (SMs). Not fitted.
-  double watts_per_teraflop = 0;     ///< At which the family's 16-bit peak holds its clock. Not fitted.
+  double grouped_matmul = 0;      ///< Products of experts, relative to one large product.
+  double attention = 0;           ///< Fused attention, of the 16-bit peak.
+  double memory = 0;              ///< Of the memory bandwidth.
+  double link = 0;                ///< Collectives within the fast domain, of the link bandwidth.
+  double network = 0;             ///< Collectives between nodes, of the network bandwidth.
+  double compute_units = 0;       ///< Tiles that run at once (SMs). Not fitted.
+  double watts_per_teraflop = 0;  ///< At which the family's 16-bit peak holds its clock. Not fitted.
 };
 
 /// What a training framework costs beside the kernels.
@@ -35,9 +35,9 @@ struct FrameworkConstants {
   double micro_batch_ms = 0;   ///< CPU time of the loop over microbatches, for each.
   double step_ms = 0;          ///< Once a step: optimizer launches, gradient norm, logging.
   double elementwise = 0;      ///< Bytes of element-wise work relative to fused kernels.
-  double sync_us = 0;          ///< Waiting for each other before a tensor-parallel exchange, for each doubling of the cards.
-  double exposed = 0;          ///< Share of gradient and weight collectives that no computation hides.
-  double send = 0;             ///< Time of sends between stages that is not hidden, over that of their bytes.
+  double sync_us = 0;  ///< Waiting for each other before a tensor-parallel exchange, for each doubling of the cards.
+  double exposed = 0;  ///< Share of gradient and weight collectives that no computation hides.
+  double send = 0;     ///< Time of sends between stages that is not hidden, over that of their bytes.
   double shard_bandwidth = 0;  ///< Of the gathers of ZeRO-3, block by block, over large collectives.
   double attention = 0;        ///< Rate of its fused attention over the family's.
   double narrow_heads = 0;     ///< Rate with heads of 64 over that with heads of 128.
@@ -59,9 +59,10 @@ struct SharedConstants {
   double selective_flash = 0;     ///< Selective recomputation with fused attention: share of the forward pass.
   double cast = 0;                ///< 8 and 4 bits: casts, in passes over the inputs of products.
   double backward_launch = 0;     ///< CPU time of the backward pass over that of the forward pass.
-  double parallel_launch = 0;     ///< CPU time that waiting for each other adds to 8 tensor-parallel processes; cubic below.
-  double expert_launch = 0;       ///< CPU time of a block with experts over that of a dense one.
-  double imbalance = 0;           ///< Tokens of the busiest card's experts over the mean.
+  double parallel_launch =
+      0;                     ///< CPU time that waiting for each other adds to 8 tensor-parallel processes; cubic below.
+  double expert_launch = 0;  ///< CPU time of a block with experts over that of a dense one.
+  double imbalance = 0;      ///< Tokens of the busiest card's experts over the mean.
   double link_latency_us = 0;     ///< Of a collective within the domain, for each doubling of the group.
   double network_latency_us = 0;  ///< Between nodes, for each doubling of the nodes.
   double congestion = 0;          ///< Loss of network bandwidth for each doubling of the nodes.
@@ -105,7 +106,7 @@ struct StepTimeConstants {
 template <typename Struct>
 struct ConstantField {
   std::string_view name;
-  double Struct::* member;
+  double Struct::*member;
   double spread;  ///< Standard deviation of the prior, of the logarithm. 0: not fitted.
   double low, high;
 };

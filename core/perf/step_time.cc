@@ -25,8 +25,8 @@ double SoftMax(double a, double b) {
 /// Degrees as doubles, and the tokens of one card.
 struct Split {
   double tensor, pipeline, virtual_pipeline, context, data, expert;
-  double batch;   ///< Sequences of a microbatch.
-  double tokens;  ///< Of a microbatch, on one card.
+  double batch;           ///< Sequences of a microbatch.
+  double tokens;          ///< Of a microbatch, on one card.
   double sequence_split;  ///< What splits the work between the tensor-parallel regions.
   double send_split;      ///< What splits the sends between stages.
 };
@@ -83,8 +83,9 @@ class Estimator {
   double OptimizerSeconds(double layers, bool first, bool last) const;
 
   double moe_share() const {
-    return shape_.moe_layers > 0 ? std::min(1.0, ToDouble(shape_.moe_layers) / ToDouble(std::max<int64_t>(1, shape_.layers)))
-                                 : 0;
+    return shape_.moe_layers > 0
+               ? std::min(1.0, ToDouble(shape_.moe_layers) / ToDouble(std::max<int64_t>(1, shape_.layers)))
+               : 0;
   }
 
   const StepJob& job_;
@@ -133,8 +134,8 @@ void Estimator::AddExperts(BlockTimes& block, double share) const {
   block.backward.elementwise += share * permute;
   if (split_.expert > 1) {
     const double bytes = machine_.element_bytes * rows * hidden;
-    const double exchange = shared_.expert_exposed * 2 *
-                            AllToAllSeconds(machine_, shared_, Group{split_.expert, 1}, bytes);
+    const double exchange =
+        shared_.expert_exposed * 2 * AllToAllSeconds(machine_, shared_, Group{split_.expert, 1}, bytes);
     block.forward.expert += share * exchange;
     block.backward.expert += share * exchange;
   }
@@ -161,13 +162,12 @@ BlockTimes Estimator::Block() const {
   block.forward.matmul += projections.forward;
   block.backward.matmul += projections.input_gradient + (job_.frozen_base ? 0 : projections.weight_gradient);
 
-  const AttentionTime attention =
-      AttentionSeconds(machine_, shared_, job_.framework, shape_,
-                       {.sequences = split_.batch,
-                        .heads = std::max(1.0, heads),
-                        .queries = positions_ / split_.context,
-                        .keys = positions_},
-                       job_.flash_attention);
+  const AttentionTime attention = AttentionSeconds(machine_, shared_, job_.framework, shape_,
+                                                   {.sequences = split_.batch,
+                                                    .heads = std::max(1.0, heads),
+                                                    .queries = positions_ / split_.context,
+                                                    .keys = positions_},
+                                                   job_.flash_attention);
   block.forward.attention = attention.forward;
   block.backward.attention = attention.backward;
 
@@ -258,7 +258,8 @@ double Estimator::Recomputed(const BlockTimes& block) const {
 /// Trained parameters of a stage, of one card, before ZeRO.
 double Estimator::StageParameters(double layers, bool first, bool last) const {
   if (job_.frozen_base) return job_.adapter_parameters / (split_.tensor * split_.pipeline);
-  const double tables = (first ? parameters_.head : 0) + (last && !(first && shape_.tied_embeddings) ? parameters_.head : 0);
+  const double tables =
+      (first ? parameters_.head : 0) + (last && !(first && shape_.tied_embeddings) ? parameters_.head : 0);
   return (layers * parameters_.dense + tables) / split_.tensor;
 }
 
@@ -273,8 +274,7 @@ double Estimator::DataSeconds(double layers, bool first, bool last, double step_
   const double weight = machine_.element_bytes;
   const double gradient = std::min(job_.recipe.gradient_bytes, weight);
   const auto exposed = [&](double exchange, double hidden_behind) {
-    return job_.framework.exposed * exchange +
-           (1 - job_.framework.exposed) * std::max(0.0, exchange - hidden_behind);
+    return job_.framework.exposed * exchange + (1 - job_.framework.exposed) * std::max(0.0, exchange - hidden_behind);
   };
   if (replicas <= 1 && expert_replicas <= 1) return 0;
   if (layout_.zero_stage >= 3) {
@@ -301,7 +301,8 @@ double Estimator::OptimizerSeconds(double layers, bool first, bool last) const {
   const double expert = job_.frozen_base ? 0 : layers * parameters_.experts / split_.expert;
   const double expert_replicas = std::max(1.0, replicas * split_.tensor / split_.expert);
   const bool sharded = layout_.zero_stage >= 1;
-  const double owned = StageParameters(layers, first, last) / (sharded ? replicas : 1) + expert / (sharded ? expert_replicas : 1);
+  const double owned =
+      StageParameters(layers, first, last) / (sharded ? replicas : 1) + expert / (sharded ? expert_replicas : 1);
   const double bytes = 2 * job_.recipe.optimizer_bytes + job_.recipe.gradient_bytes + job_.recipe.weight_bytes;
   return shared_.optimizer_passes * bytes * owned / machine_.memory + job_.framework.step_ms * 1e-3;
 }
@@ -370,8 +371,8 @@ StepTime Estimator::Run(const MicroBatchTime& micro_batch) const {
   const double blocks = last_is_slowest ? last_layers : most;
   // All stages together: those that miss a block beside the last one count for what they have.
   const double fewer = std::max(0.0, missing - 1);
-  const double all = has_middle ? (pipeline - 1) * full.cpu_bound + last.cpu_bound - fewer * full.cpu_bound / most
-                                : full.cpu_bound;
+  const double all =
+      has_middle ? (pipeline - 1) * full.cpu_bound + last.cpu_bound - fewer * full.cpu_bound / most : full.cpu_bound;
 
   StepTime step;
   const double m = micro_batches_;
@@ -424,8 +425,9 @@ BlockParameters ParametersOf(const model::TransformerShape& shape) {
   const double attention = shape.attention_projection > 0 ? ToDouble(shape.attention_projection)
                                                           : hidden * (heads * (qk + v) + kv_heads * (qk + v));
   const double matrices = shape.gated ? 3 : 2;
-  const double moe =
-      shape.moe_layers > 0 ? std::min(1.0, ToDouble(shape.moe_layers) / ToDouble(std::max<int64_t>(1, shape.layers))) : 0;
+  const double moe = shape.moe_layers > 0
+                         ? std::min(1.0, ToDouble(shape.moe_layers) / ToDouble(std::max<int64_t>(1, shape.layers)))
+                         : 0;
   BlockParameters parameters;
   parameters.dense = attention + (1 - moe) * matrices * hidden * ToDouble(shape.ffn) +
                      moe * (matrices * hidden * ToDouble(shape.shared_expert_ffn) + hidden * ToDouble(shape.experts));

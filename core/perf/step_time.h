@@ -17,11 +17,11 @@ struct StepJob {
   double positions = 2048;  ///< Sequence length; of a ViT, its patches.
   hardware::Recipe recipe;  ///< Bytes per trained parameter.
   bool flash_attention = true;
-  double logit_share = 1;       ///< Positions with logits: 1 for decoders, about 0.15 for masked language models.
-  bool padded = false;          ///< Sequences hold documents, and what they do not fill is not computed.
-  double recompute_share = 1;   ///< Of the forward pass that full recomputation concerns.
-  bool frozen_base = false;     ///< Adapters are trained.
-  double frozen_bytes = 2;      ///< Per frozen parameter; below 2 they are expanded before every product.
+  double logit_share = 1;      ///< Positions with logits: 1 for decoders, about 0.15 for masked language models.
+  bool padded = false;         ///< Sequences hold documents, and what they do not fill is not computed.
+  double recompute_share = 1;  ///< Of the forward pass that full recomputation concerns.
+  bool frozen_base = false;    ///< Adapters are trained.
+  double frozen_bytes = 2;     ///< Per frozen parameter; below 2 they are expanded before every product.
   double adapter_parameters = 0;
   FrameworkConstants framework;
 };
@@ -54,8 +54,8 @@ struct StepTime {
   double optimizer = 0;    ///< Update of the states, and what is done once a step.
 
   double total() const {
-    return matmul + attention + elementwise + recompute + launch + tensor + context + expert + pipeline + bubble + data +
-           optimizer;
+    return matmul + attention + elementwise + recompute + launch + tensor + context + expert + pipeline + bubble +
+           data + optimizer;
   }
   /// Every term times `factor`.
   StepTime operator*(double factor) const;

@@ -57,12 +57,12 @@ TEST(ProductSecondsTest, LosesWhatTheLastWaveDoesNotFill) {
   EXPECT_NEAR(ProductSeconds(RoundMachine(), shared, 100e12, 1024, 4096, 2048, 1), exact * 2 / 1.28, 1e-9);
   shared.wave = 0;
   shared.depth = 512;  // Half as much again at an inner dimension of 1,024.
-  EXPECT_NEAR(ProductSeconds(RoundMachine(), shared, 100e12, 8192, 1024, 8192, 1), 1.5 * 2.0 * 8192 * 1024 * 8192 / 100e12,
-              1e-9);
+  EXPECT_NEAR(ProductSeconds(RoundMachine(), shared, 100e12, 8192, 1024, 8192, 1),
+              1.5 * 2.0 * 8192 * 1024 * 8192 / 100e12, 1e-9);
 }
 
 TEST(MisalignmentTest, CountsHalvingsBelow64) {
-  EXPECT_DOUBLE_EQ(Misalignment(14336 / 8, 0.1), 1);  // 1792 = 28 x 64.
+  EXPECT_DOUBLE_EQ(Misalignment(14336 / 8, 0.1), 1);    // 1792 = 28 x 64.
   EXPECT_DOUBLE_EQ(Misalignment(14400 / 8, 0.1), 1.3);  // 1800 = 225 x 8.
   EXPECT_DOUBLE_EQ(Misalignment(50257, 0.1), 1.6);
 }
@@ -88,7 +88,8 @@ TEST(AttentionSecondsTest, EagerAttentionPassesItsScores) {
   const AttentionWork work{.sequences = 4, .heads = 8, .queries = 2048, .keys = 2048};
   const double without = AttentionSeconds(RoundMachine(), shared, framework, shape, work, false).forward;
   shared.score_bytes = 10;  // 32 x 2,048^2 scores: 1.342 GB at 1 TB/s.
-  EXPECT_NEAR(AttentionSeconds(RoundMachine(), shared, framework, shape, work, false).forward - without, 1.342e-3, 1e-6);
+  EXPECT_NEAR(AttentionSeconds(RoundMachine(), shared, framework, shape, work, false).forward - without, 1.342e-3,
+              1e-6);
 }
 
 TEST(CollectiveTest, RingsPassTheSlowestLink) {
@@ -217,7 +218,8 @@ TEST(StepTimeTest, GradientsHideBehindTheMicrobatchAsFarAsTheFrameworkHidesThem)
   Layout sharded{.data_parallel = 8, .zero_stage = 3};
   job.framework.exposed = 1;
   // Weights twice and gradients once, for every microbatch.
-  EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), sharded, 5).data, 5 * 0.875 * 6 * 24 * 4096 * 4096 / 100e9, 1e-6);
+  EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), sharded, 5).data, 5 * 0.875 * 6 * 24 * 4096 * 4096 / 100e9,
+              1e-6);
 }
 
 TEST(StepTimeTest, SmallBlocksTakeAsLongAsTheCpuNeeds) {
@@ -252,9 +254,19 @@ TEST(ParametersOfTest, CountsBlocksExpertsAndHead) {
   const BlockParameters dense = ParametersOf(Gpt(1).shape);
   EXPECT_DOUBLE_EQ(dense.dense, 12.0 * 4096 * 4096);
   EXPECT_EQ(dense.experts, 0);
-  model::TransformerShape mixtral{.layers = 32, .hidden = 4096, .heads = 32, .kv_heads = 8, .qk_dim = 128, .v_dim = 128,
-                                  .ffn = 14336, .gated = true, .vocab = 32000, .experts = 8, .experts_per_token = 2,
-                                  .expert_ffn = 14336, .moe_layers = 32};
+  model::TransformerShape mixtral{.layers = 32,
+                                  .hidden = 4096,
+                                  .heads = 32,
+                                  .kv_heads = 8,
+                                  .qk_dim = 128,
+                                  .v_dim = 128,
+                                  .ffn = 14336,
+                                  .gated = true,
+                                  .vocab = 32000,
+                                  .experts = 8,
+                                  .experts_per_token = 2,
+                                  .expert_ffn = 14336,
+                                  .moe_layers = 32};
   const BlockParameters experts = ParametersOf(mixtral);
   EXPECT_DOUBLE_EQ(experts.experts, 3.0 * 4096 * 14336 * 8);
   EXPECT_DOUBLE_EQ(experts.dense, 2.5 * 4096 * 4096 + 4096 * 8);

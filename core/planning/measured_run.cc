@@ -76,21 +76,21 @@ std::optional<double> ParseNumber(std::string_view text) {
 
 using Setter = std::function<bool(MeasuredRun&, const std::string&)>;
 
-Setter Text(std::string MeasuredRun::* member) {
+Setter Text(std::string MeasuredRun::*member) {
   return [member](MeasuredRun& run, const std::string& cell) {
     run.*member = cell;
     return true;
   };
 }
 
-Setter Number(std::optional<double> MeasuredRun::* member) {
+Setter Number(std::optional<double> MeasuredRun::*member) {
   return [member](MeasuredRun& run, const std::string& cell) {
     run.*member = ParseNumber(cell);
     return (run.*member).has_value();
   };
 }
 
-Setter Flag(std::optional<bool> MeasuredRun::* member) {
+Setter Flag(std::optional<bool> MeasuredRun::*member) {
   return [member](MeasuredRun& run, const std::string& cell) {
     if (cell == "0" || cell == "false" || cell == "False") run.*member = false;
     if (cell == "1" || cell == "true" || cell == "True") run.*member = true;
@@ -180,8 +180,8 @@ absl::StatusOr<std::vector<MeasuredRun>> ParseMeasuredRuns(std::string_view csv)
       const std::string& cell = record.cells[column];
       if (cell.empty() || setters[column] == nullptr) continue;
       if (!(*setters[column])(run, cell) && run.problem.empty()) {
-        run.problem = fmt::format("line {}, column \"{}\": not a number: {}", record.line, header[column],
-                                  cell.substr(0, 40));
+        run.problem =
+            fmt::format("line {}, column \"{}\": not a number: {}", record.line, header[column], cell.substr(0, 40));
       }
     }
   }

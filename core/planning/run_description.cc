@@ -52,9 +52,10 @@ const TransformerShape* FindBySizes(const MeasuredRun& run, const std::vector<Kn
   const TransformerShape* best = nullptr;
   for (const KnownModel& model : models) {
     const TransformerShape& shape = model.shape;
-    const bool same = Agrees(run.hidden, shape.hidden) && Agrees(run.heads, shape.heads) && run.heads &&
-                      Size(run.moe_experts.value_or(0)) == shape.experts && VocabularyAgrees(run.vocab, shape.vocab) &&
-                      (Agrees(run.ffn_hidden, shape.ffn) || (shape.experts > 0 && Agrees(run.ffn_hidden, shape.expert_ffn)));
+    const bool same =
+        Agrees(run.hidden, shape.hidden) && Agrees(run.heads, shape.heads) && run.heads &&
+        Size(run.moe_experts.value_or(0)) == shape.experts && VocabularyAgrees(run.vocab, shape.vocab) &&
+        (Agrees(run.ffn_hidden, shape.ffn) || (shape.experts > 0 && Agrees(run.ffn_hidden, shape.expert_ffn)));
     if (!same) continue;
     const auto rank = [&](const TransformerShape& s) { return 2 * Agrees(run.layers, s.layers) + s.causal; };
     if (best == nullptr || rank(shape) > rank(*best)) best = &shape;
@@ -87,7 +88,8 @@ absl::StatusOr<TransformerShape> ShapeOf(const MeasuredRun& run, const std::vect
   if (!sizes_known) {
     const TransformerShape* known = FindByName(run, models);
     if (known == nullptr)
-      return base::InvalidField("model", fmt::format("layers and hidden size are blank, and no model is named \"{}\"", run.model));
+      return base::InvalidField(
+          "model", fmt::format("layers and hidden size are blank, and no model is named \"{}\"", run.model));
     return *known;
   }
   TransformerShape shape;
@@ -119,7 +121,8 @@ absl::StatusOr<TransformerShape> ShapeOf(const MeasuredRun& run, const std::vect
       shape.shared_expert_ffn = known->shared_expert_ffn;
       // A truncated model keeps its share of dense blocks, one at least.
       const int64_t dense = known->layers - known->moe_layers;
-      shape.moe_layers = std::max<int64_t>(1, shape.layers - (dense * shape.layers + known->layers - 1) / known->layers);
+      shape.moe_layers =
+          std::max<int64_t>(1, shape.layers - (dense * shape.layers + known->layers - 1) / known->layers);
     }
   }
   return shape;
@@ -168,14 +171,18 @@ absl::StatusOr<perf::Layout> LayoutOf(const MeasuredRun& run, int64_t batch) {
   }
   layout.data_parallel = SizeOr(run.data_parallel, std::max<int64_t>(1, gpus / (layout.tensor_parallel * others)));
   if (run.gpus && layout.gpus() != gpus) {
-    return base::InvalidField("n_gpus", fmt::format("is not the product of the degrees: n_gpus={} tp={} pp={} cp={} dp={}",
-                                                    gpus, layout.tensor_parallel, layout.pipeline_parallel,
-                                                    layout.context_parallel, layout.data_parallel));
+    return base::InvalidField(
+        "n_gpus",
+        fmt::format("is not the product of the degrees: n_gpus={} tp={} pp={} cp={} dp={}", gpus,
+                    layout.tensor_parallel, layout.pipeline_parallel, layout.context_parallel, layout.data_parallel));
   }
   const bool alone = layout.data_parallel * layout.context_parallel <= 1;
-  layout.zero_stage = static_cast<int>(
-      run.zero_stage ? std::clamp(std::round(*run.zero_stage), 0.0, 3.0)
-                     : (ShardsByData(run.framework) || (!run.tensor_parallel && !run.pipeline_parallel && !run.data_parallel) ? 3.0 : (alone || run.framework == "ddp" ? 0.0 : 1.0)));
+  layout.zero_stage =
+      static_cast<int>(run.zero_stage ? std::clamp(std::round(*run.zero_stage), 0.0, 3.0)
+                                      : (ShardsByData(run.framework) ||
+                                                 (!run.tensor_parallel && !run.pipeline_parallel && !run.data_parallel)
+                                             ? 3.0
+                                             : (alone || run.framework == "ddp" ? 0.0 : 1.0)));
   layout.sequence_parallel =
       layout.tensor_parallel > 1 &&
       run.sequence_parallel.value_or(run.framework == "megatron-core" || run.framework == "torchtitan");
@@ -242,7 +249,7 @@ parallel::MemoryHabits HabitsOf(std::string_view framework) {
     habits.score_gradient_bytes = 3;
   } else if (framework == "single") {
     habits.updates_in_backward = true;
-    habits.logit_bytes = 1;  // The loss is computed in chunks.
+    habits.logit_bytes = 1;            // The loss is computed in chunks.
     habits.context_bytes = 256 << 20;  // Such tables print what PyTorch has reserved, without the driver's context.
     habits.unfused_blocks = true;
   } else if (framework == "fsdp" || framework == "torchtitan") {
@@ -256,8 +263,8 @@ double AdapterTokenBytes(const TransformerShape& shape, std::string_view task) {
   const double hidden = ToDouble(shape.hidden);
   if (task == "lora" || task == "qlora") return 8 * hidden;
   if (task != "adapter_v2") return 0;
-  return 2 * (ToDouble(shape.heads * shape.qk_dim) + ToDouble(shape.kv_heads * (shape.qk_dim + shape.v_dim)) + 2 * hidden +
-              (shape.gated ? 2 : 1) * ToDouble(shape.ffn));
+  return 2 * (ToDouble(shape.heads * shape.qk_dim) + ToDouble(shape.kv_heads * (shape.qk_dim + shape.v_dim)) +
+              2 * hidden + (shape.gated ? 2 : 1) * ToDouble(shape.ffn));
 }
 
 bool TrainsAdapters(std::string_view task) {

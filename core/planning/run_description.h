@@ -21,9 +21,9 @@ struct KnownModel {
 
 /// A measured run as the inputs of the step-time and memory models.
 struct RunDescription {
-  const hardware::GpuType* gpu = nullptr;              ///< Of the catalogue.
-  const hardware::Precision* precision = nullptr;      ///< Static.
-  perf::StepJob job;                                   ///< `framework` is not filled in.
+  const hardware::GpuType* gpu = nullptr;          ///< Of the catalogue.
+  const hardware::Precision* precision = nullptr;  ///< Static.
+  perf::StepJob job;                               ///< `framework` is not filled in.
   std::string framework;
   perf::MachineOptions machine;
   perf::Layout layout;

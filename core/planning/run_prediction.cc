@@ -13,8 +13,8 @@ constexpr int64_t kMostTensorParallel = 8;
 }  // namespace
 
 absl::StatusOr<perf::StepTime> StepTimeOf(const RunDescription& description, const perf::StepTimeConstants& constants) {
-  ASSIGN_OR_RETURN(const perf::Machine machine, perf::MakeMachine(*description.gpu, *description.precision, constants,
-                                                                  description.machine));
+  ASSIGN_OR_RETURN(const perf::Machine machine,
+                   perf::MakeMachine(*description.gpu, *description.precision, constants, description.machine));
   perf::StepJob job = description.job;
   job.framework = constants.Framework(description.framework);
   if (description.framework == "layer_microbench") {

@@ -52,14 +52,33 @@ class RunPredictionTest : public ::testing::Test {
   }
 
   const hardware::GpuCatalog gpus_ = *hardware::GpuCatalog::Create();
-  const std::vector<KnownModel> models_ = {
-      {"deepseek-v3",
-       {.layers = 61, .hidden = 7168, .heads = 128, .kv_heads = 128, .qk_dim = 192, .v_dim = 128, .ffn = 18432, .gated = true,
-        .vocab = 129280, .experts = 256, .experts_per_token = 8, .expert_ffn = 2048, .shared_expert_ffn = 2048, .moe_layers = 58,
-        .attention_projection = 187105280}},
-      {"bert-large",
-       {.layers = 24, .hidden = 1024, .heads = 16, .kv_heads = 16, .qk_dim = 64, .v_dim = 64, .ffn = 4096, .vocab = 30522,
-        .tied_embeddings = true, .causal = false}}};
+  const std::vector<KnownModel> models_ = {{"deepseek-v3",
+                                            {.layers = 61,
+                                             .hidden = 7168,
+                                             .heads = 128,
+                                             .kv_heads = 128,
+                                             .qk_dim = 192,
+                                             .v_dim = 128,
+                                             .ffn = 18432,
+                                             .gated = true,
+                                             .vocab = 129280,
+                                             .experts = 256,
+                                             .experts_per_token = 8,
+                                             .expert_ffn = 2048,
+                                             .shared_expert_ffn = 2048,
+                                             .moe_layers = 58,
+                                             .attention_projection = 187105280}},
+                                           {"bert-large",
+                                            {.layers = 24,
+                                             .hidden = 1024,
+                                             .heads = 16,
+                                             .kv_heads = 16,
+                                             .qk_dim = 64,
+                                             .v_dim = 64,
+                                             .ffn = 4096,
+                                             .vocab = 30522,
+                                             .tied_embeddings = true,
+                                             .causal = false}}};
 };
 
 TEST_F(RunPredictionTest, PredictsTheStepTheIntervalAndTheMemory) {

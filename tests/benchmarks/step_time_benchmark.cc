@@ -23,16 +23,40 @@ void Run(benchmark::State& state, const model::TransformerShape& shape, Layout l
 }
 
 void BM_Gpt3(benchmark::State& state) {
-  Run(state, {.layers = 96, .hidden = 12288, .heads = 96, .kv_heads = 96, .qk_dim = 128, .v_dim = 128, .ffn = 49152, .vocab = 51200},
+  Run(state,
+      {.layers = 96,
+       .hidden = 12288,
+       .heads = 96,
+       .kv_heads = 96,
+       .qk_dim = 128,
+       .v_dim = 128,
+       .ffn = 49152,
+       .vocab = 51200},
       {.data_parallel = 8, .tensor_parallel = 8, .pipeline_parallel = 8, .virtual_pipeline = 3});
 }
 BENCHMARK(BM_Gpt3);
 
 void BM_Experts(benchmark::State& state) {
   Run(state,
-      {.layers = 61, .hidden = 7168, .heads = 128, .kv_heads = 128, .qk_dim = 192, .v_dim = 128, .ffn = 18432, .gated = true,
-       .vocab = 129280, .experts = 256, .experts_per_token = 8, .expert_ffn = 2048, .shared_expert_ffn = 2048, .moe_layers = 58},
-      {.data_parallel = 64, .tensor_parallel = 2, .pipeline_parallel = 8, .context_parallel = 2, .expert_parallel = 32});
+      {.layers = 61,
+       .hidden = 7168,
+       .heads = 128,
+       .kv_heads = 128,
+       .qk_dim = 192,
+       .v_dim = 128,
+       .ffn = 18432,
+       .gated = true,
+       .vocab = 129280,
+       .experts = 256,
+       .experts_per_token = 8,
+       .expert_ffn = 2048,
+       .shared_expert_ffn = 2048,
+       .moe_layers = 58},
+      {.data_parallel = 64,
+       .tensor_parallel = 2,
+       .pipeline_parallel = 8,
+       .context_parallel = 2,
+       .expert_parallel = 32});
 }
 BENCHMARK(BM_Experts);
 

@@ -43,7 +43,8 @@ Case AnyCase() {
   any.job.recipe = {.weight_bytes = 2, .gradient_bytes = 4, .optimizer_bytes = 12};
   const auto framework = *rc::gen::element<const char*>("megatron-core", "fsdp", "ddp", "megatron-deepspeed", "");
   any.job.framework = constants.Framework(framework);
-  const auto* card = *rc::gen::element<const char*>("a100", "h100", "b200", "v100", "gb200", "mi300x", "l40s", "tpu-v5p");
+  const auto* card =
+      *rc::gen::element<const char*>("a100", "h100", "b200", "v100", "gb200", "mi300x", "l40s", "tpu-v5p");
   any.machine = *MakeMachine(**gpus->Find(card), **hardware::FindPrecision("bf16"), constants);
   any.layout.tensor_parallel = *rc::gen::element<int64_t>(1, 2, 8);
   any.layout.pipeline_parallel = *rc::gen::inRange<int64_t>(1, std::min<int64_t>(shape.layers, 16) + 1);
@@ -67,8 +68,8 @@ void AtMost(double less, double more) {
 
 RC_GTEST_PROP(StepTimeLaws, FasterPartsAreNeverSlower, ()) {
   const Case any = AnyCase();
-  for (double Machine::* rate : {&Machine::matmul, &Machine::head_matmul, &Machine::grouped_matmul, &Machine::attention,
-                                 &Machine::memory, &Machine::link, &Machine::network}) {
+  for (double Machine::*rate : {&Machine::matmul, &Machine::head_matmul, &Machine::grouped_matmul, &Machine::attention,
+                                &Machine::memory, &Machine::link, &Machine::network}) {
     Case faster = any;
     faster.machine.*rate *= 1.5;
     AtMost(faster.Seconds(), any.Seconds());

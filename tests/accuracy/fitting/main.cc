@@ -92,7 +92,8 @@ void WeighByNoise(std::vector<Row>& rows, const StepTimeConstants& constants) {
   for (const Row& row : rows) residuals[row.source_index].push_back(std::abs(LogRatio(row, constants)));
   for (Row& row : rows) {
     std::vector<double>& of_source = residuals[row.source_index];
-    std::nth_element(of_source.begin(), of_source.begin() + static_cast<ptrdiff_t>(of_source.size() / 2), of_source.end());
+    std::nth_element(of_source.begin(), of_source.begin() + static_cast<ptrdiff_t>(of_source.size() / 2),
+                     of_source.end());
     constexpr double kUsual = 0.05;
     constexpr double kLeast = 0.025;
     row.weight *= std::clamp(std::pow(kUsual / std::max(kLeast, of_source[of_source.size() / 2]), 1.5), 0.8, 5.0);
@@ -103,7 +104,8 @@ void WeighByNoise(std::vector<Row>& rows, const StepTimeConstants& constants) {
 /// logarithms of the constants with a numeric Jacobian.
 class Fit {
  public:
-  Fit(std::vector<Parameter> parameters, const std::vector<Row>& rows) : parameters_(std::move(parameters)), rows_(rows) {}
+  Fit(std::vector<Parameter> parameters, const std::vector<Row>& rows)
+      : parameters_(std::move(parameters)), rows_(rows) {}
 
   /// Rows of `left_out` do not count. Returns the loss.
   double Run(StepTimeConstants& constants, int left_out, int iterations, double scale = 0.06) {
@@ -259,13 +261,15 @@ nlohmann::ordered_json Values(const StepTimeConstants& constants) {
   const auto rounded = [](double value) { return std::stod(fmt::format("{:.4g}", value)); };
   nlohmann::ordered_json json;
   for (const auto& [name, values] : constants.families) {
-    for (const auto& field : perf::FamilyFields()) json["families"][name][std::string(field.name)] = rounded(values.*field.member);
+    for (const auto& field : perf::FamilyFields())
+      json["families"][name][std::string(field.name)] = rounded(values.*field.member);
   }
   for (const auto& [name, values] : constants.frameworks) {
     for (const auto& field : perf::FrameworkFields())
       json["frameworks"][name][std::string(field.name)] = rounded(values.*field.member);
   }
-  for (const auto& field : perf::SharedFields()) json["shared"][std::string(field.name)] = rounded(constants.shared.*field.member);
+  for (const auto& field : perf::SharedFields())
+    json["shared"][std::string(field.name)] = rounded(constants.shared.*field.member);
   return json;
 }
 
@@ -302,16 +306,17 @@ nlohmann::ordered_json Intervals(const std::vector<Row>& rows, const std::vector
     if (framework != "*") value = width({framework, "*", "*"}, all);
     if (family != "*") value = width({framework, family, "*"}, value);
     if (size != "*") value = width(key, value);
-    json.push_back({{"framework", framework}, {"family", family}, {"size", size}, {"rows", values.size()},
+    json.push_back({{"framework", framework},
+                    {"family", family},
+                    {"size", size},
+                    {"rows", values.size()},
                     {"half_width", std::stod(fmt::format("{:.3f}", value))}});
   }
   return json;
 }
 
 /// The part of a source's name before its own subdivisions, so that a source is left out as a whole.
-std::string Publication(const std::string& source) {
-  return source.substr(0, source.find(" / "));
-}
+std::string Publication(const std::string& source) { return source.substr(0, source.find(" / ")); }
 
 /// Memory of every row that says something of it, and the errors.
 void PrintMemory(const std::vector<MeasuredRun>& runs, const planning::RunCatalogs& catalogs, bool each) {
@@ -335,18 +340,22 @@ void PrintMemory(const std::vector<MeasuredRun>& runs, const planning::RunCatalo
       const auto d = planning::DescribeRun(run, catalogs.gpus, catalogs.models);
       const auto m = parallel::PeakMemory(d->memory, d->layout, d->micro_batches);
       const auto gib = [](int64_t bytes) { return static_cast<double>(bytes) / kGib; };
-      std::printf("%s %-22.22s %-9.9s t%ld p%ld d%ld v%ld e%ld mb%ld z%d rc%d %s %s %s | measured %.1f predicted %.1f of %.0f: w %.1f g %.1f o %.1f act %.1f over %.1f%s\n",
-                  run.id.c_str(), run.model.c_str(), run.gpu_type.c_str(), d->layout.tensor_parallel,
-                  d->layout.pipeline_parallel, d->layout.data_parallel, d->layout.virtual_pipeline, d->layout.expert_parallel,
-                  d->layout.micro_batch_size, d->layout.zero_stage, static_cast<int>(d->layout.recompute),
-                  run.precision.c_str(), run.framework.c_str(), run.task.c_str(), measured.value_or(0),
-                  *prediction.peak_memory_gib, d->capacity_bytes / kGib, gib(m.parameter_bytes), gib(m.gradient_bytes),
-                  gib(m.optimizer_bytes), gib(m.activation_bytes), gib(m.overhead_bytes), wrong ? (oom ? "  OOM ROW FITS" : "  OK ROW DOES NOT FIT") : "");
+      std::printf(
+          "%s %-22.22s %-9.9s t%ld p%ld d%ld v%ld e%ld mb%ld z%d rc%d %s %s %s | measured %.1f predicted %.1f of %.0f: "
+          "w %.1f g %.1f o %.1f act %.1f over %.1f%s\n",
+          run.id.c_str(), run.model.c_str(), run.gpu_type.c_str(), d->layout.tensor_parallel,
+          d->layout.pipeline_parallel, d->layout.data_parallel, d->layout.virtual_pipeline, d->layout.expert_parallel,
+          d->layout.micro_batch_size, d->layout.zero_stage, static_cast<int>(d->layout.recompute),
+          run.precision.c_str(), run.framework.c_str(), run.task.c_str(), measured.value_or(0),
+          *prediction.peak_memory_gib, d->capacity_bytes / kGib, gib(m.parameter_bytes), gib(m.gradient_bytes),
+          gib(m.optimizer_bytes), gib(m.activation_bytes), gib(m.overhead_bytes),
+          wrong ? (oom ? "  OOM ROW FITS" : "  OK ROW DOES NOT FIT") : "");
     }
   }
-  for (auto& [source, errors] : by_source) std::printf("memory %4d %8.2f %8.3f  %s\n", errors.rows, errors.mape(), errors.median(), source.c_str());
-  std::printf("memory %4d %8.2f %8.3f  all; oom rows that fit: %d of %d; ok rows that do not: %d of %d\n", all.rows, all.mape(),
-              all.median(), oom_wrong, oom_rows, ok_wrong, ok_rows);
+  for (auto& [source, errors] : by_source)
+    std::printf("memory %4d %8.2f %8.3f  %s\n", errors.rows, errors.mape(), errors.median(), source.c_str());
+  std::printf("memory %4d %8.2f %8.3f  all; oom rows that fit: %d of %d; ok rows that do not: %d of %d\n", all.rows,
+              all.mape(), all.median(), oom_wrong, oom_rows, ok_wrong, ok_rows);
 }
 
 int Main(int argc, char** argv) {
@@ -367,7 +376,8 @@ int Main(int argc, char** argv) {
     } else if (i + 1 < argc && flag == "--residuals") {
       residuals_path = argv[++i];
     } else {
-      std::cerr << "usage: fit --runs FILE.csv [--constants FILE.json] [--residuals FILE.csv] [--no-cross-validation] [--no-fit]\n";
+      std::cerr << "usage: fit --runs FILE.csv [--constants FILE.json] [--residuals FILE.csv] [--no-cross-validation] "
+                   "[--no-fit]\n";
       return 2;
     }
   }
@@ -376,7 +386,8 @@ int Main(int argc, char** argv) {
     std::cerr << runs_path << ": " << runs.status().message() << "\n";
     return 2;
   }
-  const std::string file = constants_path.empty() ? std::string(perf::StepTimeConstantsFile()) : ReadFile(constants_path);
+  const std::string file =
+      constants_path.empty() ? std::string(perf::StepTimeConstantsFile()) : ReadFile(constants_path);
   const auto priors = perf::ReadStepTimeConstants(file, "priors");
   const auto values = perf::ReadStepTimeConstants(file, "values");
   if (!priors.ok() || !values.ok()) {
@@ -409,14 +420,14 @@ int Main(int argc, char** argv) {
     const size_t index = publications.emplace(publication, publications.size()).first->second;
     rows.push_back({run.id, run.source, values->family_of_architecture.find(description->gpu->architecture)->second,
                     run.framework,
-                    description->framework == "layer_microbench"             ? "megatron-lm"
+                    description->framework == "layer_microbench"          ? "megatron-lm"
                     : values->frameworks.contains(description->framework) ? description->framework
                                                                           : "",
                     *description, *measured, 1, index});
     ++per_source[publication];
   }
   // A publication weighs as the square root of its rows: none dominates, none is ignored.
-  for (Row& row : rows) row.weight = 1 / std::sqrt(static_cast<double>(per_source[Publication(row.source)]));
+  for (Row& row : rows) row.weight = std::pow(static_cast<double>(per_source[Publication(row.source)]), -0.4);
 
   StepTimeConstants constants = *values;
   Fit fit(ParametersOf(*priors), rows);
@@ -443,7 +454,8 @@ int Main(int argc, char** argv) {
       for (size_t r = 0; r < rows.size(); ++r) {
         if (rows[r].source_index == index) crossed[r] = LogRatio(rows[r], without);
       }
-      std::fprintf(stderr, "left out %s: constants moved by up to %.1f %%\n", publication.c_str(), 100 * (std::exp(moved) - 1));
+      std::fprintf(stderr, "left out %s: constants moved by up to %.1f %%\n", publication.c_str(),
+                   100 * (std::exp(moved) - 1));
     }
   }
 
@@ -453,10 +465,12 @@ int Main(int argc, char** argv) {
   if (cross) {
     intervals = Intervals(rows, fitted, crossed);
     constants.intervals.clear();
-    for (const auto& row : intervals) constants.intervals.push_back({row["framework"], row["family"], row["size"], row["half_width"]});
+    for (const auto& row : intervals)
+      constants.intervals.push_back({row["framework"], row["family"], row["size"], row["half_width"]});
   }
   const auto covered = [&](size_t r) {
-    return std::abs(fitted[r]) <= constants.HalfWidth(rows[r].description.framework, rows[r].description.gpu->architecture,
+    return std::abs(fitted[r]) <= constants.HalfWidth(rows[r].description.framework,
+                                                      rows[r].description.gpu->architecture,
                                                       rows[r].description.memory.parameters);
   };
   std::map<std::string, Errors> by_source, by_family, by_framework, cross_source;
@@ -485,24 +499,28 @@ int Main(int argc, char** argv) {
 
   if (!residuals_path.empty()) {
     std::ofstream out(residuals_path);
-    out << "id,source,family,framework,measured,predicted,ratio,crossed,matmul,attention,elementwise,recompute,launch,tensor,context,expert,"
+    out << "id,source,family,framework,measured,predicted,ratio,crossed,matmul,attention,elementwise,recompute,launch,"
+           "tensor,context,expert,"
            "pipeline,bubble,data,optimizer\n";
     for (size_t r = 0; r < rows.size(); ++r) {
       const auto step = planning::StepTimeOf(rows[r].description, constants);
       const double total = step->total();
-      out << fmt::format("{},\"{}\",{},{},{:.5g},{:.5g},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f}\n",
-                         rows[r].id, rows[r].source, rows[r].family, rows[r].framework, rows[r].measured, total,
-                         total / rows[r].measured, std::exp(crossed[r]), step->matmul / total, step->attention / total,
-                         step->elementwise / total, step->recompute / total, step->launch / total, step->tensor / total,
-                         step->context / total, step->expert / total, step->pipeline / total, step->bubble / total,
-                         step->data / total, step->optimizer / total);
+      out << fmt::format(
+          "{},\"{}\",{},{},{:.5g},{:.5g},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{"
+          ":.3f},{:.3f},{:.3f}\n",
+          rows[r].id, rows[r].source, rows[r].family, rows[r].framework, rows[r].measured, total,
+          total / rows[r].measured, std::exp(crossed[r]), step->matmul / total, step->attention / total,
+          step->elementwise / total, step->recompute / total, step->launch / total, step->tensor / total,
+          step->context / total, step->expert / total, step->pipeline / total, step->bubble / total, step->data / total,
+          step->optimizer / total);
     }
   }
   if (fit_it) {
     std::printf("constants that left their prior by more than two spreads:\n");
     for (const Parameter& parameter : fit.parameters()) {
       const double d = std::log(parameter.at(constants) / parameter.prior) / parameter.spread;
-      if (std::abs(d) > 2) std::printf("  %s %.4g (prior %.4g)\n", parameter.name.c_str(), parameter.at(constants), parameter.prior);
+      if (std::abs(d) > 2)
+        std::printf("  %s %.4g (prior %.4g)\n", parameter.name.c_str(), parameter.at(constants), parameter.prior);
     }
     if (!constants_path.empty()) {
       nlohmann::ordered_json json = nlohmann::ordered_json::parse(file);
