@@ -15,13 +15,14 @@ absl::Status Unreadable(const std::string& path, std::string_view why) {
   return absl::InvalidArgumentError(fmt::format("{}: {}", path, why));
 }
 
-absl::Status TooLarge(const std::string& path) {
-  return Unreadable(path, "is larger than 4 MiB, which no description of a model or cluster is");
+absl::Status TooLarge(const std::string& path, size_t limit) {
+  const std::string_view what = limit == kMaxFileBytes ? ", which no description of a model or cluster is" : "";
+  return Unreadable(path, fmt::format("is larger than {} MiB{}", limit >> 20, what));
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadBoundedFile(const std::string& path, std::istream& standard_input) {
+absl::StatusOr<std::string> ReadBoundedFile(const std::string& path, std::istream& standard_input, size_t limit) {
   std::ifstream file;
   if (path != "-") {
     std::error_code error;
@@ -30,18 +31,18 @@ absl::StatusOr<std::string> ReadBoundedFile(const std::string& path, std::istrea
     if (kind == std::filesystem::file_type::directory) return Unreadable(path, "is a folder");
     if (kind == std::filesystem::file_type::regular) {
       const auto size = std::filesystem::file_size(path, error);
-      if (!error && size > kMaxFileBytes) return TooLarge(path);
+      if (!error && size > limit) return TooLarge(path, limit);
     }
     errno = 0;
     file.open(path, std::ios::binary);
     if (!file) return Unreadable(path, errno != 0 ? std::strerror(errno) : "cannot be opened");
   }
   std::istream& in = path == "-" ? standard_input : file;
-  std::string text(kMaxFileBytes + 1, '\0');
+  std::string text(limit + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   const auto length = static_cast<size_t>(in.gcount());
   if (in.bad()) return Unreadable(path, "cannot be read");
-  if (length > kMaxFileBytes) return TooLarge(path);
+  if (length > limit) return TooLarge(path, limit);
   text.resize(length);
   return text;
 }

@@ -11,9 +11,13 @@ namespace planner::plannerctl {
 /// Largest description that is read: what the server takes as well.
 inline constexpr size_t kMaxFileBytes = size_t{4} << 20;
 
-/// The whole text of a file, or of `standard_input` for "-". Refuses what is larger than
-/// kMaxFileBytes without reading more than that much of it (pipes and devices too).
+/// Largest table of measured runs that is read: what the server takes as well.
+inline constexpr size_t kMaxTableBytes = size_t{8} << 20;
+
+/// The whole text of a file, or of `standard_input` for "-". Refuses what is larger than `limit`
+/// without reading more than that much of it (pipes and devices too).
 /// INVALID_ARGUMENT with the path for a file that is missing, a folder, unreadable or too large.
-absl::StatusOr<std::string> ReadBoundedFile(const std::string& path, std::istream& standard_input);
+absl::StatusOr<std::string> ReadBoundedFile(const std::string& path, std::istream& standard_input,
+                                            size_t limit = kMaxFileBytes);
 
 }  // namespace planner::plannerctl

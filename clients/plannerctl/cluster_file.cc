@@ -68,7 +68,9 @@ absl::Status AddDocument(const json& tree, std::vector<v1::Cluster>& clusters) {
     ASSIGN_OR_RETURN(clusters.emplace_back(), ClusterFromJson(tree));
     return absl::OkStatus();
   }
-  if (tree.is_object() && tree.size() != 1) return Invalid("has other fields beside \"clusters\"");
+  // A list as `cluster list -o yaml` prints it has the token of a next page too, which is empty.
+  const bool has_token = tree.is_object() && tree.contains("nextPageToken");
+  if (tree.is_object() && tree.size() != (has_token ? 2U : 1U)) return Invalid("has other fields beside \"clusters\"");
   for (const json& element : tree.is_array() ? tree : tree["clusters"]) {
     ASSIGN_OR_RETURN(clusters.emplace_back(), ClusterFromJson(element));
   }

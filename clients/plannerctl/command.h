@@ -19,6 +19,7 @@ using Action = std::function<absl::StatusOr<ExitCode>(Session&)>;
 // puts what it does into `chosen`, which must outlive the parsing.
 void AddEstimateCommand(CLI::App& root, Action& chosen);
 void AddCountCommand(CLI::App& root, Action& chosen);
+void AddValidateCommand(CLI::App& root, Action& chosen);
 void AddGpuCommand(CLI::App& root, Action& chosen);
 void AddModelCommand(CLI::App& root, Action& chosen);
 void AddPrecisionCommand(CLI::App& root, Action& chosen);

@@ -60,21 +60,27 @@ absl::StatusOr<ExitCode> ApplyFile(const std::string& path, bool dry_run, Sessio
     return absl::InvalidArgumentError(fmt::format("{}: {}", path, std::string(clusters.status().message())));
   }
   v1::ListClustersResponse applied;
-  for (v1::Cluster& cluster : *clusters) {
+  std::vector<std::string> names;
+  for (const v1::Cluster& cluster : *clusters) names.push_back(cluster.name());
+  size_t next = 0;
+  const absl::StatusOr<ExitCode> code = session.ForEach(names, [&](const std::string& name) {
+    v1::Cluster& cluster = (*clusters)[next++];
     ASSIGN_OR_RETURN(const std::string outcome, Apply(cluster, dry_run, session));
     *applied.add_clusters() = cluster;
-    if (session.format() != OutputFormat::kTable) continue;
-    // Line by line: what was done before an error must be known.
-    session.out() << fmt::format("cluster/{} {}{}\n", Printable(ShortName(cluster.name())), outcome,
-                                 dry_run ? " (dry run)" : "");
-  }
+    if (session.format() == OutputFormat::kTable) {
+      // Line by line: what was done before an error must be known.
+      session.out() << fmt::format("cluster/{} {}{}\n", Printable(ShortName(name)), outcome, dry_run ? " (dry run)" : "");
+    }
+    return absl::OkStatus();
+  });
+  if (!code.ok()) return code;
   const auto nothing = [](std::ostream&) {};
-  if (applied.clusters_size() == 1) {
+  if (clusters->size() == 1) {
     session.Print(applied.clusters(0), nothing);
   } else {
     session.Print(applied, nothing);
   }
-  return ExitCode::kOk;
+  return code;
 }
 
 void PrintClusters(const v1::ListClustersResponse& list, const TableStyle& style, std::ostream& out) {
@@ -122,16 +128,19 @@ absl::StatusOr<ExitCode> Get(const std::string& name, Session& session) {
 }
 
 absl::StatusOr<ExitCode> Delete(const std::vector<std::string>& names, const std::string& etag, Session& session) {
-  for (const std::string& name : names) {
+  const absl::StatusOr<ExitCode> outcome = session.ForEach(names, [&](const std::string& name) {
     v1::DeleteClusterRequest request;
     request.set_name(name);
     request.set_etag(etag);
     RETURN_IF_ERROR(session.Call(&v1::ClusterService::Stub::DeleteCluster, request).status());
-    if (session.format() != OutputFormat::kTable) continue;
-    session.out() << fmt::format("cluster/{} deleted\n", Printable(ShortName(name)));
-  }
-  session.Print(google::protobuf::Empty(), [](std::ostream&) {});  // One document, however many names.
-  return ExitCode::kOk;
+    if (session.format() == OutputFormat::kTable) {
+      session.out() << fmt::format("cluster/{} deleted\n", Printable(ShortName(name)));
+    }
+    return absl::OkStatus();
+  });
+  // One document, however many names.
+  if (outcome.ok()) session.Print(google::protobuf::Empty(), [](std::ostream&) {});
+  return outcome;
 }
 
 }  // namespace

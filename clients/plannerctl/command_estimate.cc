@@ -1,7 +1,4 @@
 #include <CLI/CLI.hpp>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <memory>
 
 #include "clients/plannerctl/command.h"
@@ -9,9 +6,9 @@
 #include "clients/plannerctl/estimate_page.h"
 #include "clients/plannerctl/estimate_view.h"
 #include "clients/plannerctl/flag_names.h"
+#include "clients/plannerctl/html.h"
 #include "clients/plannerctl/model_file.h"
 #include "core/base/status_macros.h"
-#include "fmt/format.h"
 #include "planner/v1/estimation_service.grpc.pb.h"
 
 namespace planner::plannerctl {
@@ -23,24 +20,16 @@ struct Flags {
   std::string html;
 };
 
-absl::Status WritePage(const v1::EstimateResponse& estimate, const std::string& path) {
-  errno = 0;
-  std::ofstream file(path, std::ios::binary);
-  file << EstimatePage(estimate);
-  file.close();
-  if (file.good()) return absl::OkStatus();
-  return absl::UnknownError(fmt::format("--html: {} cannot be written: {}", path, std::strerror(errno)));
-}
-
 absl::StatusOr<ExitCode> Estimate(const Flags& flags, Session& session) {
-  ASSIGN_OR_RETURN(const v1::EstimateRequest request, BuildEstimateRequest(flags.job, session.in()));
+  ASSIGN_OR_RETURN(v1::EstimateRequest request, BuildEstimateRequest(flags.job, session.in()));
+  request.set_with_pareto_front(flags.explain);
   session.StartAgain(absl::ZeroDuration());  // Taking the digest of a large file is no waiting for the planner.
   auto answer =
       CallAboutModel(&v1::EstimationService::Stub::Estimate, request, request.model(), flags.job.model, session);
   if (!answer.ok()) return NameFlags(answer.status());
   for (const std::string& warning : answer->warnings()) session.Warn(NameFlags(warning));
   session.Print(*answer, [&](std::ostream& out) { PrintEstimate(*answer, flags.explain, session.style(), out); });
-  if (!flags.html.empty()) RETURN_IF_ERROR(WritePage(*answer, flags.html));
+  if (!flags.html.empty()) RETURN_IF_ERROR(WritePage(flags.html, EstimatePage(*answer)));
   if (!answer->recommendations().empty()) return ExitCode::kOk;
   for (const std::string& reason : answer->infeasible_reasons()) {
     session.Error("infeasible: " + reason);

@@ -120,15 +120,18 @@ absl::StatusOr<ExitCode> ChangeState(grpc::Status (Stub::*method)(grpc::ClientCo
 }
 
 absl::StatusOr<ExitCode> Delete(const std::vector<std::string>& names, Session& session) {
-  for (const std::string& name : names) {
+  const absl::StatusOr<ExitCode> outcome = session.ForEach(names, [&](const std::string& name) {
     v1::DeletePlanRequest request;
     request.set_name(FullName(name));
     RETURN_IF_ERROR(session.Call(&Stub::DeletePlan, request).status());
-    if (session.format() != OutputFormat::kTable) continue;
-    session.out() << Printable(fmt::format("plan/{} deleted", ShortName(name))) << '\n';
-  }
-  session.Print(google::protobuf::Empty(), [](std::ostream&) {});  // One document, however many names.
-  return ExitCode::kOk;
+    if (session.format() == OutputFormat::kTable) {
+      session.out() << Printable(fmt::format("plan/{} deleted", ShortName(name))) << '\n';
+    }
+    return absl::OkStatus();
+  });
+  // One document, however many names.
+  if (outcome.ok()) session.Print(google::protobuf::Empty(), [](std::ostream&) {});
+  return outcome;
 }
 
 bool IsFinal(v1::Plan::State state) { return state == v1::Plan::CANCELLED || state == v1::Plan::INFEASIBLE; }

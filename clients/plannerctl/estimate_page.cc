@@ -5,19 +5,12 @@
 
 #include "clients/plannerctl/durations.h"
 #include "clients/plannerctl/estimate_view.h"
+#include "clients/plannerctl/html.h"
 #include "clients/plannerctl/numbers.h"
-#include "clients/plannerctl/table.h"
 #include "fmt/format.h"
 
 namespace planner::plannerctl {
 namespace {
-
-constexpr std::string_view kStyle =
-    "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;"
-    "color:#1c2430}table{border-collapse:collapse;width:100%}th,td{padding:.3rem .7rem;"
-    "border-bottom:1px solid #d8dee6;text-align:right}th:first-child,td:first-child{"
-    "text-align:left}pre{white-space:pre-wrap}.bar{display:flex;height:1.4rem;background:#e8ecf1}"
-    ".bar div{height:100%}li{margin:.2rem 0}";
 
 /// The memory of the best candidate as a bar of its parts, to scale.
 std::string MemoryBar(const v1::MemoryPerGpu& memory) {
@@ -66,32 +59,6 @@ std::string List(std::string_view title, const Sentences& sentences) {
 
 }  // namespace
 
-std::string EscapeHtml(std::string_view text) {
-  std::string escaped;
-  for (const char c : Printable(text)) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
-
 std::string EstimatePage(const v1::EstimateResponse& estimate) {
   // The three lines that the terminal shows first, too.
   v1::EstimateResponse headline = estimate;
@@ -102,10 +69,7 @@ std::string EstimatePage(const v1::EstimateResponse& estimate) {
   std::string lines;
   std::istringstream first(all.substr(0, all.find("\n\n")));
   for (std::string line; std::getline(first, line);) lines += EscapeHtml(line) + "<br>";
-  std::string page = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}: estimate</title>"
-      "<style>{1}</style></head><body>\n<h1>{0}</h1>\n<p>{2}</p>\n",
-      EscapeHtml(estimate.model()), kStyle, lines);
+  std::string page = fmt::format("<p>{}</p>\n", lines);
   if (!estimate.recommendations().empty()) {
     const v1::Recommendation& best = estimate.recommendations(0);
     page += fmt::format(
@@ -117,7 +81,7 @@ std::string EstimatePage(const v1::EstimateResponse& estimate) {
   }
   page += List("Not possible", estimate.infeasible_reasons());
   page += List("Warnings", estimate.warnings());
-  return page + "</body></html>\n";
+  return HtmlPage(estimate.model(), "estimate", page);
 }
 
 }  // namespace planner::plannerctl

@@ -118,7 +118,7 @@ void PrintCandidates(const v1::EstimateResponse& estimate, const TableStyle& sty
   const bool has_cluster = std::any_of(all.begin(), all.end(), [](const auto& one) { return !one.cluster().empty(); });
   std::vector<Table::Column> columns = {{"GPU TYPE"},    {"GPUS", kRight},           {"LAYOUT"},
                                         {"RECOMPUTE"},   {"MEMORY PER GPU", kRight}, {"MFU", kRight},
-                                        {"STEP", kRight}};
+                                        {"BATCH", kRight}, {"STEP", kRight}};
   if (has_data) columns.insert(columns.end(), {{"TOTAL", kRight}, {"GPU HOURS", kRight}});
   if (has_cost) columns.push_back({"COST", kRight});
   if (has_cluster) columns.push_back({"CLUSTER"});
@@ -130,6 +130,7 @@ void PrintCandidates(const v1::EstimateResponse& estimate, const TableStyle& sty
                                     RecomputeText(one.layout().recompute()),
                                     MemoryText(one.memory_per_gpu()),
                                     FormatPercent(one.model_flops_utilization()),
+                                    FormatGrouped(one.global_batch()),
                                     DurationText(ToDuration(one.step_duration()))};
     if (has_data) {
       row.push_back(DurationText(ToDuration(one.total_duration())));
@@ -138,6 +139,24 @@ void PrintCandidates(const v1::EstimateResponse& estimate, const TableStyle& sty
     if (has_cost) row.push_back(Money(one));
     if (has_cluster) row.push_back(one.cluster());
     table.AddRow(std::move(row));
+  }
+  table.Print(out, style);
+}
+
+/// What a reader who would trade time for cards or money chooses from.
+void PrintFront(const v1::EstimateResponse& estimate, const TableStyle& style, std::ostream& out) {
+  using enum Table::Align;
+  if (estimate.pareto_front_size() < 2) return;
+  out << "\nNo option beats these in time, cards and cost at once\n";
+  Table table({{"  GPU TYPE"}, {"GPUS", kRight}, {"LAYOUT"}, {"STEP", kRight}, {"TOTAL", kRight}, {"GPU HOURS", kRight},
+               {"COST", kRight}, {"CLUSTER"}});
+  for (const v1::ParetoOption& option : estimate.pareto_front()) {
+    const absl::Duration total = ToDuration(option.total_duration());
+    table.AddRow({"  " + option.gpu_type(), FormatGrouped(option.gpu_count()), LayoutText(option.layout()),
+                  DurationText(ToDuration(option.step_duration())), total > absl::ZeroDuration() ? DurationText(total) : "",
+                  option.gpu_hours() > 0 ? FormatCount(option.gpu_hours()) : "",
+                  option.currency().empty() ? "" : FormatMoney(option.cost(), option.currency()),
+                  option.cluster()});
   }
   table.Print(out, style);
 }
@@ -157,6 +176,19 @@ void PrintExplanation(const v1::Recommendation& best, const TableStyle& style, s
   for (const auto& [name, bytes] : parts) table.AddRow({name, FormatGib(bytes)});
   table.Print(out, {.headers = false, .bold = style.bold});
 
+  if (!best.step_terms().empty()) {
+    out << "\nTime of one step\n";
+    const absl::Duration step = ToDuration(best.step_duration());
+    Table terms({{"  TERM"}, {"TIME", Table::Align::kRight}, {"SHARE", Table::Align::kRight}});
+    for (const v1::StepTerm& term : best.step_terms()) {
+      const absl::Duration time = ToDuration(term.duration());
+      terms.AddRow({"  " + Printable(term.name()), DurationText(time),
+                    FormatPercent(step > absl::ZeroDuration() ? absl::FDivDuration(time, step) : 0)});
+    }
+    terms.AddRow({"  step", DurationText(step), ""});
+    terms.Print(out, {.headers = false, .bold = style.bold});
+  }
+
   out << "\nLayout and speed\n";
   out << Printable(fmt::format("  {}; micro-batch {}, {} micro-batches per step, global batch {}, ZeRO stage {}, "
                                "recomputation {}, sequence parallelism {}",
@@ -170,6 +202,15 @@ void PrintExplanation(const v1::Recommendation& best, const TableStyle& style, s
                                FormatPercent(best.hardware_flops_utilization()), SourceText(best.utilization_source()),
                                Rate(best), best.limited_by().empty() ? "nothing" : best.limited_by()))
       << '\n';
+  if (!best.next_better().empty()) out << Printable(fmt::format("  Not possible: {}", best.next_better())) << '\n';
+
+  if (!best.launch().empty()) out << "\nLaunch\n";
+  for (const v1::LaunchFlags& launch : best.launch()) {
+    out << Printable(fmt::format("  {}: {}", launch.framework(),
+                                 launch.unsupported().empty() ? launch.flags() : "cannot run " + launch.unsupported()))
+        << '\n';
+    if (!launch.config().empty()) out << Printable(fmt::format("    FILE: {}", launch.config())) << '\n';
+  }
 
   out << "\nHow the numbers came about\n";
   for (const std::string& sentence : best.explanation()) {
@@ -237,7 +278,10 @@ void PrintEstimate(const v1::EstimateResponse& estimate, bool explain, const Tab
       out << "  - " << Printable(reason) << '\n';
     }
   }
-  if (explain) PrintExplanation(estimate.recommendations(0), style, out);
+  if (explain) {
+    PrintFront(estimate, style, out);
+    PrintExplanation(estimate.recommendations(0), style, out);
+  }
 }
 
 }  // namespace planner::plannerctl

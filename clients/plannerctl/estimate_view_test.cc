@@ -72,6 +72,20 @@ TEST(PrintEstimateTest, ExplainsWhenAsked) {
   EXPECT_THAT(text, HasSubstr("  capacity     79.0 GiB\n"));
 }
 
+TEST(PrintEstimateTest, ShowsHowToLaunchWhenAsked) {
+  v1::EstimateResponse estimate = Sample();
+  v1::LaunchFlags& megatron = *estimate.mutable_recommendations(0)->add_launch();
+  megatron.set_framework("megatron-core");
+  megatron.set_flags("--tensor-model-parallel-size 8");
+  v1::LaunchFlags& deepspeed = *estimate.mutable_recommendations(0)->add_launch();
+  deepspeed.set_framework("deepspeed");
+  deepspeed.set_unsupported("interleaved pipelines");
+  EXPECT_THAT(Print(estimate, /*explain=*/true),
+              HasSubstr("\nLaunch\n  megatron-core: --tensor-model-parallel-size 8\n"
+                        "  deepspeed: cannot run interleaved pipelines\n"));
+  EXPECT_THAT(Print(estimate), Not(HasSubstr("Launch")));
+}
+
 TEST(PrintEstimateTest, WithoutADataSetAnswersRates) {
   v1::EstimateResponse estimate = Sample();
   estimate.set_token_count(0);

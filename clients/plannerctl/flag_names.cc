@@ -50,7 +50,8 @@ constexpr std::array<FieldAndFlag, 35> kPaths = {{
 }};
 
 /// Fields that are plain words: only at the beginning of an error.
-constexpr std::array<FieldAndFlag, 5> kWords = {{
+constexpr std::array<FieldAndFlag, 6> kWords = {{
+    {"runs_csv", "--runs"},
     {"model", "--model"},
     {"data_set", "--tokens or --samples"},
     {"counter", "--counter"},

@@ -150,12 +150,8 @@ absl::StatusOr<v1::Model> ReadModelArgument(const std::string& argument, std::is
   if (ExistsAs(argument, fs::file_type::directory)) {
     const std::string config = (fs::path(argument) / "config.json").string();
     if (!ExistsAs(config, fs::file_type::not_found)) return FromFile(config, standard_input);
-    if (argument.find('/') != std::string::npos) {
-      return Invalid(argument, "is a folder without a config.json");
-    }
-    if (KindOfEnding(argument) != Kind::kUnknown) {
-      return Invalid(argument, "is a folder without a config.json");
-    }
+    // Also where a preset has its name: what was meant is not for us to guess.
+    return Invalid(argument, "is a folder without a config.json");
   } else if (!ExistsAs(argument, fs::file_type::not_found)) {
     return FromFile(argument, standard_input);
   } else if (IsSpelledAsPath(argument)) {

@@ -111,6 +111,11 @@ TEST_F(ReadModelArgumentTest, MissingFilesAreNotPresets) {
   }
   fs::create_directories(folder_ / "empty");
   EXPECT_THAT(Error((folder_ / "empty").string()), HasSubstr("without a config.json"));
+  // A plain name, too: it is no preset's while there is such a folder.
+  const fs::path before = fs::current_path();
+  fs::current_path(folder_);
+  EXPECT_THAT(Error("empty"), HasSubstr("empty: is a folder without a config.json"));
+  fs::current_path(before);
   EXPECT_FALSE(Read("").ok());
 }
 

@@ -7,6 +7,7 @@
 #include "clients/plannerctl/durations.h"
 #include "clients/plannerctl/flag_value.h"
 #include "clients/plannerctl/version.h"
+#include "core/base/error.h"
 #include "core/base/status_macros.h"
 
 namespace planner::plannerctl {
@@ -36,6 +37,11 @@ std::vector<std::string> Prepared(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
     flags = flags && argument != "--";
     prepared.push_back(flags ? AsCliWantsIt(argument) : argument);
+  }
+  // "help estimate" as "estimate --help".
+  if (!prepared.empty() && prepared.front() == "help") {
+    prepared.erase(prepared.begin());
+    prepared.emplace_back("--help");
   }
   std::reverse(prepared.begin(), prepared.end());
   return prepared;
@@ -72,10 +78,36 @@ void PrintError(const Environment& environment, std::string_view text) {
   environment.err << "plannerctl: error: " << Printable(text) << '\n';
 }
 
+/// The command, or the command of a command, that was recognized last.
+const CLI::App& Deepest(const CLI::App& app) {
+  const std::vector<CLI::App*> parsed = app.get_subcommands();
+  return parsed.empty() ? app : Deepest(*parsed.back());
+}
+
+/// What an unknown word was likely meant to be: a command or flag that the last command knows.
+std::string Suggestion(const std::string& word, const CLI::App& app) {
+  const CLI::App& command = Deepest(app);
+  std::vector<std::string> known;
+  if (word.starts_with("--")) {
+    for (const CLI::App* owner : {&command, &app}) {  // Global flags are known everywhere.
+      for (const CLI::Option* option : owner->get_options()) {
+        for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+      }
+    }
+    return base::LikelyName(word.substr(0, word.find('=')), known);
+  }
+  for (const CLI::App* sub : command.get_subcommands([](const CLI::App*) { return true; })) known.push_back(sub->get_name());
+  if (known.empty() && command.get_option_no_throw("--model") != nullptr) return "--model " + word;
+  return base::LikelyName(word, known);
+}
+
 /// CLI11 complains of a missing command or flag before it does of a word that it does not know.
 std::string Explain(const CLI::ParseError& error, const CLI::App& app) {
   const std::vector<std::string> unknown = app.remaining(true);
-  return unknown.empty() ? error.what() : fmt::format("\"{}\" is no command or flag here", unknown.front());
+  if (unknown.empty()) return error.what();
+  const std::string suggestion = Suggestion(unknown.front(), app);
+  return fmt::format("\"{}\" is no command or flag here{}", unknown.front(),
+                     suggestion.empty() ? "" : fmt::format("; did you mean {}?", suggestion));
 }
 
 /// The error of a call, with the server's address where the server was not reached.
@@ -105,6 +137,7 @@ ExitCode Run(const std::vector<std::string>& arguments, const Environment& envir
   Action action;
   AddEstimateCommand(app, action);
   AddCountCommand(app, action);
+  AddValidateCommand(app, action);
   AddPlanCommand(app, action);
   AddClusterCommand(app, action);
   AddGpuCommand(app, action);

@@ -1,5 +1,7 @@
 #include "clients/plannerctl/session.h"
 
+#include "fmt/format.h"
+
 namespace planner::plannerctl {
 
 void Session::Warn(std::string_view text) {
@@ -10,6 +12,19 @@ void Session::Progress(std::string_view text) {
   if (!environment_.progress || flags_.quiet) return;
   constexpr std::string_view kClearLine = "\r\x1b[K";
   environment_.err << kClearLine << Printable(text) << std::flush;
+}
+
+absl::StatusOr<ExitCode> Session::ForEach(const std::vector<std::string>& names,
+                                          const std::function<absl::Status(const std::string& name)>& what) {
+  bool failed = false;
+  for (const std::string& name : names) {
+    const absl::Status status = what(name);
+    if (status.ok()) continue;
+    if (names.size() == 1 || absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status)) return status;
+    Error(fmt::format("{}: {}", name, std::string(status.message())));
+    failed = true;
+  }
+  return failed ? ExitCode::kFailed : ExitCode::kOk;
 }
 
 void Session::Wait(absl::Duration duration) {

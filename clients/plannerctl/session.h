@@ -11,10 +11,12 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "clients/cpp/status.h"
+#include "clients/plannerctl/exit_code.h"
 #include "clients/plannerctl/output.h"
 #include "clients/plannerctl/table.h"
 #include "core/base/clock.h"
@@ -118,6 +120,11 @@ class Session {
   absl::Time deadline() const { return deadline_; }
   /// The calls from now on have the whole timeout again, and `more`.
   void StartAgain(absl::Duration more) { deadline_ = environment_.clock.Now() + flags_.timeout + more; }
+
+  /// Does something for each of several things, goes on with the others where one fails, and says of each that it did.
+  /// The error itself for a single one; kFailed if any of several did. A server that is not there ends it at once.
+  absl::StatusOr<ExitCode> ForEach(const std::vector<std::string>& names,
+                                   const std::function<absl::Status(const std::string& name)>& what);
 
   /// Lets `duration` pass; the calls after it have the whole timeout again.
   void Wait(absl::Duration duration);

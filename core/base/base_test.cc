@@ -46,6 +46,13 @@ TEST(ErrorTest, WithFieldReplacesThePath) {
   EXPECT_TRUE(WithField("model", absl::OkStatus()).ok());
 }
 
+TEST(ErrorTest, LikelyNamesAreSlipsOnly) {
+  EXPECT_EQ(LikelyName("estimte", {"count", "estimate"}), "estimate");
+  EXPECT_EQ(LikelyName("lst", {"get", "list"}), "list");
+  EXPECT_EQ(LikelyName("drop", {"get", "list"}), "");
+  EXPECT_EQ(LikelyName("x", {}), "");
+}
+
 TEST(ErrorTest, NearestNamesAreSortedByDistance) {
   EXPECT_THAT(NearestNames("lama-7b", {"gpt2", "llama-70b", "llama-7b"}, 2), ElementsAre("llama-7b", "llama-70b"));
 }

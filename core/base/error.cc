@@ -96,4 +96,10 @@ std::vector<std::string> NearestNames(std::string_view name, const std::vector<s
   return nearest;
 }
 
+std::string LikelyName(std::string_view name, const std::vector<std::string>& candidates) {
+  const std::vector<std::string> nearest = NearestNames(name, candidates, 1);
+  if (nearest.empty()) return "";
+  return EditDistance(name, nearest.front()) <= std::max<size_t>(1, name.size() / 3) ? nearest.front() : "";
+}
+
 }  // namespace planner::base

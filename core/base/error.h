@@ -43,4 +43,8 @@ ErrorDetail DetailOf(const absl::Status& status);
 /// distances in the order given.
 std::vector<std::string> NearestNames(std::string_view name, const std::vector<std::string>& candidates, int count = 3);
 
+/// The one of `candidates` that `name` is likely a slip of: the nearest, if no more than a third of the letters of `name`
+/// (and one at least) are wrong. "estimte" of "estimate": one of seven. Empty: none is.
+std::string LikelyName(std::string_view name, const std::vector<std::string>& candidates);
+
 }  // namespace planner::base

@@ -1,6 +1,8 @@
 #include "core/model/batch_sizes.h"
 
+#include <algorithm>
 #include <string>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
@@ -54,6 +56,60 @@ absl::StatusOr<int64_t> ResolveImages(const BatchShape& shape, int64_t channels,
   }
   RETURN_IF_ERROR(CheckSize(shape.inputs.empty() ? "batch" : "inputs[0]", batch));
   return batch;
+}
+
+ApplicableShape LeaveOutIgnored(const ModelDescription& model, BatchShape shape, const std::string& prefix) {
+  ApplicableShape applicable;
+  if (model.kind != ModelKind::kModule) {
+    const auto ignore = [&](const std::string& field, const std::string& why) {
+      applicable.ignored.push_back(prefix + field + " is ignored: " + why);
+    };
+    const size_t most = model.inputs.size();
+    const size_t given = shape.inputs.size();
+    // Nothing is left of seq_len where every sequence's length stands in a shape.
+    bool stands_in_shapes = false;
+    bool stands_open = false;
+    for (size_t i = 0; i < most; ++i) {
+      if (model.inputs[i].sequence_dimension >= 0) (i < given ? stands_in_shapes : stands_open) = true;
+    }
+    if (shape.seq_len.has_value() && !model.has_sequence) {
+      ignore("seq_len", "the model has no sequences");
+      shape.seq_len.reset();
+    } else if (shape.seq_len.has_value() && stands_in_shapes && !stands_open) {
+      ignore("seq_len", "the shape of the input says it");
+      shape.seq_len.reset();
+    }
+    if (model.kind != ModelKind::kLayerGraph && given > most) {
+      for (size_t i = most; i < given; ++i) {
+        ignore("inputs[" + std::to_string(i) + "]",
+               "the model takes " + std::to_string(most) + (most == 1 ? " shape" : " shapes"));
+      }
+      shape.inputs.resize(most);
+    }
+    for (size_t i = 0; i < shape.inputs.size(); ++i) {
+      if (shape.inputs[i].name.empty()) continue;
+      ignore("inputs[" + std::to_string(i) + "].name",
+             "only the inputs of a loaded module go by name, others by position");
+      shape.inputs[i].name.clear();
+    }
+  }
+  applicable.shape = std::move(shape);
+  return applicable;
+}
+
+int64_t PositionsPerSample(const ModelDescription& model, const BatchShape& shape) {
+  if (!model.has_sequence) return 0;
+  const int64_t by_default = shape.seq_len.value_or(model.default_seq_len);
+  int64_t longest = 0;
+  for (size_t i = 0; i < model.inputs.size(); ++i) {
+    const InputUse& use = model.inputs[i];
+    if (use.sequence_dimension < 0) continue;
+    const auto dimension = static_cast<size_t>(use.sequence_dimension);
+    const bool given = i < shape.inputs.size() && dimension < shape.inputs[i].sizes.size();
+    const int64_t own = use.positions > 0 && !shape.seq_len.has_value() ? use.positions : by_default;
+    longest = std::max(longest, given ? shape.inputs[i].sizes[dimension] : own);
+  }
+  return longest > 0 ? longest : by_default;
 }
 
 }  // namespace planner::model

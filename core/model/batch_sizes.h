@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/model/description.h"
@@ -22,5 +24,21 @@ absl::StatusOr<TokenBatch> ResolveTokens(const BatchShape& shape, int64_t defaul
 /// The samples that an image model runs with: `shape.inputs[0]`, if present, must be batch x
 /// `channels` x `size` x `size`; else `batch`. Errors as above.
 absl::StatusOr<int64_t> ResolveImages(const BatchShape& shape, int64_t channels, int64_t size);
+
+/// A batch with what says something about the model, and a sentence for each thing that was left out because it does
+/// not: "seq_len is ignored: the model has no sequences".
+struct ApplicableShape {
+  BatchShape shape;
+  std::vector<std::string> ignored;
+};
+
+/// Leaves out seq_len where there are no sequences or the shapes of the inputs say it already, and shapes beyond the
+/// model's inputs. A loaded module and a layer graph know themselves what does not fit them, as errors. `prefix` is put
+/// before the fields' names ("data_set.").
+ApplicableShape LeaveOutIgnored(const ModelDescription& model, BatchShape shape, const std::string& prefix);
+
+/// Positions of one sample of a batch: the longest that the shapes of the inputs say, else seq_len, else the model's own.
+/// 0 for models without sequences. A decoder on 1x512: 512.
+int64_t PositionsPerSample(const ModelDescription& model, const BatchShape& shape);
 
 }  // namespace planner::model

@@ -83,6 +83,12 @@ absl::StatusOr<Module> ExpandDecoder(const DecoderArchitecture& a, int64_t defau
         add_head("logit_softcap", ElementwiseModule("softcap", sizes.Product({rows, a.vocab})));
       }
       break;
+    case DecoderHead::kDoubleHeads:
+      add_head(a.head_name, LanguageModelHead(a, rows));
+      if (a.summary_width > 0) {
+        add_head("multiple_choice_head.summary", LinearModule(tokens.batch, a.hidden, a.summary_width, true));
+      }
+      break;
     case DecoderHead::kSequenceClassification:
       add_head("score", LinearModule(rows, embedding_width, a.labels, false));
       break;
@@ -90,7 +96,7 @@ absl::StatusOr<Module> ExpandDecoder(const DecoderArchitecture& a, int64_t defau
       add_head("score", LinearModule(rows, embedding_width, a.labels, true));
       break;
     case DecoderHead::kQuestionAnswering:
-      add_head("qa_outputs", LinearModule(rows, embedding_width, 2, true));
+      add_head("qa_outputs", LinearModule(rows, embedding_width, a.question_outputs, true));
       break;
   }
   RETURN_IF_ERROR(sizes.status());
@@ -195,6 +201,7 @@ ModelDescription DescribeDecoder(DecoderArchitecture architecture) {
   description.kind = ModelKind::kDecoder;
   description.max_seq_len = architecture.max_positions;
   description.default_seq_len = DefaultPositions(architecture.max_positions);
+  description.inputs = {{.sequence_dimension = 1}};
   description.transformer = ShapeOf(architecture.groups);
   description.transformer->vocab = architecture.vocab;
   description.transformer->tied_embeddings = architecture.tied;

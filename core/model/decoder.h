@@ -38,6 +38,7 @@ enum class DecoderHead {
   kSequenceClassification,  ///< A score for each label, without bias.
   kTokenClassification,
   kQuestionAnswering,
+  kDoubleHeads,  ///< A language-model head, and a summary of one position for multiple choice (GPT-2).
 };
 
 /// A decoder-only language model, as data. Paths are those of the published weights; `trunk` is put
@@ -62,6 +63,8 @@ struct DecoderArchitecture {
   bool tied = false;
   bool head_bias = false;
   int64_t labels = 2;
+  int64_t question_outputs = 2;  ///< The start and the end of an answer.
+  int64_t summary_width = 0;     ///< Of kDoubleHeads' summary; 0: it has no weights.
   bool logit_softcap = false;
   int64_t max_positions = 0;  ///< 0: unlimited.
   int64_t extra_stored_parameters = 0;

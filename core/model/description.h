@@ -72,6 +72,12 @@ enum class ModelKind {
   kModule,          ///< A loaded module: only a counter that runs it knows what it does.
 };
 
+/// An input of a model whose shape a caller may give.
+struct InputUse {
+  int sequence_dimension = -1;  ///< Which of its dimensions holds the positions; -1: none.
+  int64_t positions = 0;        ///< Of it where the caller gives neither a shape nor seq_len; 0: default_seq_len.
+};
+
 /// How a description was given.
 enum class SourceFormat { kHuggingFaceConfig, kLayerGraph, kTorchScript };
 
@@ -98,6 +104,8 @@ struct ModelDescription {
   bool has_sequence = true;        ///< Whether seq_len means something to it.
   int64_t default_seq_len = 2048;  ///< min(longest position, 2048 for encoders and decoders without
                                    ///< a limit, 4096 otherwise).
+  /// The inputs that BatchShape::inputs are for, by position: one of text or images, all of a layer graph.
+  std::vector<InputUse> inputs;
   int64_t default_batch = 1;       ///< Samples that are counted if the caller names none: a layer graph's own.
   int64_t max_seq_len = 0;         ///< Positions it was made for; 0: unlimited.
   std::optional<TransformerShape> transformer;  ///< Absent for CNNs, RNNs and others that only data parallelism splits.

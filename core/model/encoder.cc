@@ -129,6 +129,11 @@ class Expansion {
         AddHead("qa_outputs", LinearModule(rows_, a_.hidden, a_.labels, true));
         break;
       case EncoderHead::kMultipleChoice:
+        // Without a pooler a layer of the head's own takes its place (DistilBERT, ELECTRA).
+        if (a_.pooler.empty() && !a_.choice_dense.empty()) {
+          AddHead(a_.choice_dense, LinearModule(batch, a_.hidden, a_.hidden, true));
+          AddHead("choice_activation", ElementwiseModule(a_.choice_activation, pooled));
+        }
         AddHead("classifier", LinearModule(batch, a_.hidden, 1, true));
         break;
     }
@@ -151,6 +156,7 @@ ModelDescription DescribeEncoder(EncoderArchitecture architecture) {
   description.kind = ModelKind::kEncoder;
   description.max_seq_len = architecture.max_positions;
   description.default_seq_len = DefaultPositions(architecture.max_positions);
+  description.inputs = {{.sequence_dimension = 1}};
   architecture.block.attention.causal = architecture.causal;
   TransformerShape shape = ShapeOf({{LayerVariant{}, architecture.block, architecture.block_calls, ""}});
   shape.vocab = architecture.vocab;

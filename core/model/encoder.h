@@ -49,6 +49,8 @@ struct EncoderArchitecture {
   int64_t pair_labels = 2;
   std::string classifier_dense;  ///< A layer before the classifier's last, in place of the pooler.
   std::string classifier = "classifier";
+  std::string choice_dense;  ///< The same for multiple choice.
+  std::string choice_activation = "relu";
   bool causal = false;
 };
 

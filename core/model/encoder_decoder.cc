@@ -22,7 +22,7 @@ class Expansion {
   }
 
   absl::StatusOr<Module> Run() {
-    const bool decodes = a_.head != EncoderDecoderHead::kEncoderOnly;
+    const bool decodes = HasDecoder(a_.head);
     const int64_t token_rows = sizes_.Product({tokens_.batch, tokens_.positions});
     if (a_.speech.has_value()) {
       AddSpeech();
@@ -34,8 +34,8 @@ class Expansion {
     if (decodes) {
       if (a_.speech.has_value()) AddTable(token_rows);
       AddStack(a_.decoder, tokens_.positions);
-      AddHead(token_rows);
     }
+    AddHead(token_rows);
     RETURN_IF_ERROR(sizes_.status());
     return std::move(model_);
   }
@@ -111,6 +111,10 @@ class Expansion {
       add("classification_head.dense", LinearModule(tokens_.batch, a_.hidden, a_.hidden, true));
       add("classification_head.activation", ElementwiseModule("tanh", sizes_.Product({tokens_.batch, a_.hidden})));
       add("classification_head.out_proj", LinearModule(tokens_.batch, a_.hidden, a_.labels, true));
+    } else if (a_.head == EncoderDecoderHead::kQuestionAnswering) {
+      add("qa_outputs", LinearModule(rows, a_.hidden, a_.labels, true));
+    } else if (a_.head == EncoderDecoderHead::kTokenClassification) {
+      add("classifier", LinearModule(rows, a_.hidden, a_.labels, true));
     }
   }
 
@@ -123,7 +127,7 @@ class Expansion {
 };
 
 TransformerShape ShapeOfBoth(const EncoderDecoderArchitecture& a) {
-  const bool decodes = a.head != EncoderDecoderHead::kEncoderOnly;
+  const bool decodes = HasDecoder(a.head);
   const TransformerStack& stack = decodes ? a.decoder : a.encoder;
   TransformerShape shape = ShapeOf({{LayerVariant{}, stack.block, stack.layers, ""}});
   if (decodes) shape.layers += a.encoder.layers;
@@ -138,9 +142,10 @@ ModelDescription DescribeEncoderDecoder(EncoderDecoderArchitecture architecture)
   ModelDescription description;
   description.family = architecture.family;
   description.kind =
-      architecture.head == EncoderDecoderHead::kEncoderOnly ? ModelKind::kEncoder : ModelKind::kEncoderDecoder;
+      HasDecoder(architecture.head) ? ModelKind::kEncoderDecoder : ModelKind::kEncoder;
   description.max_seq_len = architecture.max_positions;
   description.default_seq_len = architecture.default_positions;
+  description.inputs = {{.sequence_dimension = 1}};
   description.transformer = ShapeOfBoth(architecture);
   const auto shared = std::make_shared<const EncoderDecoderArchitecture>(std::move(architecture));
   description.expand = [shared](const BatchShape& shape) -> absl::StatusOr<Module> {

@@ -34,8 +34,15 @@ enum class EncoderDecoderHead {
   kNone,
   kLanguageModel,
   kSequenceClassification,
-  kEncoderOnly,  ///< Not even a decoder (T5EncoderModel).
+  kQuestionAnswering,    ///< Start and end of an answer at every position of the decoder.
+  kEncoderOnly,          ///< Not even a decoder (T5EncoderModel).
+  kTokenClassification,  ///< On the encoder alone.
 };
+
+/// Whether a model with the head has a decoder.
+constexpr bool HasDecoder(EncoderDecoderHead head) {
+  return head != EncoderDecoderHead::kEncoderOnly && head != EncoderDecoderHead::kTokenClassification;
+}
 
 /// A model with two sides, as data. Paths are those of the published weights; `trunk` is put before
 /// all but the head's.

@@ -59,12 +59,21 @@ std::string ReadActivation(Fields& fields, Fields::Names names, std::string fall
   return fallback;
 }
 
+bool NamesTask(std::string_view architecture) {
+  for (size_t at = architecture.find("For"); at != std::string_view::npos; at = architecture.find("For", at + 1)) {
+    // Not of "RoFormerModel" or "ForgeModel": a task begins with a capital letter.
+    const size_t next = at + 3;
+    if (at > 0 && next < architecture.size() && architecture[next] >= 'A' && architecture[next] <= 'Z') return true;
+  }
+  return false;
+}
+
 DecoderHead ReadDecoderHead(const std::string& architecture, std::vector<std::string>& warnings) {
   static constexpr std::array<std::pair<std::string_view, DecoderHead>, 9> kEndings = {{
       {"ForCausalLM", DecoderHead::kLanguageModel},
       {"LMHeadModel", DecoderHead::kLanguageModel},
       {"LMHeadCustomModel", DecoderHead::kLanguageModel},  // SantaCoder
-      {"DoubleHeadsModel", DecoderHead::kLanguageModel},
+      {"DoubleHeadsModel", DecoderHead::kDoubleHeads},
       {"ForConditionalGeneration", DecoderHead::kLanguageModel},
       {"ForSequenceClassification", DecoderHead::kSequenceClassification},
       {"ForTokenClassification", DecoderHead::kTokenClassification},
@@ -73,6 +82,8 @@ DecoderHead ReadDecoderHead(const std::string& architecture, std::vector<std::st
   }};
   if (architecture.empty()) return DecoderHead::kLanguageModel;
   for (const auto& [ending, head] : kEndings) {
+    // "LlamaModel" is bare; "InternLM2ForRewardModel" is not.
+    if (head == DecoderHead::kNone && NamesTask(architecture)) continue;
     if (architecture.ends_with(ending)) return head;
   }
   warnings.push_back("architectures names " + architecture +
@@ -80,10 +91,10 @@ DecoderHead ReadDecoderHead(const std::string& architecture, std::vector<std::st
   return DecoderHead::kLanguageModel;
 }
 
-int64_t ReadLabels(Fields& fields) {
+int64_t ReadLabels(Fields& fields, int64_t fallback) {
   const int64_t named = fields.EntriesOf("id2label");
   if (named > 0) return named;
-  return fields.Size({"num_labels", "_num_labels"}, 2);
+  return fields.Size({"num_labels", "_num_labels"}, fallback);
 }
 
 int64_t ReadRotaryDim(Fields& fields, Fields::Names fraction, int64_t head_dim, double fallback) {

@@ -52,12 +52,15 @@ HeadSizes ReadHeads(Fields& fields, int64_t hidden, Fields::Names heads, Fields:
 /// ("gelu"). Unknown ones are errors at the field.
 std::string ReadActivation(Fields& fields, Fields::Names names, std::string fallback);
 
+/// Whether a class is for a task, "LlamaForCausalLM", and so has a head: "LlamaModel" is not.
+bool NamesTask(std::string_view architecture);
+
 /// What `architecture` puts on a decoder: by the end of its name; a language-model head for none.
 /// A class that is not known gets one too, with a warning.
 DecoderHead ReadDecoderHead(const std::string& architecture, std::vector<std::string>& warnings);
 
-/// Labels of a classifier: the entries of id2label, else num_labels, else 2.
-int64_t ReadLabels(Fields& fields);
+/// Labels of a classifier: the entries of id2label, else num_labels, else `fallback`.
+int64_t ReadLabels(Fields& fields, int64_t fallback = 2);
 
 /// The size of the part of a head that rotary positions turn: `head_dim` times the fraction, which
 /// newer files keep in rope_parameters.

@@ -27,6 +27,7 @@ EncoderHead ReadHead(const std::string& architecture, std::vector<std::string>& 
   }};
   for (const auto& [ending, head] : kEndings) {
     if (!architecture.ends_with(ending)) continue;
+    if (ending == "Model" && NamesTask(architecture)) continue;  // BertForRewardModel is not bare.
     if (ending.empty() && !architecture.empty()) {
       warnings.push_back("architectures names " + architecture +
                          ", whose head is not known: planned as the bare model");
@@ -192,6 +193,7 @@ absl::StatusOr<ModelDescription> ReadDistilBert(FamilyInput input) {
   a.mask_norm = "vocab_layer_norm";
   a.mask_decoder = "vocab_projector";
   a.classifier_dense = "pre_classifier";
+  a.choice_dense = "pre_classifier";
   return Finish(input, std::move(r));
 }
 
@@ -206,6 +208,10 @@ absl::StatusOr<ModelDescription> ReadElectra(FamilyInput input) {
   if (a.head == EncoderHead::kPreTraining) a.head = EncoderHead::kReplacedToken;
   SetBertNames(a.block);
   a.block.kind = "ElectraLayer";
+  if (input.fields.Flag({"summary_use_proj"}, true)) {
+    a.choice_dense = "sequence_summary.summary";
+    a.choice_activation = "gelu";
+  }
   a.mask_dense = "generator_predictions.dense";
   a.mask_norm = "generator_predictions.LayerNorm";
   a.mask_decoder = "generator_lm_head";

@@ -14,11 +14,13 @@ namespace {
 EncoderDecoderHead ReadHead(const std::string& architecture, std::vector<std::string>& warnings) {
   const std::string_view name = architecture;
   if (name.ends_with("ForSequenceClassification")) return EncoderDecoderHead::kSequenceClassification;
+  if (name.ends_with("ForTokenClassification")) return EncoderDecoderHead::kTokenClassification;
+  if (name.ends_with("ForQuestionAnswering")) return EncoderDecoderHead::kQuestionAnswering;
   if (name.ends_with("EncoderModel")) return EncoderDecoderHead::kEncoderOnly;
   if (name.empty() || name.ends_with("ForConditionalGeneration") || name.ends_with("LMHeadModel")) {
     return EncoderDecoderHead::kLanguageModel;
   }
-  if (name.ends_with("Model")) return EncoderDecoderHead::kNone;
+  if (name.ends_with("Model") && !NamesTask(name)) return EncoderDecoderHead::kNone;
   warnings.push_back("architectures names " + architecture +
                      ", whose head is not known: planned with a language-model head");
   return EncoderDecoderHead::kLanguageModel;
@@ -105,7 +107,7 @@ absl::StatusOr<ModelDescription> ReadT5(FamilyInput input) {
   a.tied = f.Flag({"tie_word_embeddings"}, input.model_type != "mt5");
   a.scaled_output = true;
   a.head = ReadHead(input.architecture, warnings);
-  if (a.head == EncoderDecoderHead::kSequenceClassification) a.labels = ReadLabels(f);
+  a.labels = ReadLabels(f);
   a.max_positions = f.Count({"n_positions"}, 0);
   a.default_positions = a.max_positions > 0 ? std::min<int64_t>(a.max_positions, 4096) : 512;
   return Finish(input, std::move(a), std::move(warnings));
@@ -174,7 +176,9 @@ absl::StatusOr<ModelDescription> ReadBartLike(FamilyInput input, bool norm_first
   a.tied = f.Flag({"tie_word_embeddings"}, true);
   a.scaled_embedding = f.Flag({"scale_embedding"}, false);
   a.head = ReadHead(input.architecture, warnings);
-  if (a.head == EncoderDecoderHead::kSequenceClassification) a.labels = ReadLabels(f);
+  // BartConfig has three labels where nothing is said; the class for questions has two whatever is said.
+  const int64_t labels = ReadLabels(f, input.model_type == "bart" ? 3 : 2);
+  a.labels = a.head == EncoderDecoderHead::kQuestionAnswering ? 2 : labels;
   return Finish(input, std::move(a), std::move(warnings));
 }
 

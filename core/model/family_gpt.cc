@@ -74,6 +74,9 @@ absl::StatusOr<ModelDescription> ReadGpt2Like(FamilyInput input, bool multi_quer
   block.feed_forward_norm = "ln_2";
   SetHeads(block.attention, ReadHeads(f, a.hidden, {"n_head", "num_attention_heads"}, {}, {}));
   if (multi_query) block.attention.kv_heads = 1;
+  if (f.Flag({"summary_use_proj"}, true)) {
+    a.summary_width = f.Flag({"summary_proj_to_labels"}, true) ? 1 : a.hidden;
+  }
   block.attention.path = "attn";
   block.attention.fused = "c_attn";
   block.attention.output = "c_proj";
@@ -99,6 +102,7 @@ absl::StatusOr<ModelDescription> ReadGptJLike(FamilyInput input, const char* kin
   Fields& f = input.fields;
   DecoderArchitecture a = ReadGpt2Base(input, false);
   a.head_bias = true;
+  a.question_outputs = a.labels;
   Block block;
   block.kind = kind;
   block.attention_norm = "ln_1";

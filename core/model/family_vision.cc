@@ -66,7 +66,7 @@ ImageHead ReadHead(const std::string& architecture, std::vector<std::string>& wa
   const std::string_view name = architecture;
   if (name.ends_with("ForImageClassification")) return ImageHead::kClassification;
   if (name.ends_with("ForImageClassificationWithTeacher")) return ImageHead::kTeacherClassification;
-  if (!name.empty() && !name.ends_with("Model")) {
+  if (!name.empty() && (!name.ends_with("Model") || NamesTask(name))) {
     warnings.push_back("architectures names " + architecture + ", whose head is not known: planned as the bare model");
   }
   return ImageHead::kPooler;
@@ -169,7 +169,12 @@ absl::StatusOr<ModelDescription> ReadClip(FamilyInput input) {
   f.Check(text.status());
   f.Check(image.status());
   RETURN_IF_ERROR(f.status());
-  return DescribeContrastive(std::move(a));
+  ModelDescription description = DescribeContrastive(std::move(a));
+  if (!input.architecture.empty() && input.architecture != "CLIPModel") {
+    description.warnings.push_back("architectures names " + input.architecture +
+                                   ", which is not known: planned as CLIPModel, with both towers and their projections");
+  }
+  return description;
 }
 
 int64_t ReadOneProjection(FamilyInput& input) {

@@ -257,8 +257,14 @@ absl::StatusOr<ModelDescription> ParseHuggingFaceConfig(std::string_view text, c
   ASSIGN_OR_RETURN(ModelDescription description,
                    resolved.family->read({Fields(resolved.config, resolved.path),
                                           std::string(resolved.family->model_type), resolved.architecture}));
-  description.name = options.name.empty() ? TextOf(config, "_name_or_path") : options.name;
+  for (const std::string& name :
+       {options.name, TextOf(config, "_name_or_path"), ArchitectureOf(config), TextOf(config, "model_type"), description.family}) {
+    if (description.name.empty()) description.name = name;
+  }
   description.warnings.insert(description.warnings.begin(), resolved.warnings.begin(), resolved.warnings.end());
+  for (const std::string& key : RepeatedKeys(text)) {
+    description.warnings.push_back("the configuration has \"" + key.substr(0, 60) + "\" more than once: the last one holds, as in Python");
+  }
   return description;
 }
 

@@ -12,7 +12,7 @@ namespace planner::model {
 struct HuggingFaceOptions {
   /// The model_type to read an unsupported one as, with a warning; empty: unsupported ones are errors.
   std::string assume_architecture;
-  /// Name of the description; empty: `_name_or_path` of the file, if it has one.
+  /// Name of the description; empty: `_name_or_path` of the file, or else its class or model_type.
   std::string name;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include "core/base/error.h"
@@ -65,6 +66,36 @@ absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view text, std::strin
     return base::InvalidField(field, "must be a JSON object: value=" + Shown(json));
   }
   return json;
+}
+
+std::vector<std::string> RepeatedKeys(std::string_view text, size_t most) {
+  struct Frame {
+    std::set<std::string> keys;
+    std::string key;  // The one whose value is being read; empty in lists.
+  };
+  std::vector<Frame> frames;
+  std::vector<std::string> repeated;
+  const auto note = [&](int /*depth*/, nlohmann::json::parse_event_t event, const nlohmann::json& parsed) {
+    using Event = nlohmann::json::parse_event_t;
+    if (event == Event::object_start || event == Event::array_start) {
+      frames.emplace_back();
+    } else if (event == Event::object_end || event == Event::array_end) {
+      frames.pop_back();
+    } else if (event == Event::key) {
+      Frame& frame = frames.back();
+      frame.key = parsed.get<std::string>();
+      if (!frame.keys.insert(frame.key).second && repeated.size() < most) {
+        std::string path;
+        for (const Frame& outer : frames) {
+          if (!outer.key.empty()) path += (path.empty() ? "" : ".") + outer.key;
+        }
+        if (std::find(repeated.begin(), repeated.end(), path) == repeated.end()) repeated.push_back(std::move(path));
+      }
+    }
+    return true;
+  };
+  const nlohmann::json parsed = nlohmann::json::parse(text, note, /*allow_exceptions=*/false);
+  return parsed.is_discarded() ? std::vector<std::string>() : repeated;
 }
 
 Fields::Fields(const nlohmann::json& object, std::string path) : object_(&object), path_(std::move(path)) {}

@@ -23,6 +23,10 @@ inline constexpr int64_t kMaxSize = 1'000'000'000'000;  ///< Of any width, vocab
 /// nested deeper than kMaxJsonDepth, truncated or otherwise malformed, or no object.
 absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view text, std::string_view field);
 
+/// Keys that an object of `text`, which must be valid JSON, has more than once, as paths: "text_config.hidden_size". The
+/// parser takes the last value, as Python's does. At most `most` are named.
+std::vector<std::string> RepeatedKeys(std::string_view text, size_t most = 10);
+
 /// Reads the fields of a JSON object by name and remembers the first thing that was wrong, so that
 /// a reader of twenty fields checks once, at its end:
 ///

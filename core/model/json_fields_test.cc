@@ -109,6 +109,13 @@ TEST(ParseJsonObjectTest, BoundsDepthButNotBracketsInStrings) {
   EXPECT_TRUE(ParseJsonObject("{\"a\":\"" + std::string(100, '[') + "\\\"[\"}", "config").ok());
 }
 
+TEST(RepeatedKeysTest, ArePathsOfWhatStandsTwice) {
+  EXPECT_THAT(RepeatedKeys(R"({"a":1,"b":{"a":1,"c":[{"d":1},{"d":2}]},"a":2})"), ElementsAre("a"));
+  EXPECT_THAT(RepeatedKeys(R"({"b":{"a":1,"a":1},"l":[{"d":1,"d":1,"d":1}]})"), ElementsAre("b.a", "l.d"));
+  EXPECT_THAT(RepeatedKeys(R"({"a":1,"a":1,"b":1,"b":1})", 1), ElementsAre("a"));
+  EXPECT_THAT(RepeatedKeys(R"({"a":1,"a":)"), IsEmpty());
+}
+
 TEST(ParseJsonObjectTest, BoundsSize) {
   EXPECT_THAT(std::string(ParseJsonObject(std::string(kMaxJsonBytes + 1, ' '), "config").status().message()),
               HasSubstr("limit=4194304"));

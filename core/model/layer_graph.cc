@@ -233,7 +233,10 @@ absl::StatusOr<ModelDescription> DescribeLayerGraph(LayerGraph layer_graph) {
   description.has_sequence = false;
   description.default_seq_len = 0;
   for (const graph::Input& input : layer_graph.inputs) {
+    InputUse& use = description.inputs.emplace_back();
+    use.sequence_dimension = static_cast<int>(*input.sequence_dimension);
     if (*input.sequence_dimension < 0) continue;
+    use.positions = input.shape[static_cast<size_t>(*input.sequence_dimension)];
     description.has_sequence = true;
     description.default_seq_len =
         std::max(description.default_seq_len, input.shape[static_cast<size_t>(*input.sequence_dimension)]);

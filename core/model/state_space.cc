@@ -100,6 +100,7 @@ ModelDescription DescribeMamba(MambaArchitecture architecture) {
   description.family = architecture.family;
   description.kind = ModelKind::kStateSpace;
   description.default_seq_len = DefaultPositions(0);
+  description.inputs = {{.sequence_dimension = 1}};
   const auto shared = std::make_shared<const MambaArchitecture>(std::move(architecture));
   description.expand = [shared](const BatchShape& shape) -> absl::StatusOr<Module> {
     ASSIGN_OR_RETURN(const TokenBatch tokens, ResolveTokens(shape, DefaultPositions(0), 0));

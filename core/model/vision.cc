@@ -134,6 +134,7 @@ ModelDescription DescribeVision(VisionArchitecture architecture) {
   description.family = architecture.family;
   description.kind = ModelKind::kVision;
   description.has_sequence = false;
+  description.inputs = {{}};
   description.default_seq_len = architecture.tower.Positions();
   description.max_seq_len = architecture.tower.Positions();
   description.transformer = ShapeOf({{LayerVariant{}, architecture.tower.block, architecture.tower.layers, ""}});
@@ -150,6 +151,8 @@ ModelDescription DescribeContrastive(ContrastiveArchitecture architecture) {
   description.family = architecture.family;
   description.kind = ModelKind::kMultimodal;
   description.has_sequence = architecture.text.has_value();
+  // With both towers it is the images', and seq_len is the texts'.
+  description.inputs = {{.sequence_dimension = architecture.image.has_value() ? -1 : 1}};
   if (architecture.text.has_value()) {
     const TextTower& tower = *architecture.text;
     description.default_seq_len = description.max_seq_len = tower.max_positions;

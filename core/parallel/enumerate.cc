@@ -1,6 +1,7 @@
 #include "core/parallel/enumerate.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <span>
 
@@ -12,9 +13,6 @@ namespace {
 /// Sequences from which on context parallelism is worth trying: below, tensor parallelism and recomputation do.
 constexpr int64_t kLongSequence = 32768;
 constexpr int64_t kMostContextParallel = 64;
-/// A microbatch of a card never gains from more: tokens of a transformer, samples of others.
-constexpr int64_t kMostTokens = 8192;
-constexpr int64_t kMostSamples = 1024;
 constexpr int64_t kMostExperts = 65536;  // Bounds the search, no model is near it.
 
 bool TensorFits(const model::TransformerShape& shape, int64_t degree) {
@@ -56,9 +54,7 @@ bool AnySplit(const LayoutSpace& space, int64_t gpus, Visit visit) {
 /// Calls `visit` for every microbatch of a split.
 template <typename Visit>
 void ForEachMicroBatch(const LayoutSpace& space, int64_t data, Visit visit) {
-  // A default batch grows to a sample for each rank.
-  const int64_t per_rank =
-      space.batch_is_default ? std::max<int64_t>(1, space.global_batch / data) : space.global_batch / data;
+  const int64_t per_rank = space.SamplesPerRank(data);
   const auto try_size = [&](int64_t size) {
     if (size > per_rank) return;
     const int64_t unit = data * size;
@@ -72,17 +68,22 @@ void ForEachMicroBatch(const LayoutSpace& space, int64_t data, Visit visit) {
     try_size(*space.fixed.micro_batch_size);
     return;
   }
-  const int64_t most = std::min(
-      per_rank, space.shape ? std::max<int64_t>(1, kMostTokens / std::max<int64_t>(1, space.positions)) : kMostSamples);
-  int64_t size = 1;
-  for (; size <= most; size *= 2) try_size(size);
+  const int64_t most = space.most_micro_batch();
+  for (int64_t size = 1; size <= std::min(most, per_rank); size *= 2) try_size(size);
   // The whole share of a rank, where it is no power of two.
-  if (per_rank == most && per_rank != size / 2) try_size(per_rank);
+  if (per_rank <= most && !std::has_single_bit(static_cast<uint64_t>(per_rank))) try_size(per_rank);
 }
 
 /// Of microbatches of one sample.
 int64_t MostMicroBatches(const LayoutSpace& space, int64_t data) {
   return std::max<int64_t>(1, (space.global_batch + (space.batch_is_default ? data / 2 : 0)) / data);
+}
+
+/// Of a stage. Megatron-LM's interleaved schedule takes whole rounds of microbatches and equal chunks.
+int64_t MostChunks(const LayoutSpace& space, const Split& split, int64_t micro_batches) {
+  if (space.fixed.virtual_pipeline) return *space.fixed.virtual_pipeline;
+  const bool even = split.pipeline > 1 && space.most_stages() % split.pipeline == 0 && micro_batches % split.pipeline == 0;
+  return space.interleaved && even ? space.most_stages() / split.pipeline : 1;
 }
 
 std::span<const int> ZeroStages(const Split& split) {
@@ -93,6 +94,13 @@ std::span<const int> ZeroStages(const Split& split) {
 }
 
 }  // namespace
+
+int64_t LayoutSpace::most_micro_batch() const {
+  // A card never gains from more: tokens of a transformer, samples of others.
+  constexpr int64_t kMostTokens = 8192;
+  constexpr int64_t kMostSamples = 1024;
+  return shape ? std::max<int64_t>(1, kMostTokens / std::max<int64_t>(1, positions)) : kMostSamples;
+}
 
 void LayoutSpace::Prepare() {
   tensor_degrees = context_degrees = expert_degrees = {1};
@@ -202,13 +210,20 @@ void ForEachLayout(const LayoutSpace& space, int64_t gpus, absl::FunctionRef<boo
         layout.micro_batch_size = micro_batch;
         candidate.micro_batches = micro_batches;
         candidate.global_batch = split.data * micro_batch * micro_batches;
-        for (const int zero : zero_stages) {
-          layout.zero_stage = zero;
-          for (const Recompute recompute : recomputes) {
-            layout.recompute = recompute;
-            visit(candidate);
+        const int64_t most_chunks = MostChunks(space, split, micro_batches);
+        const int64_t chunks_of_stage = space.most_stages() / split.pipeline;
+        for (int64_t chunks = layout.virtual_pipeline; chunks <= most_chunks; ++chunks) {
+          if (most_chunks > 1 && !space.fixed.virtual_pipeline && chunks_of_stage % chunks != 0) continue;
+          layout.virtual_pipeline = chunks;
+          for (const int zero : zero_stages) {
+            layout.zero_stage = zero;
+            for (const Recompute recompute : recomputes) {
+              layout.recompute = recompute;
+              visit(candidate);
+            }
           }
         }
+        layout.virtual_pipeline = space.fixed.virtual_pipeline.value_or(1);
       });
     }
     return false;

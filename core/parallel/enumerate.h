@@ -25,6 +25,7 @@ struct LayoutSpace {
   int64_t positions = 1;                         ///< Sequence length: what context parallelism splits.
   int64_t global_batch = 1;
   bool batch_is_default = false;  ///< It may be rounded to a multiple of data_parallel x micro_batch_size.
+  bool interleaved = false;       ///< Virtual pipelines are tried where they divide the layers; needs a step-time model to rank them.
   bool flash_attention = true;    ///< Selective recomputation gains nothing then, and is not tried unless fixed.
   int64_t scale_up_domain = 8;    ///< Tensor parallelism stays within it unless fixed.
   LayoutConstraints fixed;
@@ -35,6 +36,12 @@ struct LayoutSpace {
   /// Fills the lists of degrees.
   void Prepare();
   /// At most 1,024: it bounds the search, no pipeline is near it.
+  /// Largest microbatch that is tried unless one is fixed.
+  int64_t most_micro_batch() const;
+  /// What a rank of `data` has of a step; a default batch grows to a sample for each.
+  int64_t SamplesPerRank(int64_t data) const {
+    return batch_is_default ? std::max<int64_t>(1, global_batch / data) : global_batch / data;
+  }
   int64_t most_stages() const { return shape ? std::clamp<int64_t>(shape->layers, 1, 1024) : 1; }
 };
 
@@ -46,6 +53,7 @@ std::optional<std::string> FixedDegreesError(const LayoutSpace& space);
 /// expert degree, microbatch, ZeRO stage, recomputation):
 /// - tensor divides the heads, and either divides the key-value heads or is a multiple of them (then they are copied);
 /// - pipeline is at most the number of layers, which stages share out as evenly as they go;
+/// - virtual pipelines (where `interleaved`) divide a stage's layers evenly, for as many microbatches as stages or multiples;
 /// - context divides the sequence; it is tried from 32,768 positions on, or where fixed;
 /// - expert divides the experts and data x context;
 /// - data x microbatch divides the global batch; a default batch is rounded to it instead, to a sample for each rank at

@@ -22,30 +22,6 @@ double SoftMax(double a, double b) {
   return high * std::sqrt(std::sqrt(std::sqrt(1 + r4 * r4)));
 }
 
-/// Seconds of one block for one microbatch in one direction.
-struct BlockTime {
-  double matmul = 0;
-  double attention = 0;
-  double elementwise = 0;
-  double tensor = 0;
-  double context = 0;
-  double expert = 0;
-
-  double total() const { return matmul + attention + elementwise + tensor + context + expert; }
-  BlockTime& operator+=(const BlockTime& o) {
-    matmul += o.matmul;
-    attention += o.attention;
-    elementwise += o.elementwise;
-    tensor += o.tensor;
-    context += o.context;
-    expert += o.expert;
-    return *this;
-  }
-  BlockTime operator*(double f) const {
-    return {matmul * f, attention * f, elementwise * f, tensor * f, context * f, expert * f};
-  }
-};
-
 /// Degrees as doubles, and the tokens of one card.
 struct Split {
   double tensor, pipeline, virtual_pipeline, context, data, expert;
@@ -78,12 +54,6 @@ Split SplitOf(const StepJob& job, double positions, const Layout& layout) {
   return split;
 }
 
-/// One block forward and backward: [0] and [1].
-struct BlockTimes {
-  BlockTime forward;
-  BlockTime backward;
-};
-
 class Estimator {
  public:
   Estimator(const StepJob& job, const Machine& machine, const SharedConstants& shared, const Layout& layout,
@@ -98,7 +68,9 @@ class Estimator {
         micro_batches_(std::max(1.0, micro_batches)),
         parameters_(ParametersOf(job.shape)) {}
 
-  StepTime Run() const;
+  MicroBatchTime MicroBatch() const { return {Block(), Head()}; }
+  StepTime Run(const MicroBatchTime& micro_batch) const;
+  double Least(const MicroBatchTime& micro_batch) const;
 
  private:
   void AddMlp(BlockTimes& block, double rows, double width, double rate, double count, double share) const;
@@ -335,9 +307,17 @@ double Estimator::OptimizerSeconds(double layers, bool first, bool last) const {
   return shared_.optimizer_passes * bytes * owned / machine_.memory + job_.framework.step_ms * 1e-3;
 }
 
-StepTime Estimator::Run() const {
-  const BlockTimes block = Block();
-  const BlockTimes head = Head();
+double Estimator::Least(const MicroBatchTime& micro_batch) const {
+  const BlockTimes& block = micro_batch.block;
+  const double seconds = block.forward.total() + block.backward.total() + Recomputed(block);
+  const double layers = std::max(1.0, ToDouble(shape_.layers));
+  const double most = std::ceil(layers / split_.pipeline);
+  return (micro_batches_ * most + (layers - most) / split_.virtual_pipeline) * seconds;
+}
+
+StepTime Estimator::Run(const MicroBatchTime& micro_batch) const {
+  const BlockTimes& block = micro_batch.block;
+  const BlockTimes& head = micro_batch.head;
   const double again = Recomputed(block);
   const bool moe = shape_.moe_layers > 0;
 
@@ -421,6 +401,21 @@ StepTime Estimator::Run() const {
 
 }  // namespace
 
+std::span<const StepTerm> StepTerms() {
+  static constexpr StepTerm kTerms[] = {
+      {"matmul", &StepTime::matmul},     {"attention", &StepTime::attention}, {"elementwise", &StepTime::elementwise},
+      {"recompute", &StepTime::recompute}, {"launch", &StepTime::launch},     {"tensor parallel", &StepTime::tensor},
+      {"context parallel", &StepTime::context}, {"expert parallel", &StepTime::expert},
+      {"pipeline sends", &StepTime::pipeline},  {"bubble", &StepTime::bubble}, {"data parallel", &StepTime::data},
+      {"optimizer", &StepTime::optimizer}};
+  return kTerms;
+}
+
+StepTime StepTime::operator*(double factor) const {
+  return {matmul * factor, attention * factor, elementwise * factor, recompute * factor, launch * factor, tensor * factor,
+          context * factor, expert * factor, pipeline * factor, bubble * factor, data * factor, optimizer * factor};
+}
+
 BlockParameters ParametersOf(const model::TransformerShape& shape) {
   const double hidden = ToDouble(shape.hidden);
   const double heads = ToDouble(shape.heads);
@@ -441,9 +436,36 @@ BlockParameters ParametersOf(const model::TransformerShape& shape) {
   return parameters;
 }
 
+double ForwardFlops(const StepJob& job) {
+  const model::TransformerShape& shape = job.shape;
+  const BlockParameters parameters = ParametersOf(shape);
+  const double layers = ToDouble(std::max<int64_t>(1, shape.layers));
+  const double active =
+      shape.experts > 0 ? parameters.experts * ToDouble(shape.experts_per_token) / ToDouble(shape.experts) : 0;
+  const double attention = 2 * job.positions * ToDouble(shape.heads) * (ToDouble(shape.qk_dim) + ToDouble(shape.v_dim));
+  return job.positions *
+         (layers * (2 * (parameters.dense + active) + attention) + 2 * job.logit_share * parameters.head);
+}
+
 StepTime EstimateStepTime(const StepJob& job, const Machine& machine, const SharedConstants& shared,
                           const Layout& layout, double micro_batches) {
-  return Estimator(job, machine, shared, layout, micro_batches).Run();
+  const Estimator estimator(job, machine, shared, layout, micro_batches);
+  return estimator.Run(estimator.MicroBatch());
+}
+
+MicroBatchTime EstimateMicroBatch(const StepJob& job, const Machine& machine, const SharedConstants& shared,
+                                  const Layout& layout) {
+  return Estimator(job, machine, shared, layout, 1).MicroBatch();
+}
+
+StepTime EstimateStepTime(const StepJob& job, const Machine& machine, const SharedConstants& shared,
+                          const Layout& layout, double micro_batches, const MicroBatchTime& micro_batch) {
+  return Estimator(job, machine, shared, layout, micro_batches).Run(micro_batch);
+}
+
+double LeastStepSeconds(const StepJob& job, const Machine& machine, const SharedConstants& shared, const Layout& layout,
+                        double micro_batches, const MicroBatchTime& micro_batch) {
+  return Estimator(job, machine, shared, layout, micro_batches).Least(micro_batch);
 }
 
 }  // namespace planner::perf

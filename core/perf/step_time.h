@@ -1,5 +1,8 @@
 #pragma once
 
+#include <span>
+#include <string_view>
+
 #include "core/hardware/precision.h"
 #include "core/model/description.h"
 #include "core/perf/layout.h"
@@ -30,6 +33,9 @@ struct BlockParameters {
   double head = 0;     ///< The table onto the vocabulary; 0 without one.
 };
 BlockParameters ParametersOf(const model::TransformerShape& shape);
+/// Matrix FLOPs of a forward pass of one sequence through the blocks and the head, attention in full: 2 x parameters x positions,
+/// and 2 s^2 (qk + v) for each head. What a counter finds beyond is work that the shape does not tell (cross-attention).
+double ForwardFlops(const StepJob& job);
 
 /// Seconds of one step, by what they are spent on, on the critical path: the terms add up. Everything that runs for each
 /// microbatch is that of the slowest pipeline stage.
@@ -51,7 +57,54 @@ struct StepTime {
     return matmul + attention + elementwise + recompute + launch + tensor + context + expert + pipeline + bubble +
            data + optimizer;
   }
+  /// Every term times `factor`.
+  StepTime operator*(double factor) const;
 };
+
+/// The terms by name, in the order in which they are read: "matmul", "attention", ….
+struct StepTerm {
+  std::string_view name;
+  double StepTime::* seconds;
+};
+std::span<const StepTerm> StepTerms();
+
+/// Seconds of one block, or of the head, for one microbatch on one card, in one direction.
+struct BlockTime {
+  double matmul = 0;
+  double attention = 0;
+  double elementwise = 0;
+  double tensor = 0;
+  double context = 0;
+  double expert = 0;
+
+  double total() const { return matmul + attention + elementwise + tensor + context + expert; }
+  BlockTime& operator+=(const BlockTime& o) {
+    matmul += o.matmul;
+    attention += o.attention;
+    elementwise += o.elementwise;
+    tensor += o.tensor;
+    context += o.context;
+    expert += o.expert;
+    return *this;
+  }
+  BlockTime operator*(double f) const {
+    return {matmul * f, attention * f, elementwise * f, tensor * f, context * f, expert * f};
+  }
+};
+
+struct BlockTimes {
+  BlockTime forward;
+  BlockTime backward;
+};
+
+/// The part of a step that depends, of the layout, on the tensor, context and expert degree, the microbatch and sequence
+/// parallelism alone: a search works it out once for all pipelines, data parallel degrees and numbers of microbatches.
+struct MicroBatchTime {
+  BlockTimes block;  ///< The mean over the blocks.
+  BlockTimes head;   ///< Final norm, logits and loss.
+};
+MicroBatchTime EstimateMicroBatch(const StepJob& job, const Machine& machine, const SharedConstants& shared,
+                                  const Layout& layout);
 
 /// The closed form. `micro_batches`: per pipeline and step. With t(i) the time of stage i for one microbatch, forward and
 /// backward, and the slowest of them t:
@@ -62,5 +115,11 @@ struct StepTime {
 /// that launches them, whichever is longer, forward and backward apart. Pure, no allocation, safe for concurrent use.
 StepTime EstimateStepTime(const StepJob& job, const Machine& machine, const SharedConstants& shared,
                           const Layout& layout, double micro_batches);
+/// The same with its first part at hand. `micro_batch` must be of a layout with the same degrees.
+StepTime EstimateStepTime(const StepJob& job, const Machine& machine, const SharedConstants& shared,
+                          const Layout& layout, double micro_batches, const MicroBatchTime& micro_batch);
+/// At most EstimateStepTime's total, in a fraction of its time: blocks and the bubble alone. What a search leaves out by.
+double LeastStepSeconds(const StepJob& job, const Machine& machine, const SharedConstants& shared, const Layout& layout,
+                        double micro_batches, const MicroBatchTime& micro_batch);
 
 }  // namespace planner::perf

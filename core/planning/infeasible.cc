@@ -11,17 +11,41 @@
 namespace planner::planning {
 namespace {
 
-std::string RecomputePhrase(const parallel::Layout& layout) {
+/// "tensor 8 x data 4 parallel, microbatch 1, ZeRO-3, full recomputation": the layout that needs the least memory, and why
+/// it does not go further.
+std::string LeanestLayout(const PoolContext& context, const parallel::Layout& layout) {
+  const parallel::LayoutConstraints& fixed = context.space.fixed;
+  std::vector<std::string> degrees;
+  const auto add = [&](const char* name, int64_t degree) {
+    if (degree > 1) degrees.push_back(fmt::format("{} {}", name, degree));
+  };
+  add("tensor", layout.tensor_parallel);
+  add("pipeline", layout.pipeline_parallel);
+  add("context", layout.context_parallel);
+  add("data", layout.data_parallel);
+  std::string text = degrees.empty() ? "" : fmt::format("{} parallel, ", fmt::join(degrees, " x "));
+  if (layout.expert_parallel > 1) text += fmt::format("experts over {}, ", layout.expert_parallel);
+  text +=
+      fmt::format("microbatch {}{}", layout.micro_batch_size, fixed.micro_batch_size.value_or(1) > 1 ? " (fixed)" : "");
+  if (layout.data_parallel * layout.context_parallel > 1) {
+    const char* why = fixed.zero_stage.value_or(3) < 3 ? " (fixed)"
+                      : layout.pipeline_parallel > 1   ? " (the most beside a pipeline)"
+                                                       : "";
+    text +=
+        layout.zero_stage > 0 ? fmt::format(", ZeRO-{}{}", layout.zero_stage, why) : fmt::format(", no ZeRO{}", why);
+  }
   const char* recompute = layout.recompute == parallel::Recompute::kFull        ? "full recomputation"
                           : layout.recompute == parallel::Recompute::kSelective ? "selective recomputation"
                                                                                 : "no recomputation";
-  return layout.zero_stage > 0 ? fmt::format("with ZeRO-{} and {}", layout.zero_stage, recompute)
-                               : fmt::format("with {}", recompute);
+  const char* why = fixed.recompute.value_or(parallel::Recompute::kFull) != parallel::Recompute::kFull ? " (fixed)"
+                    : !context.space.shape ? " (planned for transformers alone)"
+                                           : "";
+  return fmt::format("{}, {}{}", text, recompute, why);
 }
 
 /// The fewest cards, beyond what the job or the pool offers too, that fit the memory: number by number at first, then
 /// by doublings.
-std::optional<int64_t> CardsThatFit(const PoolContext& context, int64_t from) {
+std::optional<int64_t> CardsThatFit(PoolContext& context, int64_t from) {
   constexpr int64_t kMost = 65536;
   constexpr int kOneByOne = 32;
   const CardRange range{.least = 1, .most = kMost, .per_node = context.range.per_node};
@@ -55,16 +79,22 @@ std::string FixedDegrees(const parallel::LayoutConstraints& fixed, int64_t gpus)
                      whole ? "" : " or a multiple of that");
 }
 
+std::string NoLayoutReason(const PoolContext& context, int64_t gpus) {
+  if (const std::string degrees = FixedDegrees(context.space.fixed, gpus); !degrees.empty()) {
+    return fmt::format("{} x {}: no layout: {}", context.Name(), gpus, degrees);
+  }
+  return fmt::format(
+      "{} x {}: no layout: tensor x pipeline x context x data parallel degrees of that product do not divide the "
+      "heads, layers and the global batch of {}",
+      context.Name(), gpus, context.space.global_batch);
+}
+
 std::string MemoryReason(const PoolContext& context, const Trial& trial) {
   const double needed = static_cast<double>(trial.layout.memory.total_bytes());
   const double capacity = static_cast<double>(context.pool.gpu.memory_bytes);
-  std::string reason =
-      fmt::format("{} x {}: needs {} per card, has {}: {} too much, even {}", context.Name(), trial.gpus, Gib(needed),
-                  Gib(capacity), Gib(needed - capacity), RecomputePhrase(trial.layout.batched.layout));
-  if (const std::optional<int64_t> cards = CardsThatFit(context, trial.gpus)) {
-    reason += fmt::format("; {} would fit", Cards(*cards));
-  }
-  return reason;
+  return fmt::format("{} x {}: needs {} per card, has {}: {} too much, even in the layout that needs the least: {}",
+                     context.Name(), trial.gpus, Gib(needed), Gib(capacity), Gib(needed - capacity),
+                     LeanestLayout(context, trial.layout.batched.layout));
 }
 
 }  // namespace
@@ -118,33 +148,47 @@ void FailedTrials::Add(const Trial& trial) {
   }
 }
 
-std::string FailedTrials::Reason(const PoolContext& context) const {
+std::string ReasonOf(const PoolContext& context, const Trial& trial) {
   const std::string name = context.Name();
-  if (fastest_late_) {
-    const Trial& late = *fastest_late_;
-    const double cards = static_cast<double>(late.gpus) * late.total_seconds / context.limits.deadline_seconds;
-    return fmt::format("{} x {}: takes {}, {} longer than the deadline allows; about {} would be needed", name,
-                       late.gpus, Duration(late.total_seconds),
-                       Duration(late.total_seconds - context.limits.deadline_seconds),
-                       Cards(static_cast<int64_t>(std::ceil(std::min(cards, 1e15)))));
+  switch (trial.verdict) {
+    case Verdict::kDeadline: {
+      const double cards = static_cast<double>(trial.gpus) * trial.total_seconds / context.limits.deadline_seconds;
+      return fmt::format("{} x {}: takes {}, {} longer than the deadline allows; about {} would be needed", name,
+                         trial.gpus, Duration(trial.total_seconds),
+                         Duration(trial.total_seconds - context.limits.deadline_seconds),
+                         Cards(static_cast<int64_t>(std::ceil(std::min(cards, 1e15)))));
+    }
+    case Verdict::kBudget:
+      return fmt::format("{} x {}: costs {:.2f} {}, {:.2f} over the budget of {:.2f}", name, trial.gpus, trial.cost,
+                         context.pool.currency, trial.cost - context.limits.budget, context.limits.budget);
+    case Verdict::kTooLong:
+      return fmt::format("{} x {}: would take {}, longer than can be planned (until the year 9999)", name, trial.gpus,
+                         Duration(std::max(trial.total_seconds, trial.step_seconds)));
+    case Verdict::kMemory:
+      return MemoryReason(context, trial);
+    case Verdict::kNoLayout:
+      return NoLayoutReason(context, trial.gpus);
+    case Verdict::kMeets:
+      break;
   }
-  if (cheapest_) {
-    return fmt::format("{} x {}: costs {:.2f} {}, {:.2f} over the budget of {:.2f}", name, cheapest_->gpus,
-                       cheapest_->cost, context.pool.currency, cheapest_->cost - context.limits.budget,
-                       context.limits.budget);
+  return "";
+}
+
+std::string StatesReason(const PoolContext& context, int64_t gpus) {
+  return fmt::format("{} x {}: weights, gradients and optimizer alone need {} cards of {}", context.Name(), gpus,
+                     context.LeastCardsForMemory(), Gib(static_cast<double>(context.pool.gpu.memory_bytes)));
+}
+
+std::string FailedTrials::Reason(PoolContext& context) const {
+  for (const std::optional<Trial>* trial : {&fastest_late_, &cheapest_, &too_long_}) {
+    if (*trial) return ReasonOf(context, **trial);
   }
-  if (too_long_) {
-    return fmt::format("{} x {}: would take {}, longer than can be planned (until the year 9999)", name,
-                       too_long_->gpus, Duration(std::max(too_long_->total_seconds, too_long_->step_seconds)));
+  if (!least_memory_) return NoLayoutReason(context, without_layout_);
+  std::string reason = ReasonOf(context, *least_memory_);
+  if (const std::optional<int64_t> cards = CardsThatFit(context, least_memory_->gpus)) {
+    reason += fmt::format("; {} would fit", Cards(*cards));
   }
-  if (least_memory_) return MemoryReason(context, *least_memory_);
-  if (const std::string degrees = FixedDegrees(context.space.fixed, without_layout_); !degrees.empty()) {
-    return fmt::format("{} x {}: no layout: {}", name, without_layout_, degrees);
-  }
-  return fmt::format(
-      "{} x {}: no layout: tensor x pipeline x context x data parallel degrees of that product do not divide the "
-      "heads, layers and the global batch of {}",
-      name, without_layout_, context.space.global_batch);
+  return reason;
 }
 
 }  // namespace planner::planning

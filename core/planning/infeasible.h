@@ -11,6 +11,11 @@ namespace planner::planning {
 /// price for a budget, a deadline that has passed. nullopt: it may.
 std::optional<std::string> ReasonBeforeSearch(const PoolContext& context);
 
+/// By how much one trial misses the limits or the memory: a sentence without its full stop.
+std::string ReasonOf(const PoolContext& context, const Trial& trial);
+/// Why so few cards cannot hold the states, whatever the layout.
+std::string StatesReason(const PoolContext& context, int64_t gpus);
+
 /// Remembers of the numbers of cards that failed those that say the most.
 class FailedTrials {
  public:
@@ -18,7 +23,7 @@ class FailedTrials {
 
   /// After one Add at least: by how much the closest one missed: "A100-SXM-80GB x 8: needs 112.4 GiB per card, has 79.4
   /// GiB: 33.0 GiB too much, even with ZeRO-3 and full recomputation; 16 cards would fit".
-  std::string Reason(const PoolContext& context) const;
+  std::string Reason(PoolContext& context) const;
 
  private:
   std::optional<Trial> fastest_late_;  ///< Missed the deadline by the least.

@@ -30,7 +30,7 @@ struct JobSpec {
   std::string precision;  ///< Empty: bf16, or the best that the card has.
   std::string optimizer;  ///< Empty: adam.
   Finetune finetune = Finetune::kFull;
-  int64_t lora_rank = 16;
+  std::optional<int64_t> lora_rank;  ///< Absent: kDefaultLoraRank. Means something with adapters only.
   std::string framework;  ///< Empty: unknown.
   bool flash_attention = true;
   parallel::LayoutConstraints layout;
@@ -42,6 +42,7 @@ struct JobSpec {
   // Given utilization; at most one.
   std::optional<double> hardware_flops_ratio;
   std::optional<double> model_flops_ratio;
+  bool with_pareto_front = false;
 };
 
 }  // namespace planner::planning

@@ -9,6 +9,9 @@
 namespace planner::planning {
 namespace {
 
+/// What a relative change of a default batch counts against time.
+constexpr double kBatchChange = 0.1;
+
 /// Whole doublings in n: 1 -> 0, 8 -> 3, 12 -> 3.
 int Doublings(int64_t n) {
   return static_cast<int>(std::bit_width(static_cast<uint64_t>(std::max<int64_t>(n, 1)))) - 1;
@@ -48,28 +51,63 @@ double ExpectedLoss(const parallel::BatchedLayout& candidate, const parallel::La
   loss += 0.02 * std::max(0, enough - rows - Doublings(layout.micro_batch_size));
   if (candidate.global_batch != space.global_batch) {
     const double change = static_cast<double>(candidate.global_batch) / static_cast<double>(space.global_batch) - 1;
-    loss += 0.1 * std::abs(change);
+    loss += kBatchChange * std::abs(change);
   }
   return loss;
 }
 
+namespace {
+
+/// Scores layouts, least is best, and bounds the scores of a split's layouts from below.
+class Ranking {
+ public:
+  Ranking(const Workload& work, const parallel::LayoutSpace& space, StepModel* step_model)
+      : space_(space),
+        step_model_(step_model),
+        // By Recompute. A model without matrix products is ranked by the losses alone.
+        flops_{std::max(1.0, work.HardwareFlops(parallel::Recompute::kNone)),
+               std::max(1.0, work.HardwareFlops(parallel::Recompute::kSelective)),
+               std::max(1.0, work.HardwareFlops(parallel::Recompute::kFull))} {}
+
+  /// At most the score of any layout of the split.
+  double LeastOfSplit(const parallel::BatchedLayout& split) const {
+    if (step_model_ == nullptr) return FlopsOf(split) * (1 + SplitLoss(split, space_));
+    return step_model_->LeastSampleSeconds(split, space_);
+  }
+  /// At most Score; takes a fraction of its time.
+  double Least(const parallel::BatchedLayout& candidate) const {
+    if (step_model_ == nullptr) return FlopsOf(candidate);
+    return step_model_->LeastSeconds(candidate) / static_cast<double>(candidate.global_batch);
+  }
+  double Score(const parallel::BatchedLayout& candidate) const {
+    if (step_model_ == nullptr) return FlopsOf(candidate) * (1 + ExpectedLoss(candidate, space_));
+    const auto batch = static_cast<double>(candidate.global_batch);
+    const double change = std::abs(batch / static_cast<double>(space_.global_batch) - 1);
+    return step_model_->Time(candidate).total() / batch * (1 + kBatchChange * change);
+  }
+
+ private:
+  double FlopsOf(const parallel::BatchedLayout& candidate) const {
+    return flops_[static_cast<size_t>(candidate.layout.recompute)];
+  }
+
+  const parallel::LayoutSpace& space_;
+  StepModel* step_model_;
+  const std::array<double, 3> flops_;
+};
+
+}  // namespace
+
 LayoutChoice ChooseLayout(const Workload& work, const parallel::LayoutSpace& space, int64_t gpus,
-                          int64_t capacity_bytes) {
+                          int64_t capacity_bytes, StepModel* step_model) {
   LayoutChoice choice;
   double best_score = std::numeric_limits<double>::infinity();
   int64_t least = std::numeric_limits<int64_t>::max();
-  // By Recompute. A model without matrix products is ranked by the losses alone.
-  const std::array<double, 3> flops = {std::max(1.0, work.HardwareFlops(parallel::Recompute::kNone)),
-                                       std::max(1.0, work.HardwareFlops(parallel::Recompute::kSelective)),
-                                       std::max(1.0, work.HardwareFlops(parallel::Recompute::kFull))};
-  const auto flops_of = [&flops](parallel::Recompute recompute) { return flops[static_cast<size_t>(recompute)]; };
-  const auto may_be_best = [&](const parallel::BatchedLayout& split) {
-    return flops_of(split.layout.recompute) * (1 + SplitLoss(split, space)) < best_score;
-  };
+  const Ranking ranking(work, space, step_model);
+  const auto may_be_best = [&](const parallel::BatchedLayout& split) { return ranking.LeastOfSplit(split) < best_score; };
   parallel::ForEachLayout(space, gpus, may_be_best, [&](const parallel::BatchedLayout& candidate) {
-    const double work_flops = flops_of(candidate.layout.recompute);
-    if (work_flops >= best_score) return;  // Whatever it loses; the loss takes longer to work out.
-    const double score = work_flops * (1 + ExpectedLoss(candidate, space));
+    if (ranking.Least(candidate) >= best_score) return;
+    const double score = ranking.Score(candidate);
     if (score >= best_score) return;
     const double states = parallel::LeastStateBytes(work.memory, candidate.layout);
     if (states > static_cast<double>(capacity_bytes) && (choice.best || states > static_cast<double>(least))) return;

@@ -5,6 +5,7 @@
 
 #include "core/parallel/enumerate.h"
 #include "core/parallel/memory.h"
+#include "core/planning/step_model.h"
 #include "core/planning/workload.h"
 
 namespace planner::planning {
@@ -26,9 +27,10 @@ struct LayoutChoice {
 /// GPT-3, t 8, p 8, m 96: 7/96 + 3 x 2 % = 13 %.
 double ExpectedLoss(const parallel::BatchedLayout& candidate, const parallel::LayoutSpace& space);
 
-/// The preferred layout of exactly `gpus` cards that fits `capacity_bytes`: least hardware FLOPs x (1 + expected loss);
-/// of equals the first in the order of enumeration.
+/// The preferred layout of exactly `gpus` cards that fits `capacity_bytes`: the least time per sample by `step_model`; without one
+/// least hardware FLOPs x (1 + expected loss). Of equals the first in the order of enumeration. A default batch that is
+/// rounded to fit counts as a tenth of the change.
 LayoutChoice ChooseLayout(const Workload& work, const parallel::LayoutSpace& space, int64_t gpus,
-                          int64_t capacity_bytes);
+                          int64_t capacity_bytes, StepModel* step_model = nullptr);
 
 }  // namespace planner::planning

@@ -1,10 +1,12 @@
 #include "core/planning/layout_choice.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <optional>
 
 #include "core/counting/analytic_counter.h"
+#include "core/hardware/gpu_catalog.h"
 #include "core/planning/fake_models.h"
 #include "gtest/gtest.h"
 
@@ -16,11 +18,16 @@ constexpr int64_t kGib = int64_t{1} << 30;
 Workload WorkOf(const JobSpec& job) { return *MakeWorkload(job, counting::AnalyticCounter(), absl::InfiniteFuture()); }
 
 /// Every layout, none left out early.
-std::optional<parallel::Layout> BestOfAll(const Workload& work, int64_t gpus, int64_t capacity) {
+std::optional<parallel::Layout> BestOfAll(const Workload& work, const parallel::LayoutSpace& space, int64_t gpus,
+                                          int64_t capacity, StepModel* model) {
   std::optional<parallel::Layout> best;
   double best_score = std::numeric_limits<double>::infinity();
-  parallel::ForEachLayout(work.space, gpus, [&](const parallel::BatchedLayout& candidate) {
-    const double score = work.HardwareFlops(candidate.layout.recompute) * (1 + ExpectedLoss(candidate, work.space));
+  parallel::ForEachLayout(space, gpus, [&](const parallel::BatchedLayout& candidate) {
+    const auto batch = static_cast<double>(candidate.global_batch);
+    const double change = std::abs(batch / static_cast<double>(space.global_batch) - 1);
+    const double score = model != nullptr
+                             ? model->Time(candidate).total() / batch * (1 + 0.1 * change)
+                             : work.HardwareFlops(candidate.layout.recompute) * (1 + ExpectedLoss(candidate, space));
     const auto micro_batches = static_cast<double>(candidate.micro_batches);
     if (score >= best_score || PeakMemory(work.memory, candidate.layout, micro_batches).total_bytes() > capacity)
       return;
@@ -31,6 +38,7 @@ std::optional<parallel::Layout> BestOfAll(const Workload& work, int64_t gpus, in
 }
 
 TEST(ChooseLayoutTest, FindsTheBestOfAllLayouts) {
+  const auto catalog = hardware::GpuCatalog::Create();
   for (const auto& model : {FakeGpt3(), FakeLlama65B(), FakeLlama7B()}) {
     for (const std::optional<int64_t> batch : {std::optional<int64_t>(), std::optional<int64_t>(768)}) {
       JobSpec job;
@@ -40,15 +48,60 @@ TEST(ChooseLayoutTest, FindsTheBestOfAllLayouts) {
       Workload work = WorkOf(job);
       work.space.shape->experts = 8;
       work.space.Prepare();
-      for (const int64_t gpus : {1, 8, 24, 96, 256, 1000, 1024}) {
-        for (const int64_t capacity : {24 * kGib, 80 * kGib, 180 * kGib}) {
-          const LayoutChoice choice = ChooseLayout(work, work.space, gpus, capacity);
-          const std::optional<parallel::Layout> best = BestOfAll(work, gpus, capacity);
-          ASSERT_EQ(choice.best.has_value(), best.has_value()) << model.name << " x " << gpus;
-          if (best) {
-            EXPECT_EQ(choice.best->batched.layout, *best) << model.name << " x " << gpus;
+      cluster::Pool pool;
+      pool.gpu = **catalog->Find("a100");
+      auto step_model = StepModel::Make(work, pool, perf::BuiltInStepTimeConstants());
+      ASSERT_TRUE(step_model.ok());
+      for (StepModel* ranking : {static_cast<StepModel*>(nullptr), &*step_model}) {
+        work.space.interleaved = ranking != nullptr;
+        for (const int64_t gpus : {1, 8, 24, 96, 256, 1000, 1024}) {
+          for (const int64_t capacity : {24 * kGib, 80 * kGib, 180 * kGib}) {
+            const LayoutChoice choice = ChooseLayout(work, work.space, gpus, capacity, ranking);
+            const std::optional<parallel::Layout> best = BestOfAll(work, work.space, gpus, capacity, ranking);
+            ASSERT_EQ(choice.best.has_value(), best.has_value()) << model.name << " x " << gpus;
+            if (best) {
+              EXPECT_EQ(choice.best->batched.layout, *best) << model.name << " x " << gpus;
+            }
           }
         }
+      }
+    }
+  }
+}
+
+// What the search leaves out by is never above what it leaves out.
+TEST(StepModelTest, TheBoundsHoldForEveryLayout) {
+  const auto catalog = hardware::GpuCatalog::Create();
+  for (const char* gpu : {"v100-sxm2-32gb", "h100", "b200"}) {
+    for (const auto& model : {FakeGpt3(), FakeLlama7B()}) {
+      JobSpec job;
+      job.model = model;
+      job.global_batch = 768;
+      job.precision = "fp16";
+      Workload work = WorkOf(job);
+      work.space.interleaved = true;
+      work.space.Prepare();
+      cluster::Pool pool;
+      pool.gpu = **catalog->Find(gpu);
+      auto step_model = StepModel::Make(work, pool, perf::BuiltInStepTimeConstants());
+      ASSERT_TRUE(step_model.ok());
+      for (const int64_t gpus : {8, 96, 256}) {
+        double split_bound = 0;
+        int visited = 0;
+        parallel::ForEachLayout(
+            work.space, gpus,
+            [&](const parallel::BatchedLayout& split) {
+              split_bound = step_model->LeastSampleSeconds(split, work.space);
+              return true;
+            },
+            [&](const parallel::BatchedLayout& candidate) {
+              const double total = step_model->Time(candidate).total();
+              constexpr double kRounding = 1 + 1e-12;
+              EXPECT_LE(step_model->LeastSeconds(candidate), total * kRounding);
+              EXPECT_LE(split_bound, total / static_cast<double>(candidate.global_batch) * kRounding);
+              ++visited;
+            });
+        EXPECT_GT(visited, 50) << gpus;
       }
     }
   }

@@ -1,11 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "core/parallel/layout.h"
+#include "core/perf/step_time.h"
+#include "core/planning/goodput.h"
+#include "core/planning/launch_flags.h"
 
 namespace planner::planning {
 
@@ -41,7 +45,25 @@ struct Recommendation {
   double tokens_per_second = 0;  ///< Samples where the model has no sequences.
   UtilizationSource utilization_source = UtilizationSource::kPredicted;
   std::string limited_by;
+  std::string next_better;  ///< Why the next better number of cards is not possible; empty where nothing rules it out.
   std::vector<std::string> explanation;
+  Goodput goodput;
+  std::optional<perf::StepTime> step;  ///< The step's terms; absent where no step-time model told the time.
+  std::vector<LaunchFlags> launch;  ///< Of the first recommendation; empty where the model has no transformer blocks.
+};
+
+/// An option that no other beats in time, cards and cost at once.
+struct ParetoOption {
+  std::string gpu_type;
+  std::string cluster;
+  std::string node_pool;
+  int64_t gpu_count = 0;
+  parallel::Layout layout;
+  absl::Duration step_duration;
+  absl::Duration total_duration;
+  double gpu_hours = 0;
+  double cost = 0;
+  std::string currency;
 };
 
 /// The planner's answer. "Nothing fits" is an answer: no recommendations, and the reasons.
@@ -53,6 +75,7 @@ struct Plan {
   double token_count = 0;  ///< 0: no data set given, or no sequences.
   double sample_count = 0;
   std::vector<Recommendation> recommendations;  ///< Best first.
+  std::vector<ParetoOption> pareto_front;  ///< By rising time; empty unless asked for.
   std::vector<std::string> infeasible_reasons;
   std::vector<std::string> warnings;
   std::string counter;

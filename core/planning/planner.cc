@@ -5,6 +5,8 @@
 
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
+#include "core/planning/infeasible.h"
+#include "core/planning/pareto.h"
 #include "core/planning/pool_search.h"
 #include "core/planning/recommendation.h"
 #include "fmt/format.h"
@@ -54,6 +56,49 @@ struct Offer {
   Trial trial;
 };
 
+/// Every number of cards by doublings that meets the limits, of all pools, as far as no other beats it.
+std::vector<ParetoOption> FrontOf(std::vector<std::optional<PoolContext>>& contexts, const std::vector<Offer>& offers) {
+  struct Option {
+    const PoolContext* context;
+    Trial trial;
+  };
+  std::vector<Option> options;
+  bool priced = true;
+  for (const Offer& offer : offers) options.push_back({&*contexts[offer.pool], offer.trial});
+  for (std::optional<PoolContext>& context : contexts) {
+    if (!context || ReasonBeforeSearch(*context)) continue;
+    priced = priced && context->pool.price_per_gpu_hour.has_value();
+    for (const int64_t cards : context->range.Doublings()) {
+      if (cards < context->LeastCards()) continue;
+      Trial trial = context->Try(cards);
+      if (trial.verdict == Verdict::kMeets) options.push_back({&*context, std::move(trial)});
+    }
+  }
+  std::vector<Price> prices;
+  for (const Option& option : options) {
+    const Trial& trial = option.trial;
+    const double seconds = trial.total_seconds > 0 ? trial.total_seconds : trial.step_seconds;
+    const auto gpus = static_cast<double>(trial.gpus);
+    prices.push_back({seconds, gpus, priced ? trial.cost : seconds * gpus});
+  }
+  std::vector<ParetoOption> front;
+  for (const size_t i : ParetoFront(prices)) {
+    const Trial& trial = options[i].trial;
+    const cluster::Pool& pool = options[i].context->pool;
+    front.push_back({.gpu_type = pool.gpu.name,
+                     .cluster = pool.cluster,
+                     .node_pool = pool.name,
+                     .gpu_count = trial.gpus,
+                     .layout = trial.layout.batched.layout,
+                     .step_duration = absl::Seconds(trial.step_seconds),
+                     .total_duration = absl::Seconds(trial.total_seconds),
+                     .gpu_hours = trial.gpu_hours,
+                     .cost = trial.cost,
+                     .currency = pool.price_per_gpu_hour ? pool.currency : ""});
+  }
+  return front;
+}
+
 /// The plan of a job whose workload is known.
 Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, const cluster::Snapshot& snapshot) {
   Plan plan;
@@ -72,6 +117,7 @@ Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, cons
   const int alternatives = static_cast<int>(share > 1 ? std::min(share - 1, kMostAlternatives) : 0);
   std::vector<std::optional<PoolContext>> contexts(snapshot.pools.size());
   std::vector<std::string> limited_by(snapshot.pools.size());
+  std::vector<std::string> next_better(snapshot.pools.size());
   std::vector<Offer> offers;
   for (size_t i = 0; i < snapshot.pools.size(); ++i) {
     auto context = MakePoolContext(work, snapshot.pools[i], job, limits);
@@ -90,6 +136,7 @@ Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, cons
       plan.warnings.push_back(warning);
     }
     limited_by[i] = std::move(answer.limited_by);
+    next_better[i] = std::move(answer.next_better);
     for (size_t rank = 0; rank < answer.options.size(); ++rank) offers.push_back({i, rank, answer.options[rank]});
   }
 
@@ -100,8 +147,11 @@ Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, cons
   for (const Offer& offer : offers) {
     plan.recommendations.push_back(MakeRecommendation(*contexts[offer.pool], offer.trial, snapshot.time,
                                                       offer.rank == 0 ? limited_by[offer.pool] : "compute"));
+    if (offer.rank == 0) plan.recommendations.back().next_better = std::move(next_better[offer.pool]);
   }
+  if (job.with_pareto_front) plan.pareto_front = FrontOf(contexts, offers);
   if (!plan.recommendations.empty()) {
+    plan.recommendations.front().launch = LaunchOf(*contexts[offers.front().pool], offers.front().trial);
     plan.model_flops = plan.recommendations.front().model_flops;
     plan.hardware_flops = plan.recommendations.front().hardware_flops;
   } else {

@@ -7,6 +7,8 @@
 #include "core/base/status_macros.h"
 #include "core/perf/counted_time.h"
 #include "core/planning/infeasible.h"
+#include "core/planning/text.h"
+#include "fmt/format.h"
 
 namespace planner::planning {
 namespace {
@@ -38,7 +40,7 @@ bool InTime(const Trial& trial) { return trial.total_seconds <= kUnaskedDeadline
 
 /// Between `too_few` cards, which do not do, and those of `enough`, which do: halves the gap until neighbours differ, then
 /// looks at the numbers just below, since what numbers can do is not quite monotonic (they divide the batch or not).
-Trial FewestBetween(const PoolContext& context, int64_t too_few, Trial enough) {
+Trial FewestBetween(PoolContext& context, int64_t too_few, Trial enough) {
   while (true) {
     const int64_t cards = context.range.AtLeast(too_few + (enough.gpus - too_few + 1) / 2);
     if (cards >= enough.gpus) break;
@@ -61,7 +63,7 @@ Trial FewestBetween(const PoolContext& context, int64_t too_few, Trial enough) {
 
 /// The trial with the fewest cards that meets the limits: one by one from the least possible on, then by doublings, the
 /// last of which is narrowed down.
-std::optional<Trial> Fewest(const PoolContext& context, FailedTrials& failed) {
+std::optional<Trial> Fewest(PoolContext& context, FailedTrials& failed) {
   int64_t cards = context.range.AtLeast(std::max(context.range.least, context.LeastCards()));
   // Not even all of them can do: they are tried for the reason's sake.
   if (cards == 0) cards = context.range.most;
@@ -80,7 +82,7 @@ std::optional<Trial> Fewest(const PoolContext& context, FailedTrials& failed) {
   return std::nullopt;
 }
 
-std::optional<Trial> Fastest(const PoolContext& context, FailedTrials& failed) {
+std::optional<Trial> Fastest(PoolContext& context, FailedTrials& failed) {
   int64_t cards = context.range.most;
   for (Fine fine; cards != 0;) {
     const Trial trial = context.Try(cards);
@@ -92,7 +94,7 @@ std::optional<Trial> Fastest(const PoolContext& context, FailedTrials& failed) {
 }
 
 /// The best of the doublings.
-std::optional<Trial> Cheapest(const PoolContext& context, FailedTrials& failed) {
+std::optional<Trial> Cheapest(PoolContext& context, FailedTrials& failed) {
   const bool priced = context.pool.price_per_gpu_hour.has_value();
   const int64_t least = context.LeastCards();
   std::optional<Trial> best;
@@ -109,7 +111,7 @@ std::optional<Trial> Cheapest(const PoolContext& context, FailedTrials& failed) 
 }
 
 /// The fewest of the doublings that finish in time, or else the most that meet the limits.
-std::optional<Trial> Unasked(const PoolContext& context, FailedTrials& failed) {
+std::optional<Trial> Unasked(PoolContext& context, FailedTrials& failed) {
   const std::vector<int64_t> counts = context.range.Doublings();
   // What cannot be in time is tried only if nothing else is.
   const int64_t least = std::max(context.LeastCards(), context.LeastCardsFor(kUnaskedDeadlineSeconds));
@@ -139,28 +141,40 @@ int FastLinkCards(const cluster::Pool& pool) {
   return leaves_the_node ? pool.gpu.scale_up_domain : std::min(pool.gpu.scale_up_domain, pool.gpus_per_node);
 }
 
-std::string LimitedBy(const PoolContext& context, const Trial& best) {
-  if (context.range.single()) return "compute";
+/// What keeps the best option from being better.
+struct Limit {
+  std::string by;
+  std::string reason;  ///< Why the next better number of cards is not possible.
+};
+
+Limit LimitOf(PoolContext& context, const Trial& best) {
+  if (context.range.single()) return {"compute", ""};
   const bool up = context.limits.goal == Goal::kFastest;
   const int64_t next = up ? context.range.AtLeast(best.gpus + 1) : context.range.AtMost(best.gpus - 1);
-  if (next == 0) return up ? "cards" : "compute";
-  if (!up && next < context.LeastCards() && context.limits.deadline_seconds == Limits::kNone) return "memory";
+  if (next == 0) {
+    return {up ? "cards" : "compute",
+            up ? fmt::format("{}: has no more than {}", context.Name(), Cards(context.range.most)) : ""};
+  }
+  const bool is_asked = context.limits.deadline_seconds < Limits::kNone;
+  if (!up && next < context.LeastCardsForMemory() && !is_asked) return {"memory", StatesReason(context, next)};
   if (context.limits.goal == Goal::kUnspecified && next < context.LeastCardsFor(kUnaskedDeadlineSeconds))
-    return "compute";
-  switch (context.Try(next).verdict) {
+    return {"compute", ""};
+  const Trial trial = context.Try(next);
+  const auto because = [&](const char* by) { return Limit{by, ReasonOf(context, trial)}; };
+  switch (trial.verdict) {
     case Verdict::kNoLayout:
-      return "batch";
+      return because("batch");
     case Verdict::kMemory:
-      return "memory";
+      return because("memory");
     case Verdict::kDeadline:
-      return "deadline";
+      return because("deadline");
     case Verdict::kBudget:
-      return "budget";
+      return because("budget");
     case Verdict::kMeets:
     case Verdict::kTooLong:
       break;
   }
-  return "compute";
+  return {"compute", ""};
 }
 
 }  // namespace
@@ -170,10 +184,11 @@ std::string PoolContext::Name() const {
   return pool.cluster + "/" + pool.name + " (" + pool.gpu.name + ")";
 }
 
-Trial PoolContext::Try(int64_t gpus) const {
+Trial PoolContext::Try(int64_t gpus) {
   Trial trial;
   trial.gpus = gpus;
-  const LayoutChoice choice = ChooseLayout(work, space, gpus, pool.gpu.memory_bytes);
+  StepModel* model = step_model ? &*step_model : nullptr;
+  const LayoutChoice choice = ChooseLayout(work, space, gpus, pool.gpu.memory_bytes, model);
   if (!choice.best && !choice.least_memory) return trial;
   if (!choice.best) {
     trial.verdict = Verdict::kMemory;
@@ -181,11 +196,16 @@ Trial PoolContext::Try(int64_t gpus) const {
     return trial;
   }
   trial.layout = *choice.best;
-  const double sample_flops = work.TimedFlops(trial.layout.batched.layout.recompute);
-  const double sample_seconds =
-      perf::Seconds(sample_flops, static_cast<double>(gpus), peak.flops_per_second, utilization.ratio);
-  trial.step_seconds = sample_seconds * static_cast<double>(trial.layout.batched.global_batch);
-  trial.total_seconds = sample_seconds * work.samples;
+  const parallel::BatchedLayout& batched = trial.layout.batched;
+  const auto batch = static_cast<double>(batched.global_batch);
+  if (time_is_modelled()) {
+    trial.step = model->Time(batched);
+    trial.step_seconds = trial.step.total();
+  } else {
+    trial.step_seconds = batch * perf::Seconds(work.TimedFlops(batched.layout.recompute), static_cast<double>(gpus),
+                                               peak.flops_per_second, utilization.ratio);
+  }
+  trial.total_seconds = trial.step_seconds / batch * work.samples;
   trial.gpu_hours = trial.total_seconds * static_cast<double>(gpus) / 3600;
   trial.cost = trial.gpu_hours * pool.price_per_gpu_hour.value_or(0);
   if (trial.total_seconds > limits.deadline_seconds) {
@@ -213,16 +233,30 @@ int64_t PoolContext::LeastCardsFor(double seconds) const {
   const double flops = work.samples * work.TimedFlops(space.fixed.recompute.value_or(parallel::Recompute::kNone));
   // A part in 1e9 less, so that rounding never rules out a number that just makes it. (Cards and seconds are
   // exchangeable.)
-  return WholeCards(perf::Seconds(flops, seconds, peak.flops_per_second, utilization.ratio) * (1 - 1e-9));
+  const double rate = time_is_modelled() ? step_model->fastest_flops() : peak.flops_per_second * utilization.ratio;
+  return WholeCards(perf::Seconds(flops, seconds, rate, 1) * (1 - 1e-9));
+}
+
+TimeInterval PoolContext::IntervalOf(const Trial& trial) const {
+  if (time_is_modelled()) {
+    const double factor = std::exp(step_model->HalfWidth(trial.layout.batched.layout));
+    return {1 / factor, factor};
+  }
+  // A higher utilization is a shorter time; equal ones are the same time to the last bit.
+  return {utilization.ratio / utilization.high, utilization.ratio / utilization.low};
 }
 
 absl::StatusOr<PoolContext> MakePoolContext(const Workload& work, const cluster::Pool& pool, const JobSpec& job,
                                             const Limits& limits) {
   ASSIGN_OR_RETURN(const hardware::Peak peak, hardware::PeakFor(pool.gpu, *work.precision));
   PoolContext context{work,       pool, limits, RangeOf(pool, job, limits.limited() && limits.goal != Goal::kFastest),
-                      work.space, peak, {}};
+                      work.space, peak, std::nullopt, {}};
   context.space.scale_up_domain = std::max(1, FastLinkCards(pool));
   context.space.Prepare();
+  if (work.step_job) {
+    ASSIGN_OR_RETURN(context.step_model, StepModel::Make(work, pool, perf::BuiltInStepTimeConstants()));
+    context.space.interleaved = true;
+  }
   if (work.ratio_is_given) {
     context.utilization = {work.ratio, work.ratio, work.ratio, "given"};
   } else if (work.sample_bytes > 0 && work.flops.model() > 0 && pool.gpu.memory_bandwidth > 0) {
@@ -260,7 +294,7 @@ bool Better(const Trial& a, bool a_priced, const Trial& b, bool b_priced, Goal g
   return Better(a, a_priced, b, b_priced, Goal::kFastest);
 }
 
-PoolAnswer SearchPool(const PoolContext& context, int alternatives) {
+PoolAnswer SearchPool(PoolContext& context, int alternatives) {
   PoolAnswer answer;
   if (std::optional<std::string> reason = ReasonBeforeSearch(context)) {
     answer.infeasible_reason = *std::move(reason);
@@ -288,7 +322,9 @@ PoolAnswer SearchPool(const PoolContext& context, int alternatives) {
     answer.infeasible_reason = failed.Reason(context);
     return answer;
   }
-  answer.limited_by = LimitedBy(context, *best);
+  Limit limit = LimitOf(context, *best);
+  answer.limited_by = std::move(limit.by);
+  answer.next_better = std::move(limit.reason);
   answer.options.push_back(*best);
   const bool down = context.limits.goal == Goal::kFastest;
   int64_t cards = best->gpus;

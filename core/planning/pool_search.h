@@ -13,6 +13,7 @@
 #include "core/perf/utilization.h"
 #include "core/planning/card_counts.h"
 #include "core/planning/layout_choice.h"
+#include "core/planning/step_model.h"
 #include "core/planning/workload.h"
 
 namespace planner::planning {
@@ -41,12 +42,19 @@ struct Trial {
   int64_t gpus = 0;
   LayoutChoice::Fit layout;  ///< For kMemory what comes closest; meaningless for kNoLayout.
   double step_seconds = 0;
+  perf::StepTime step;  ///< Where the step-time model tells the time.
   double total_seconds = 0;  ///< 0: no data set.
   double gpu_hours = 0;
   double cost = 0;  ///< 0: no price.
 };
 
-/// A pool, ready to be tried.
+/// A 90 % interval as factors of what is expected.
+struct TimeInterval {
+  double low = 1;
+  double high = 1;
+};
+
+/// A pool, ready to be tried. Not safe for concurrent use.
 struct PoolContext {
   const Workload& work;  ///< Borrowed, with `pool`, for the life of the context.
   const cluster::Pool& pool;
@@ -54,16 +62,22 @@ struct PoolContext {
   CardRange range;
   parallel::LayoutSpace space;
   hardware::Peak peak;
-  perf::Utilization utilization;  ///< Low and high equal the ratio where it was given.
+  /// Times and ranks layouts of transformers; where a utilization is given it only ranks them.
+  std::optional<StepModel> step_model;
+  /// Where no step-time model tells the time. Low and high equal the ratio where it was given.
+  perf::Utilization utilization;
 
   /// The preferred layout of so many cards, and whether it keeps the limits.
-  Trial Try(int64_t gpus) const;
+  Trial Try(int64_t gpus);
   /// Cards below which LeastCardsForMemory do not suffice, or the deadline cannot be met without any recomputation.
   int64_t LeastCards() const { return std::max(LeastCardsForMemory(), LeastCardsFor(limits.deadline_seconds)); }
   /// Cards below which states alone exceed the memory.
   int64_t LeastCardsForMemory() const;
   /// Cards below which the data set cannot be done in so many seconds, without any recomputation unless it is fixed.
   int64_t LeastCardsFor(double seconds) const;
+  /// 90 % interval of a trial's time, relative to it; nothing is uncertain about a given utilization.
+  TimeInterval IntervalOf(const Trial& trial) const;
+  bool time_is_modelled() const { return step_model.has_value() && !work.ratio_is_given; }
   /// "A100-SXM-80GB", or "main/a100 (A100-SXM-80GB)".
   std::string Name() const;
 };
@@ -76,6 +90,7 @@ absl::StatusOr<PoolContext> MakePoolContext(const Workload& work, const cluster:
 struct PoolAnswer {
   std::vector<Trial> options;  ///< All meet the limits; best first. At most 1 + `alternatives`.
   std::string limited_by;      ///< Of the first option: "memory", "deadline", "budget", "batch", "cards" or "compute".
+  std::string next_better;        ///< Why the next better number of cards is not possible; empty where nothing rules it out.
   std::string infeasible_reason;  ///< Where there is no option: by how much.
 };
 
@@ -85,7 +100,7 @@ struct PoolAnswer {
 /// - fastest: one by one downwards from the most, 256 of them, then by halves;
 /// - cheapest and no goal: by doublings, and one by one only if none of them does.
 /// Alternatives are twice (fastest: half) as many cards each.
-PoolAnswer SearchPool(const PoolContext& context, int alternatives);
+PoolAnswer SearchPool(PoolContext& context, int alternatives);
 
 /// Whether `a` is better than `b` for the goal; `priced` tells which of them have a cost. A strict weak order.
 bool Better(const Trial& a, bool a_priced, const Trial& b, bool b_priced, Goal goal);

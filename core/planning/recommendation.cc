@@ -5,6 +5,7 @@
 
 #include "core/planning/text.h"
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 
 namespace planner::planning {
 namespace {
@@ -41,7 +42,29 @@ std::string BatchSentence(const PoolContext& context, const Recommendation& answ
   return sentence + ".";
 }
 
+/// "matmul 3.1 s, attention 0.3 s", without what takes no thousandth of the step.
+std::string TermsOf(const perf::StepTime& step) {
+  std::vector<std::string> terms;
+  for (const perf::StepTerm& term : perf::StepTerms()) {
+    const double seconds = step.*term.seconds;
+    if (seconds >= 1e-3 * step.total()) terms.push_back(fmt::format("{} {:.3g} s", term.name, seconds));
+  }
+  return fmt::format("{}", fmt::join(terms, ", "));
+}
+
 std::string TimeSentence(const PoolContext& context, const Trial& trial) {
+  if (context.time_is_modelled()) {
+    std::string sentence = fmt::format("Step {:.4g} s: {}.", trial.step_seconds, TermsOf(trial.step));
+    if (context.work.samples > 0) {
+      sentence += fmt::format(" {:.6g} steps: {}.",
+                              context.work.samples / static_cast<double>(trial.layout.batched.global_batch),
+                              Duration(trial.total_seconds));
+    }
+    if (context.work.step_scale != 1) {
+      sentence += fmt::format(" All terms times {:.3g}: counted FLOPs over those of the blocks alone.", context.work.step_scale);
+    }
+    return sentence;
+  }
   const double samples =
       context.work.samples > 0 ? context.work.samples : static_cast<double>(trial.layout.batched.global_batch);
   const double flops = samples * context.work.TimedFlops(trial.layout.batched.layout.recompute);
@@ -52,7 +75,13 @@ std::string TimeSentence(const PoolContext& context, const Trial& trial) {
                      Duration(context.work.samples > 0 ? trial.total_seconds : trial.step_seconds));
 }
 
-std::string UtilizationSentence(const PoolContext& context) {
+std::string UtilizationSentence(const PoolContext& context, const Trial& trial, const Recommendation& answer) {
+  if (context.time_is_modelled()) {
+    return fmt::format("Utilization {:.3g} of the dense {} peak: what the step-time model makes of it; nine of ten measured steps of "
+                       "such jobs on {} lie within a factor of {:.3g}.",
+                       answer.hardware_flops_utilization, context.peak.precision, context.pool.gpu.architecture,
+                       context.IntervalOf(trial).high);
+  }
   const perf::Utilization& utilization = context.utilization;
   if (context.work.ratio_is_given) {
     return fmt::format(
@@ -73,6 +102,25 @@ std::string MemorySentence(const Recommendation& answer) {
       Gib(static_cast<double>(memory.optimizer_bytes)), answer.layout.zero_stage,
       Gib(static_cast<double>(memory.activation_bytes)), NameOf(answer.layout.recompute),
       Gib(static_cast<double>(memory.overhead_bytes)));
+}
+
+std::string GoodputSentence(const Recommendation& answer) {
+  const Goodput& goodput = answer.goodput;
+  const std::string elapsed =
+      answer.total_duration > absl::ZeroDuration()
+          ? fmt::format(": {} elapse", Duration(absl::ToDoubleSeconds(answer.total_duration) / goodput.ratio))
+          : "";
+  return fmt::format(
+      "Goodput {:.3g}, not in the times{}: a failure every {} on so many cards, a checkpoint of {} every {}, {} to restart.",
+      goodput.ratio, elapsed, Duration(goodput.seconds_between_failures), Duration(goodput.checkpoint_seconds),
+      Duration(goodput.checkpoint_interval_seconds), Duration(goodput.restart_seconds));
+}
+
+/// What a checkpoint holds: every weight and optimizer state of what is trained, once.
+double CheckpointBytes(const Workload& work) {
+  const parallel::MemoryInputs& memory = work.memory;
+  return (memory.frozen_base ? memory.adapter_parameters : memory.parameters) *
+         (memory.recipe.weight_bytes + memory.recipe.optimizer_bytes);
 }
 
 std::string CountSentence(const PoolContext& context, const Trial& trial) {
@@ -97,12 +145,13 @@ std::string CountSentence(const PoolContext& context, const Trial& trial) {
 
 void Explain(const PoolContext& context, const Trial& trial, Recommendation& answer) {
   std::vector<std::string>& explanation = answer.explanation;
-  explanation.reserve(8 + context.work.explanation.size());
+  explanation.reserve(9 + context.work.explanation.size());
   explanation.push_back(TimeSentence(context, trial));
-  explanation.push_back(UtilizationSentence(context));
+  explanation.push_back(UtilizationSentence(context, trial, answer));
   explanation.push_back(MemorySentence(answer));
   explanation.push_back(BatchSentence(context, answer));
   explanation.push_back(CountSentence(context, trial));
+  explanation.push_back(GoodputSentence(answer));
   explanation.insert(explanation.end(), context.work.explanation.begin(), context.work.explanation.end());
   if (!context.peak.warning.empty()) explanation.push_back(context.peak.warning + ".");
   if (answer.currency.empty()) explanation.emplace_back("No price is known for these cards: no cost.");
@@ -137,13 +186,11 @@ Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial
   answer.step_count = work.samples / batch;
   answer.step_duration = absl::Seconds(trial.step_seconds);
   answer.total_duration = absl::Seconds(trial.total_seconds);
-  // A higher utilization is a shorter time; equal ones are the same time to the last bit. The far end stays within what
-  // can be told as a date.
-  const perf::Utilization& utilization = context.utilization;
-  answer.total_duration_low = absl::Seconds(trial.total_seconds * (utilization.ratio / utilization.high));
-  answer.total_duration_high =
-      absl::Seconds(std::max(trial.total_seconds, std::min(trial.total_seconds * (utilization.ratio / utilization.low),
-                                                           context.limits.longest_seconds)));
+  // The far end stays within what can be told as a date.
+  const TimeInterval interval = context.IntervalOf(trial);
+  answer.total_duration_low = absl::Seconds(trial.total_seconds * interval.low);
+  answer.total_duration_high = absl::Seconds(std::max(
+      trial.total_seconds, std::min(trial.total_seconds * interval.high, context.limits.longest_seconds)));
   answer.start_time = start;
   answer.finish_time = start + answer.total_duration;
   const double steps = work.samples > 0 ? answer.step_count : 1;
@@ -161,10 +208,25 @@ Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial
     answer.hardware_flops_utilization = step_hardware_flops / peak_flops;
     answer.tokens_per_second = batch * (work.tokens_per_sample > 0 ? work.tokens_per_sample : 1) / trial.step_seconds;
   }
+  if (context.time_is_modelled()) answer.step = trial.step;
   answer.utilization_source = work.ratio_is_given ? UtilizationSource::kGiven : UtilizationSource::kPredicted;
   answer.limited_by = std::move(limited_by);
+  answer.goodput = GoodputOf(gpus, CheckpointBytes(work) / gpus);
   Explain(context, trial, answer);
   return answer;
+}
+
+std::vector<LaunchFlags> LaunchOf(const PoolContext& context, const Trial& trial) {
+  const Workload& work = context.work;
+  if (!work.space.shape) return {};
+  const parallel::BatchedLayout& batched = trial.layout.batched;
+  return LaunchFlagsOf({.layout = batched.layout,
+                        .global_batch = batched.global_batch,
+                        .micro_batches = batched.micro_batches,
+                        .seq_len = static_cast<int64_t>(work.tokens_per_sample),
+                        .layers = work.space.shape->layers,
+                        .precision = work.precision->name,
+                        .flash_attention = work.space.flash_attention});
 }
 
 }  // namespace planner::planning

@@ -11,4 +11,7 @@ namespace planner::planning {
 Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial, absl::Time start,
                                   std::string limited_by);
 
+/// The flags that launch a trial; none for models that are not transformers.
+std::vector<LaunchFlags> LaunchOf(const PoolContext& context, const Trial& trial);
+
 }  // namespace planner::planning

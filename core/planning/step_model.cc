@@ -1,37 +1,102 @@
 #include "core/planning/step_model.h"
 
-#include <string>
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <string_view>
 
 #include "core/base/status_macros.h"
 
 namespace planner::planning {
 
-absl::StatusOr<std::optional<StepModel>> StepModel::Create(const Workload& work, const hardware::GpuType& gpu,
-                                                           std::string_view framework,
-                                                           const perf::MachineOptions& options,
-                                                           const perf::StepTimeConstants& constants) {
-  if (!work.memory.shape) return std::optional<StepModel>();
-  StepModel model;
-  ASSIGN_OR_RETURN(model.machine_, perf::MakeMachine(gpu, *work.precision, constants, options));
-  model.shared_ = &constants.shared;
-  perf::StepJob& job = model.job_;
-  job.shape = *work.memory.shape;
-  job.positions = work.memory.positions;
-  job.recipe = work.memory.recipe;
-  job.flash_attention = work.memory.flash_attention;
-  // Masked language models tell 15 % of the positions.
-  job.logit_share = work.memory.has_logits ? 1 : 0.15;
-  job.frozen_base = work.memory.frozen_base;
-  job.frozen_bytes = work.memory.frozen_bytes;
-  job.adapter_parameters = work.memory.adapter_parameters;
-  const std::string_view name = framework.empty() ? "fsdp" : framework;
-  job.framework = constants.Framework(name);
-  model.half_width_ = constants.HalfWidth(name, gpu.architecture, work.memory.parameters);
-  return std::optional<StepModel>(model);
+StepModel::StepModel(const Workload& work, const perf::Machine& machine, const perf::SharedConstants& shared)
+    : job_(*work.step_job),
+      sharded_job_(*work.step_job),
+      scale_(work.step_scale),
+      machine_(machine),
+      shared_(shared),
+      fastest_flops_(std::max({machine.matmul, machine.head_matmul, machine.grouped_matmul, machine.attention})) {}
+
+absl::StatusOr<StepModel> StepModel::Make(const Workload& work, const cluster::Pool& pool,
+                                          const perf::StepTimeConstants& constants) {
+  perf::MachineOptions options;
+  options.node_gpus = pool.gpus_per_node;
+  ASSIGN_OR_RETURN(const perf::Machine machine, perf::MakeMachine(pool.gpu, *work.precision, constants, options));
+  StepModel model(work, machine, constants.shared);
+  const std::string_view plain = work.framework.empty() ? "megatron-core" : work.framework;
+  const std::string_view sharded = work.framework.empty() ? "fsdp" : work.framework;
+  model.job_.framework = constants.Framework(plain);
+  model.sharded_job_.framework = constants.Framework(sharded);
+  const double parameters = work.memory.parameters;
+  model.width_ = constants.HalfWidth(plain, pool.gpu.architecture, parameters);
+  model.sharded_width_ = constants.HalfWidth(sharded, pool.gpu.architecture, parameters);
+  return model;
 }
 
-perf::StepTime StepModel::Step(const perf::Layout& layout, double micro_batches) const {
-  return perf::EstimateStepTime(job_, machine_, *shared_, layout, micro_batches);
+const perf::MicroBatchTime& StepModel::MicroBatch(const parallel::Layout& layout) {
+  const Key key{layout.tensor_parallel, layout.context_parallel, layout.expert_parallel, layout.micro_batch_size,
+                layout.sequence_parallel, Sharded(layout)};
+  // The last one is asked for again and again.
+  if (last_entry_ >= entries_.size() || !(entries_[last_entry_].key == key)) {
+    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) { return one.key == key; });
+    last_entry_ = static_cast<size_t>(found - entries_.begin());
+    if (found == entries_.end()) entries_.push_back({key, perf::EstimateMicroBatch(JobOf(layout), machine_, shared_, layout)});
+  }
+  return entries_[last_entry_].time;
+}
+
+perf::StepTime StepModel::Time(const parallel::BatchedLayout& batched) {
+  const perf::StepTime step =
+      perf::EstimateStepTime(JobOf(batched.layout), machine_, shared_, batched.layout, static_cast<double>(batched.micro_batches),
+                             MicroBatch(batched.layout));
+  return scale_ == 1 ? step : step * scale_;
+}
+
+double StepModel::LeastSeconds(const parallel::BatchedLayout& batched) {
+  return scale_ * perf::LeastStepSeconds(JobOf(batched.layout), machine_, shared_, batched.layout,
+                                         static_cast<double>(batched.micro_batches), MicroBatch(batched.layout));
+}
+
+/// The least over the expert degrees, sharded by data alone or not.
+double StepModel::BlockSecondsPerSample(parallel::Layout layout, const parallel::LayoutSpace& space, int64_t micro_batch) {
+  double least = std::numeric_limits<double>::infinity();
+  layout.micro_batch_size = micro_batch;
+  for (const int zero_stage : {1, 3}) {
+    layout.zero_stage = zero_stage;
+    for (const int64_t expert : space.expert_degrees) {
+      layout.expert_parallel = expert;
+      const perf::BlockTimes& block = MicroBatch(layout).block;
+      least = std::min(least, block.forward.total() + block.backward.total());
+    }
+  }
+  return least / static_cast<double>(micro_batch);
+}
+
+double StepModel::LeastBlockSeconds(const parallel::Layout& layout, const parallel::LayoutSpace& space) {
+  if (space.fixed.micro_batch_size) return BlockSecondsPerSample(layout, space, *space.fixed.micro_batch_size);
+  const auto known = std::find_if(least_.begin(), least_.end(), [&](const Least& one) {
+    return one.tensor == layout.tensor_parallel && one.context == layout.context_parallel;
+  });
+  double seconds = known == least_.end() ? std::numeric_limits<double>::infinity() : known->block_seconds;
+  if (known == least_.end()) {
+    for (int64_t size = 1; size <= space.most_micro_batch(); size *= 2)
+      seconds = std::min(seconds, BlockSecondsPerSample(layout, space, size));
+    least_.push_back({layout.tensor_parallel, layout.context_parallel, seconds});
+  }
+  const int64_t share = space.SamplesPerRank(layout.data_parallel);
+  if (share <= space.most_micro_batch() && !std::has_single_bit(static_cast<uint64_t>(share)))
+    seconds = std::min(seconds, BlockSecondsPerSample(layout, space, share));
+  return seconds;
+}
+
+double StepModel::LeastSampleSeconds(const parallel::BatchedLayout& split, const parallel::LayoutSpace& space) {
+  const auto stages = static_cast<double>(split.layout.pipeline_parallel);
+  const auto layers = static_cast<double>(space.most_stages());
+  const double most = std::ceil(layers / stages);
+  // The bubble of the most chunks and the most microbatches, of one sample each.
+  const double bubble = (layers - most) / (most * static_cast<double>(split.micro_batches));
+  return scale_ * LeastBlockSeconds(split.layout, space) * (most + bubble) / static_cast<double>(split.layout.data_parallel);
 }
 
 }  // namespace planner::planning

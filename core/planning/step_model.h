@@ -1,40 +1,77 @@
 #pragma once
 
-#include <optional>
-#include <string_view>
+#include <cstdint>
+#include <vector>
 
 #include "absl/status/statusor.h"
-#include "core/hardware/gpu_type.h"
-#include "core/perf/machine.h"
+#include "core/cluster/snapshot.h"
+#include "core/parallel/enumerate.h"
 #include "core/perf/step_time.h"
 #include "core/planning/workload.h"
 
 namespace planner::planning {
 
-/// The step-time model of a workload on one kind of card: made once, asked for thousands of layouts.
+/// The step-time model for one job on one pool. Remembers what layouts share, so that a search of thousands of them takes a
+/// fraction of a microsecond for each: not safe for concurrent use.
 class StepModel {
  public:
-  /// `framework`: JobSpec::framework; empty: fsdp, whose constants rest on the broadest runs and are between those of
-  /// Megatron-core and of older programs. `options` is what the cluster says of its network and nodes. Absent for models
-  /// without a transformer's shape, whose time is told from FLOPs and bytes (perf::CountedUtilization). Errors as
-  /// perf::MakeMachine. `constants` are borrowed.
-  static absl::StatusOr<std::optional<StepModel>> Create(
-      const Workload& work, const hardware::GpuType& gpu, std::string_view framework,
-      const perf::MachineOptions& options = {},
-      const perf::StepTimeConstants& constants = perf::BuiltInStepTimeConstants());
+  /// `work.step_job` must be there; where the job names no framework it is fsdp's for layouts that shard by data alone (ZeRO-3),
+  /// megatron-core's for others. NOT_FOUND where the card has no peak for the precision.
+  static absl::StatusOr<StepModel> Make(const Workload& work, const cluster::Pool& pool,
+                                        const perf::StepTimeConstants& constants);
 
-  /// Terms of one step. No allocation; safe for concurrent use.
-  perf::StepTime Step(const perf::Layout& layout, double micro_batches) const;
+  /// One step of `batched`, term by term.
+  perf::StepTime Time(const parallel::BatchedLayout& batched);
   /// Half of the 90 % interval's width, of the logarithm: from time / exp(w) to time x exp(w).
-  double half_width() const { return half_width_; }
+  double HalfWidth(const parallel::Layout& layout) const { return Sharded(layout) ? sharded_width_ : width_; }
+
+  /// At most the total of that, in a fraction of its time.
+  double LeastSeconds(const parallel::BatchedLayout& batched);
+  /// At most the seconds per sample of any layout of these cards in `space` that has the tensor and context degrees of `split`,
+  /// its pipeline and data parallel degrees, and at most its microbatches.
+  double LeastSampleSeconds(const parallel::BatchedLayout& split, const parallel::LayoutSpace& space);
+
+  /// No product of the job runs faster, FLOP/s of one card: what bounds from below the cards that a deadline needs.
+  double fastest_flops() const { return fastest_flops_; }
 
  private:
-  StepModel() = default;
+  /// What of a layout the first part of its time depends on.
+  struct Key {
+    int64_t tensor, context, expert, micro_batch;
+    bool sequence_parallel, sharded;
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct Entry {
+    Key key;
+    perf::MicroBatchTime time;
+  };
 
-  perf::StepJob job_;
+  /// The least of a block's seconds per sample over experts and microbatches that are powers of two, for one tensor and context
+  /// degree.
+  struct Least {
+    int64_t tensor, context;
+    double block_seconds;
+  };
+
+  const perf::MicroBatchTime& MicroBatch(const parallel::Layout& layout);
+  double LeastBlockSeconds(const parallel::Layout& layout, const parallel::LayoutSpace& space);
+  double BlockSecondsPerSample(parallel::Layout layout, const parallel::LayoutSpace& space, int64_t micro_batch);
+  StepModel(const Workload& work, const perf::Machine& machine, const perf::SharedConstants& shared);
+
+  static bool Sharded(const parallel::Layout& layout) { return layout.zero_stage >= 3; }
+  const perf::StepJob& JobOf(const parallel::Layout& layout) const { return Sharded(layout) ? sharded_job_ : job_; }
+
+  perf::StepJob job_;          ///< With the framework of layouts that are not sharded by data alone.
+  perf::StepJob sharded_job_;  ///< With that of those that are.
+  double width_ = 0;
+  double sharded_width_ = 0;
+  double scale_ = 1;  ///< Counted FLOPs over those of the blocks alone: what cross-attention and the like add.
   perf::Machine machine_;
-  const perf::SharedConstants* shared_ = nullptr;
-  double half_width_ = 0;
+  perf::SharedConstants shared_;
+  double fastest_flops_ = 0;
+  std::vector<Entry> entries_;
+  size_t last_entry_ = 0;
+  std::vector<Least> least_;
 };
 
 }  // namespace planner::planning

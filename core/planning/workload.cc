@@ -6,7 +6,9 @@
 
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
+#include "core/model/batch_sizes.h"
 #include "core/perf/counted_time.h"
+#include "core/planning/framework.h"
 #include "fmt/format.h"
 
 namespace planner::planning {
@@ -37,20 +39,6 @@ absl::Status CheckLayout(const parallel::LayoutConstraints& layout) {
     return base::InvalidField("layout.zero_stage", fmt::format("must be from 0 to 3: value={}", *layout.zero_stage));
   }
   return absl::OkStatus();
-}
-
-/// What a framework's name says of the layout; what the caller fixed stays.
-void ApplyFramework(std::string_view framework, parallel::LayoutConstraints& fixed,
-                    std::vector<std::string>& explanation) {
-  const bool ddp = framework == "ddp";
-  const bool fsdp = framework == "fsdp";
-  if (!ddp && !fsdp) return;
-  if (!fixed.tensor_parallel) fixed.tensor_parallel = 1;
-  if (!fixed.pipeline_parallel) fixed.pipeline_parallel = 1;
-  if (!fixed.context_parallel) fixed.context_parallel = 1;
-  if (!fixed.zero_stage) fixed.zero_stage = ddp ? 0 : 3;
-  explanation.push_back(
-      fmt::format("Framework {}: data parallelism alone, ZeRO stage {}.", framework, *fixed.zero_stage));
 }
 
 /// Adapters A (in x r) and B (r x out) on every projection of attention and the dense or shared feed-forward layers;
@@ -86,9 +74,6 @@ void ApplyDataSet(const JobSpec& job, Workload& work) {
   } else if (job.token_count) {
     work.warnings.push_back("data_set.token_count is ignored: the model has no sequences; give data_set.sample_count");
   }
-  if (job.seq_len && work.tokens_per_sample == 0 && job.model.kind != model::ModelKind::kModule) {
-    work.warnings.push_back("data_set.seq_len is ignored: the model has no sequences");
-  }
 }
 
 void ApplyBatch(const JobSpec& job, Workload& work) {
@@ -107,15 +92,45 @@ void ApplyBatch(const JobSpec& job, Workload& work) {
   }
 }
 
+/// The job as the step-time model takes it.
+void SetStepJob(const JobSpec& job, Workload& work) {
+  const parallel::MemoryInputs& memory = work.memory;
+  perf::StepJob& step = work.step_job.emplace();
+  step.shape = *memory.shape;
+  step.positions = memory.positions;
+  step.recipe = memory.recipe;
+  step.flash_attention = memory.flash_attention;
+  // Masked language models have a loss at some positions only, others at all or none.
+  constexpr double kMaskedShare = 0.15;
+  step.logit_share = memory.has_logits ? 1 : memory.shape->causal ? 0 : kMaskedShare;
+  if (memory.shape->vocab == 0) step.logit_share = 0;
+  step.frozen_base = memory.frozen_base;
+  step.frozen_bytes = memory.frozen_bytes;
+  step.adapter_parameters = memory.adapter_parameters;
+  work.framework = job.framework;
+  // A bare encoder is counted without the head that pretraining adds.
+  perf::StepJob counted = step;
+  if (!memory.has_logits) counted.logit_share = 0;
+  const double told = perf::ForwardFlops(counted);
+  constexpr double kSame = 0.02;
+  if (told > 0 && work.flops.forward > 0 && std::abs(work.flops.forward / told - 1) > kSame) {
+    work.step_scale = work.flops.forward / told;
+  }
+}
+
 absl::Status ApplyFinetune(const JobSpec& job, Workload& work) {
-  if (job.finetune == Finetune::kFull) return absl::OkStatus();
+  if (job.finetune == Finetune::kFull) {
+    if (job.lora_rank) work.warnings.push_back("training.lora_rank is ignored: training.finetune is neither lora nor qlora");
+    return absl::OkStatus();
+  }
+  const int64_t rank = job.lora_rank.value_or(kDefaultLoraRank);
   if (!work.memory.shape) {
     return base::InvalidField("training.finetune",
                               "adapters need a transformer: the model has no projections that they are known to go on");
   }
   parallel::MemoryInputs& memory = work.memory;
   memory.frozen_base = true;
-  memory.adapter_parameters = AdapterParameters(*memory.shape, ToDouble(job.lora_rank));
+  memory.adapter_parameters = AdapterParameters(*memory.shape, ToDouble(rank));
   const bool four_bits = job.finetune == Finetune::kQlora;
   // Trained adapters are kept like any weights; frozen ones need the type that they are computed in, or 4 bits.
   memory.frozen_bytes = four_bits ? (*hardware::FindPrecision("nf4"))->element_bytes : memory.activation_bytes;
@@ -123,7 +138,7 @@ absl::Status ApplyFinetune(const JobSpec& job, Workload& work) {
   work.explanation.push_back(
       fmt::format("{}: {:.4g} trained parameters (rank {}) on frozen weights of {:.4g} bytes; the base needs no "
                   "weight gradients, which halves its backward pass.",
-                  four_bits ? "QLoRA" : "LoRA", memory.adapter_parameters, job.lora_rank, memory.frozen_bytes));
+                  four_bits ? "QLoRA" : "LoRA", memory.adapter_parameters, rank, memory.frozen_bytes));
   return absl::OkStatus();
 }
 
@@ -157,7 +172,7 @@ absl::Status CheckJob(const JobSpec& job) {
   RETURN_IF_ERROR(CheckPositive(std::optional(job.epoch_count), "data_set.epoch_count", 1e6));
   RETURN_IF_ERROR(CheckPositive(job.seq_len, "data_set.seq_len", int64_t{1} << 31));
   RETURN_IF_ERROR(CheckPositive(job.global_batch, "training.global_batch", int64_t{1} << 31));
-  RETURN_IF_ERROR(CheckPositive(std::optional(job.lora_rank), "training.lora_rank", 65536));
+  RETURN_IF_ERROR(CheckPositive(job.lora_rank, "training.lora_rank", 65536));
   RETURN_IF_ERROR(CheckPositive(job.min_gpus, "resources.min_gpus", 1000000));
   RETURN_IF_ERROR(CheckPositive(job.max_gpus, "resources.max_gpus", 1000000));
   if (job.min_gpus && job.max_gpus && *job.min_gpus > *job.max_gpus) {
@@ -170,7 +185,8 @@ absl::Status CheckJob(const JobSpec& job) {
   if (job.hardware_flops_ratio && job.model_flops_ratio) {
     return base::InvalidField("utilization", "takes hardware_flops_ratio or model_flops_ratio, not both");
   }
-  return CheckLayout(job.layout);
+  RETURN_IF_ERROR(CheckLayout(job.layout));
+  return CheckFramework(job.framework, job.layout);
 }
 
 absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counter& counter, absl::Time deadline) {
@@ -192,8 +208,9 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
                                  .deadline = deadline};
   const bool module = job.model.kind == model::ModelKind::kModule;
   double counted_samples = 1;
-  if (job.model.has_sequence || module) request.batch.seq_len = job.seq_len;
-  request.batch.inputs = job.inputs;
+  model::ApplicableShape applicable =
+      model::LeaveOutIgnored(job.model, {.seq_len = job.seq_len, .inputs = job.inputs}, "data_set.");
+  request.batch = std::move(applicable.shape);
   if (!module) {
     for (model::TensorInput& input : request.batch.inputs) {
       if (!input.sizes.empty()) input.sizes[0] = 1;
@@ -208,6 +225,7 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
   work.parameters = report.parameters;
   work.active_parameters = report.active_parameters;
   work.warnings = job.model.warnings;
+  work.warnings.insert(work.warnings.end(), applicable.ignored.begin(), applicable.ignored.end());
   for (const std::string& warning : report.warnings) {
     if (std::find(work.warnings.begin(), work.warnings.end(), warning) == work.warnings.end())
       work.warnings.push_back(warning);
@@ -229,7 +247,7 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
                                            static_cast<int64_t>(counted_samples),
                                            report.cached ? ", remembered from an earlier count" : ""));
   }
-  if (job.model.has_sequence) work.tokens_per_sample = ToDouble(job.seq_len.value_or(job.model.default_seq_len));
+  if (job.model.has_sequence) work.tokens_per_sample = ToDouble(model::PositionsPerSample(job.model, request.batch));
   ApplyDataSet(job, work);
 
   parallel::MemoryInputs& memory = work.memory;
@@ -253,8 +271,9 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
   work.space.positions = static_cast<int64_t>(memory.positions);
   work.space.flash_attention = job.flash_attention;
   work.space.fixed = job.layout;
-  ApplyFramework(job.framework, work.space.fixed, work.explanation);
+  ApplyFramework(job.framework, work.space.fixed, work.explanation, work.warnings);
 
+  if (shape && !module) SetStepJob(job, work);
   work.ratio_is_given = job.hardware_flops_ratio.has_value() || job.model_flops_ratio.has_value();
   work.ratio_counts_recompute = !job.model_flops_ratio.has_value();
   work.ratio = job.hardware_flops_ratio.value_or(job.model_flops_ratio.value_or(0));

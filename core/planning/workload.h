@@ -14,6 +14,7 @@
 #include "core/parallel/enumerate.h"
 #include "core/parallel/memory.h"
 #include "core/perf/step_flops.h"
+#include "core/perf/step_time.h"
 #include "core/perf/utilization.h"
 #include "core/planning/job.h"
 
@@ -30,6 +31,10 @@ struct Workload {
   const hardware::Precision* precision = nullptr;  ///< Static.
   double samples = 0;                              ///< In all; 0: no data set.
   double tokens_per_sample = 0;                    ///< 0: the model has no sequences.
+  /// What the step-time model needs, but for the framework's constants; absent where the model is no transformer, or was counted.
+  std::optional<perf::StepJob> step_job;
+  std::string framework;  ///< JobSpec::framework.
+  double step_scale = 1;  ///< Counted FLOPs over those that step_job tells, where they differ.
   double sample_bytes = 0;  ///< perf::AccessedBytesPerSample, where the time is told from it; 0: the written default holds.
   bool ratio_is_given = false;                     ///< `ratio` replaces the default utilization.
   bool ratio_counts_recompute = true;
@@ -55,6 +60,8 @@ int64_t DefaultBatchTokens(double parameters);
 /// Samples of one step of a model without sequences (vision), and sequences of one step of LoRA and QLoRA.
 inline constexpr int64_t kDefaultBatchSamples = 1024;
 inline constexpr int64_t kDefaultAdapterBatch = 64;
+/// Rank of LoRA and QLoRA.
+inline constexpr int64_t kDefaultLoraRank = 16;
 
 /// INVALID_ARGUMENT with the request's field for numbers that are no training at all. Services validate more; this
 /// keeps the planner itself safe from any JobSpec.

@@ -86,6 +86,7 @@ v1::CountResponse CountService::CountWithFile(const v1::CountRequest& request, a
   }
   v1::CountRequest with_path = request;
   with_path.mutable_file()->set_path(file->path());
+  with_path.mutable_file()->set_digest_checked(true);
   return Guarded(plugin_, with_path, deadline);
 }
 

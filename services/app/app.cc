@@ -106,6 +106,7 @@ struct App::Parts {
   model_files::ModelFileStore model_files{options.state_dir.empty() ? "" : options.state_dir + "/models", options.model_files,
                                           *options.clock};
   server::Estimator estimator{models, model_files, inventory, planner, Version()};
+  server::RunValidator run_validator{models, gpus, *options.clock, Version()};
   server::IdSource& ids = options.ids != nullptr ? *options.ids : server::IdSource::Random();
   server::Plans plans{estimator, store(), *options.clock, ids};
   telemetry::RpcProbe probe{metrics->registry(), server::kMethods};
@@ -114,7 +115,7 @@ struct App::Parts {
                         ids,
                         probe,
                         options.log};
-  server::EstimationServer estimation_server{rpc, estimator, models, counters.set(), model_files, Version()};
+  server::EstimationServer estimation_server{rpc, estimator, run_validator, models, counters.set(), model_files, Version()};
   server::ClusterServer cluster_server{rpc, store(), gpus};
   server::PlanServer plan_server{rpc, plans};
 

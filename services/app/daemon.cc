@@ -39,6 +39,9 @@ absl::Status Daemon::Listen(App& app, const std::vector<config::Address>& addres
   grpc::ServerBuilder builder;
   // Without it the kernel would let two daemons share a port, and each would get a part of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // A client that connects and says nothing holds a socket, and the end of the daemon, no longer than this.
+  constexpr int kHandshakeMilliseconds = 5000;
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMilliseconds);
   std::vector<std::string> names;
   std::vector<int> ports(addresses.size(), 0);
   for (size_t i = 0; i < addresses.size(); ++i) {

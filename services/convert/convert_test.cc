@@ -11,6 +11,7 @@
 #include "services/convert/job.h"
 #include "services/convert/plan.h"
 #include "services/convert/time.h"
+#include "services/convert/validation.h"
 
 namespace planner::convert {
 namespace {
@@ -119,7 +120,7 @@ TEST(JobTest, WhatIsAbsentStaysAbsent) {
   const planning::JobSpec job = JobFromProto(v1::EstimateRequest(), {});
   EXPECT_FALSE(job.token_count || job.sample_count || job.seq_len || job.global_batch || job.min_gpus || job.budget);
   EXPECT_EQ(job.epoch_count, 1);
-  EXPECT_EQ(job.lora_rank, 16);
+  EXPECT_FALSE(job.lora_rank.has_value());
   EXPECT_TRUE(job.flash_attention);
   EXPECT_FALSE(job.layout.recompute || job.layout.zero_stage || job.layout.sequence_parallel);
   EXPECT_TRUE(std::holds_alternative<std::monostate>(job.deadline));
@@ -207,6 +208,51 @@ TEST(CountTest, ActivationsAreOfThePrecision) {
   EXPECT_EQ(ActivationBytes(""), 2);
   EXPECT_EQ(ActivationBytes("fp32"), 4);
   EXPECT_EQ(ActivationBytes("bf16"), 2);
+}
+
+TEST(ValidationTest, FiguresArriveAndTextsAreMadeValid) {
+  planning::RunValidation validation;
+  planning::ValidatedRun row;
+  row.run.id = "a\xff";
+  row.run.source = std::string(2000, 's');
+  row.run.line = 7;
+  row.run.gpus = 1e300;
+  row.gpu_type = "A100-SXM-80GB";
+  row.comparison = {.source = "paper / table",
+                    .gpu_family = "Ampere",
+                    .predicted = true,
+                    .measured_step_seconds = 2,
+                    .predicted_step_seconds = 3,
+                    .low_step_seconds = 1,
+                    .high_step_seconds = 4,
+                    .measured_peak_gib = 5,
+                    .predicted_peak_gib = 6,
+                    .fits = false};
+  validation.rows = {row};
+  validation.overall.row_count = 1;
+  validation.overall.time_mape = 0.5;
+  validation.overall.time_coverage = 1;
+  validation.sources = {{"b\xff", validation.overall}};
+  validation.gpu_families = {{"Ampere", validation.overall}};
+  const v1::ValidateRunsResponse proto = ValidationToProto(validation);
+  ASSERT_EQ(proto.rows_size(), 1);
+  EXPECT_EQ(proto.rows(0).id(), "a?");
+  EXPECT_EQ(proto.rows(0).source().size(), 1000U);
+  EXPECT_EQ(proto.rows(0).publication(), "paper");
+  EXPECT_EQ(proto.rows(0).line(), 7);
+  EXPECT_EQ(proto.rows(0).gpu_count(), 1'000'000'000'000'000);
+  EXPECT_EQ(proto.rows(0).status(), "ok");
+  EXPECT_EQ(proto.rows(0).predicted_step_seconds(), 3);
+  EXPECT_EQ(proto.rows(0).high_step_seconds(), 4);
+  EXPECT_EQ(proto.rows(0).predicted_peak_memory_gib(), 6);
+  EXPECT_TRUE(proto.rows(0).has_fits());
+  EXPECT_FALSE(proto.rows(0).fits());
+  EXPECT_EQ(proto.overall().row_count(), 1);
+  EXPECT_EQ(proto.groups(0).source(), "b?");
+  EXPECT_EQ(proto.groups(0).time_mape(), 0.5);
+  EXPECT_EQ(proto.groups(0).time_coverage90(), 1);
+  EXPECT_EQ(proto.gpu_families(0).gpu_family(), "Ampere");
+  EXPECT_EQ(proto.gpu_families(0).source(), "");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "services/convert/count.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "core/hardware/precision.h"
@@ -55,6 +56,13 @@ model::BatchShape BatchShapeFromProto(const v1::BatchShape& proto, const model::
   if (proto.has_seq_len()) shape.seq_len = proto.seq_len();
   shape.inputs = InputsFromProto(proto.inputs());
   return shape;
+}
+
+void LeaveOutOfProto(const model::BatchShape& counted, v1::BatchShape& proto) {
+  if (!counted.seq_len.has_value()) proto.clear_seq_len();
+  const int kept = std::min(proto.inputs_size(), static_cast<int>(counted.inputs.size()));
+  proto.mutable_inputs()->DeleteSubrange(kept, proto.inputs_size() - kept);
+  for (int i = 0; i < kept; ++i) proto.mutable_inputs(i)->set_name(counted.inputs[static_cast<size_t>(i)].name);
 }
 
 std::vector<model::TensorInput> InputsFromProto(const google::protobuf::RepeatedPtrField<v1::TensorShape>& inputs) {

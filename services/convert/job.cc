@@ -98,6 +98,7 @@ planning::JobSpec JobFromProto(const v1::EstimateRequest& request, model::ModelD
     job.hardware_flops_ratio = request.utilization().hardware_flops_ratio();
   }
   if (request.utilization().has_model_flops_ratio()) job.model_flops_ratio = request.utilization().model_flops_ratio();
+  job.with_pareto_front = request.with_pareto_front();
   return job;
 }
 

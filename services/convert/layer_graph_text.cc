@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
+#include "core/model/json_fields.h"
 #include "services/convert/yaml_to_json.h"
 
 namespace planner::convert {
@@ -74,6 +75,9 @@ absl::StatusOr<v1::LayerGraph> ParseJson(std::string_view text) {
     place = error.what();
   }
   if (!place.empty()) return base::InvalidField("", absl::StrCat("the layer graph is malformed: ", place));
+  if (const std::vector<std::string> keys = model::RepeatedKeys(text, 1); !keys.empty()) {
+    return base::InvalidField("", absl::StrCat("the layer graph has a key twice: ", keys.front()));
+  }
   v1::LayerGraph proto;
   google::protobuf::util::JsonParseOptions options;
   options.case_insensitive_enum_parsing = true;  // `kind: relu` is what a hand writes.

@@ -61,6 +61,15 @@ void SetTimes(const planning::Recommendation& recommendation, v1::Recommendation
   *proto.mutable_finish_time() = TimeToProto(recommendation.finish_time);
 }
 
+void SetGoodput(const planning::Goodput& goodput, absl::Duration total, v1::Goodput& proto) {
+  proto.set_ratio(goodput.ratio);
+  *proto.mutable_elapsed_duration() = DurationToProto(total / goodput.ratio);
+  *proto.mutable_mean_time_between_failures() = DurationToProto(absl::Seconds(goodput.seconds_between_failures));
+  *proto.mutable_checkpoint_interval() = DurationToProto(absl::Seconds(goodput.checkpoint_interval_seconds));
+  *proto.mutable_checkpoint_duration() = DurationToProto(absl::Seconds(goodput.checkpoint_seconds));
+  *proto.mutable_restart_duration() = DurationToProto(absl::Seconds(goodput.restart_seconds));
+}
+
 void SetRecommendation(const planning::Recommendation& recommendation, v1::Recommendation& proto) {
   proto.set_gpu_type(recommendation.gpu_type);
   proto.set_gpu_count(recommendation.gpu_count);
@@ -83,6 +92,24 @@ void SetRecommendation(const planning::Recommendation& recommendation, v1::Recom
   proto.set_global_batch(recommendation.global_batch);
   proto.set_micro_batch_count(recommendation.micro_batch_count);
   proto.set_step_count(recommendation.step_count);
+  proto.set_next_better(recommendation.next_better);
+  SetGoodput(recommendation.goodput, recommendation.total_duration, *proto.mutable_goodput());
+  if (recommendation.step) {
+    for (const perf::StepTerm& term : perf::StepTerms()) {
+      const double seconds = (*recommendation.step).*term.seconds;
+      if (!(seconds > 0)) continue;
+      v1::StepTerm& one = *proto.add_step_terms();
+      one.set_name(std::string(term.name));
+      *one.mutable_duration() = DurationToProto(absl::Seconds(seconds));
+    }
+  }
+  for (const planning::LaunchFlags& launch : recommendation.launch) {
+    v1::LaunchFlags& flags = *proto.add_launch();
+    flags.set_framework(launch.framework);
+    flags.set_flags(launch.flags);
+    flags.set_config(launch.config);
+    flags.set_unsupported(launch.unsupported);
+  }
 }
 
 }  // namespace
@@ -97,6 +124,19 @@ v1::EstimateResponse PlanToProto(const planning::Plan& plan) {
   response.set_sample_count(plan.sample_count);
   for (const planning::Recommendation& recommendation : plan.recommendations) {
     SetRecommendation(recommendation, *response.add_recommendations());
+  }
+  for (const planning::ParetoOption& option : plan.pareto_front) {
+    v1::ParetoOption& proto = *response.add_pareto_front();
+    proto.set_gpu_type(option.gpu_type);
+    proto.set_gpu_count(option.gpu_count);
+    SetLayout(option.layout, *proto.mutable_layout());
+    *proto.mutable_step_duration() = DurationToProto(option.step_duration);
+    *proto.mutable_total_duration() = DurationToProto(option.total_duration);
+    proto.set_gpu_hours(option.gpu_hours);
+    proto.set_cost(option.cost);
+    proto.set_currency(option.currency);
+    proto.set_cluster(option.cluster);
+    proto.set_node_pool(option.node_pool);
   }
   response.mutable_infeasible_reasons()->Assign(plan.infeasible_reasons.begin(), plan.infeasible_reasons.end());
   response.mutable_warnings()->Assign(plan.warnings.begin(), plan.warnings.end());

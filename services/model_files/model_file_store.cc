@@ -79,7 +79,7 @@ std::vector<Entry> EntriesOf(const std::string& folder) {
     if (!temporary && !base::Sha256::IsDigest(name)) continue;
     struct stat info = {};
     if (fstatat(dirfd(directory.get()), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode)) continue;
-    entries.push_back({name, info.st_size, absl::TimeFromTimespec(info.st_mtim), temporary});
+    entries.push_back({name, info.st_size, absl::TimeFromTimespec(info.st_atim), temporary});
   }
   return entries;
 }
@@ -96,9 +96,9 @@ bool RemoveUnused(const std::string& path) {
 std::shared_ptr<const void> PinOf(FileDescriptor fd) { return std::make_shared<const FileDescriptor>(std::move(fd)); }
 
 void SetUsed(int fd, absl::Time now) {
-  const timespec time = absl::ToTimespec(now);
-  const timespec both[] = {time, time};
-  futimens(fd, both);  // A file that cannot be marked expires early: no reason to fail.
+  // Not the time of the last change, by which counters know a file that they have read whole.
+  const timespec times[] = {absl::ToTimespec(now), {.tv_sec = 0, .tv_nsec = UTIME_OMIT}};
+  futimens(fd, times);  // A file that cannot be marked expires early: no reason to fail.
 }
 
 }  // namespace
@@ -148,7 +148,7 @@ absl::StatusOr<StoredFile> ModelFileStore::Use(const std::string& folder, std::s
     return NotUploaded(sha256);
   }
   const absl::Time now = clock_.Now();
-  if (absl::TimeFromTimespec(info.st_mtim) + options_.keep <= now) return NotUploaded(sha256);
+  if (absl::TimeFromTimespec(info.st_atim) + options_.keep <= now) return NotUploaded(sha256);
   SetUsed(fd.get(), now);
   return StoredFile{{std::string(sha256), info.st_size, path}, now + options_.keep, PinOf(std::move(fd))};
 }

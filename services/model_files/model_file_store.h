@@ -35,7 +35,7 @@ struct StoredFile {
 class Upload;
 
 /// Model files by the sha256 of their content. The folder itself is the index, so that several processes may share it: a file's
-/// name is its digest, its modification time when it was last used. Whoever uses a file or writes one holds a lock (flock) on it,
+/// name is its digest, its access time when it was last used. Whoever uses a file or writes one holds a lock (flock) on it,
 /// and what is locked is not removed, so a crash leaves nothing behind that the next upload would not clear away. No text of a
 /// client becomes part of a path but a checked digest. Thread-safe.
 class ModelFileStore {

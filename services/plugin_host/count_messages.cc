@@ -219,7 +219,10 @@ absl::StatusOr<plugin_v1::CountRequest> ToPlugin(const counting::CountRequest& r
     case model::SourceFormat::kTorchScript:
       proto.mutable_file()->set_sha256(source.file.sha256);
       proto.mutable_file()->set_size_bytes(source.file.size_bytes);
-      if (reads_local_files) proto.mutable_file()->set_path(source.file.path);
+      if (reads_local_files) {
+        proto.mutable_file()->set_path(source.file.path);
+        proto.mutable_file()->set_digest_checked(true);  // By the store, which holds a lock on it.
+      }
       break;
   }
   proto.mutable_batch_shape()->set_batch(request.batch.batch);

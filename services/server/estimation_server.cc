@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
+#include "core/model/batch_sizes.h"
 #include "core/hardware/precision.h"
 #include "fmt/format.h"
 #include "services/convert/count.h"
@@ -30,6 +31,12 @@ grpc::Status EstimationServer::Count(grpc::ServerContext* context, const v1::Cou
                                      v1::CountResponse* response) {
   return rpc_.Run(method::kCount, *context, response,
                   [&](const Call& call) { return CountModel(*request, call.deadline); });
+}
+
+grpc::Status EstimationServer::ValidateRuns(grpc::ServerContext* context, const v1::ValidateRunsRequest* request,
+                                            v1::ValidateRunsResponse* response) {
+  return rpc_.Run(method::kValidateRuns, *context, response,
+                  [&](const Call& call) { return run_validator_.Validate(*request, call.deadline); });
 }
 
 grpc::Status EstimationServer::ListCounters(grpc::ServerContext* context, const v1::ListCountersRequest*,
@@ -83,19 +90,20 @@ absl::StatusOr<v1::CountResponse> EstimationServer::CountModel(const v1::CountRe
   static const ShapeFields kFields = {"batch_shape.batch", "batch_shape.seq_len", "batch_shape.inputs"};
   RETURN_IF_ERROR(validate::Validate(request));
   ASSIGN_OR_RETURN(const model::ModelDescription model, ResolveModel(request.model(), kFields, models_, files_));
+  const model::ApplicableShape applicable = model::LeaveOutIgnored(
+      model, convert::BatchShapeFromProto(request.batch_shape(), model), "batch_shape.");
   const absl::StatusOr<counting::CostReport> report =
       counter_.Count({.model = model,
-                      .batch = convert::BatchShapeFromProto(request.batch_shape(), model),
+                      .batch = applicable.shape,
                       .mode = convert::ModeFromProto(request.mode()),
                       .activation_element_bytes = convert::ActivationBytes(request.precision()),
                       .counter = request.counter(),
                       .deadline = deadline});
-  RETURN_IF_ERROR(CountError(report.status(), kFields));
+  RETURN_IF_ERROR(CountError(report.status(), kFields, model, applicable.shape));
   v1::CountResponse response = convert::CountToProto(*report, request);
   response.set_model(model.name);
-  if (request.batch_shape().has_seq_len() && !model.has_sequence) {
-    response.add_warnings("batch_shape.seq_len is ignored: the model has no sequences");
-  }
+  for (const std::string& ignored : applicable.ignored) response.add_warnings(ignored);
+  convert::LeaveOutOfProto(applicable.shape, *response.mutable_batch_shape());
   return response;
 }
 

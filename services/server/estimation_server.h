@@ -8,17 +8,21 @@
 #include "services/server/estimator.h"
 #include "services/server/model_uploads.h"
 #include "services/server/rpc.h"
+#include "services/server/run_validator.h"
 
 namespace planner::server {
 
 /// planner.v1.EstimationService: stateless questions.
-class EstimationServer final : public v1::EstimationService::WithCallbackMethod_UploadModel<v1::EstimationService::Service> {
+class EstimationServer final
+    : public v1::EstimationService::WithCallbackMethod_UploadModel<v1::EstimationService::Service> {
  public:
   /// All must outlive it; `version` is the planner's.
-  EstimationServer(RpcRunner& rpc, Estimator& estimator, const catalog::ModelCatalog& models,
-                   const counting::CounterSet& counter, model_files::ModelFileStore& files, std::string version)
+  EstimationServer(RpcRunner& rpc, Estimator& estimator, RunValidator& run_validator,
+                   const catalog::ModelCatalog& models, const counting::CounterSet& counter,
+                   model_files::ModelFileStore& files, std::string version)
       : rpc_(rpc),
         estimator_(estimator),
+        run_validator_(run_validator),
         models_(models),
         counter_(counter),
         files_(files),
@@ -29,6 +33,8 @@ class EstimationServer final : public v1::EstimationService::WithCallbackMethod_
                         v1::EstimateResponse* response) override;
   grpc::Status Count(grpc::ServerContext* context, const v1::CountRequest* request,
                      v1::CountResponse* response) override;
+  grpc::Status ValidateRuns(grpc::ServerContext* context, const v1::ValidateRunsRequest* request,
+                            v1::ValidateRunsResponse* response) override;
   ModelUploads::Reactor* UploadModel(grpc::CallbackServerContext* context, v1::UploadModelResponse* response) override {
     return uploads_.Start(context, response);
   }
@@ -49,6 +55,7 @@ class EstimationServer final : public v1::EstimationService::WithCallbackMethod_
 
   RpcRunner& rpc_;
   Estimator& estimator_;
+  RunValidator& run_validator_;
   const catalog::ModelCatalog& models_;
   const counting::CounterSet& counter_;
   model_files::ModelFileStore& files_;

@@ -17,7 +17,7 @@ absl::StatusOr<v1::EstimateResponse> Estimator::Estimate(const v1::EstimateReque
   ASSIGN_OR_RETURN(const cluster::Snapshot snapshot, inventory_.SnapshotFor(request.resources()));
   const planning::JobSpec job = convert::JobFromProto(request, std::move(model));
   const absl::StatusOr<planning::Plan> plan = planner_.MakePlan(job, snapshot, deadline);
-  RETURN_IF_ERROR(CountError(plan.status(), kFields));
+  RETURN_IF_ERROR(CountError(plan.status(), kFields, job.model, {.seq_len = job.seq_len, .inputs = job.inputs}));
   v1::EstimateResponse response = convert::PlanToProto(*plan);
   response.set_model(job.model.name);
   response.mutable_provenance()->set_planner_version(version_);

@@ -9,6 +9,7 @@ namespace method {
 
 inline constexpr std::string_view kEstimate = "EstimationService/Estimate";
 inline constexpr std::string_view kCount = "EstimationService/Count";
+inline constexpr std::string_view kValidateRuns = "EstimationService/ValidateRuns";
 inline constexpr std::string_view kUploadModel = "EstimationService/UploadModel";
 inline constexpr std::string_view kListCounters = "EstimationService/ListCounters";
 inline constexpr std::string_view kListModels = "EstimationService/ListModels";
@@ -37,7 +38,7 @@ inline constexpr std::string_view kMethods[] = {
     method::kListPrecisions, method::kGetVersion,    method::kCreateCluster, method::kGetCluster, method::kListClusters,
     method::kUpdateCluster,  method::kDeleteCluster, method::kListGpuTypes,  method::kGetGpuType, method::kCreatePlan,
     method::kGetPlan,        method::kListPlans,     method::kConfirmPlan,   method::kCancelPlan, method::kDeletePlan,
-    method::kUploadModel,
+    method::kUploadModel,    method::kValidateRuns,
 };
 
 }  // namespace planner::server

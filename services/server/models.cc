@@ -1,5 +1,6 @@
 #include "services/server/models.h"
 
+#include <algorithm>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -9,6 +10,8 @@
 #include "core/counting/analytic_counter.h"
 #include "core/model/hugging_face.h"
 #include "core/model/layer_graph.h"
+#include "fmt/format.h"
+#include "fmt/ranges.h"
 #include "services/convert/layer_graph.h"
 
 namespace planner::server {
@@ -19,11 +22,13 @@ constexpr char kGraphField[] = "model.layer_graph";
 constexpr char kFileField[] = "model.uploaded_file";
 
 std::shared_ptr<const model::ModelSource> TextSource(model::SourceFormat format, std::string text) {
-  return std::make_shared<const model::ModelSource>(model::ModelSource{.format = format, .text = std::move(text), .file = {}});
+  return std::make_shared<const model::ModelSource>(
+      model::ModelSource{.format = format, .text = std::move(text), .file = {}});
 }
 
 /// A loaded module: nothing is known of it but the file, until a counter runs it.
-absl::StatusOr<model::ModelDescription> DescribeFile(const v1::UploadedFile& uploaded, model_files::ModelFileStore& files) {
+absl::StatusOr<model::ModelDescription> DescribeFile(const v1::UploadedFile& uploaded,
+                                                     model_files::ModelFileStore& files) {
   struct PinnedSource {
     model::ModelSource source;
     std::shared_ptr<const void> pin;
@@ -37,8 +42,9 @@ absl::StatusOr<model::ModelDescription> DescribeFile(const v1::UploadedFile& upl
   description.kind = model::ModelKind::kModule;
   description.has_sequence = false;
   description.default_seq_len = 0;
-  const auto pinned = std::make_shared<const PinnedSource>(PinnedSource{
-      {.format = model::SourceFormat::kTorchScript, .text = {}, .file = std::move(stored->file)}, std::move(stored->pin)});
+  const auto pinned = std::make_shared<const PinnedSource>(
+      PinnedSource{{.format = model::SourceFormat::kTorchScript, .text = {}, .file = std::move(stored->file)},
+                   std::move(stored->pin)});
   description.source = std::shared_ptr<const model::ModelSource>(pinned, &pinned->source);
   return description;
 }
@@ -82,12 +88,42 @@ absl::StatusOr<model::ModelDescription> Describe(const v1::Model& model, const c
 
 /// The error of an expansion with the request's path: of the sizes that were asked for, or of the model.
 absl::Status AtRequest(const ShapeFields& fields, const std::string& model_field, const absl::Status& status) {
+  if (absl::IsOutOfRange(status)) return status;  // CountError knows what was asked for.
   const std::string field = base::DetailOf(status).field;
   if (field == "batch") return base::WithField(fields.batch, status);
   if (field == "seq_len") return base::WithField(fields.seq_len, status);
   if (field.starts_with("inputs"))
     return base::WithField(fields.inputs + field.substr(std::string("inputs").size()), status);
   return base::AtField(model_field, status);
+}
+
+/// Which of the sizes that were asked for is furthest above the model's own, and its value.
+struct LargestSize {
+  std::string field;
+  std::string value;  ///< "seq_len=2000000000"
+};
+
+LargestSize LargestOf(const model::ModelDescription& model, const model::BatchShape& asked, const ShapeFields& fields) {
+  LargestSize largest;
+  double most = 1;  // Not above the model's own: the model itself is what is too large.
+  const auto consider = [&](double ratio, const std::string& field, std::string value) {
+    if (ratio > most) largest = {field, std::move(value)};
+    most = std::max(most, ratio);
+  };
+  const auto own_positions = static_cast<double>(std::max<int64_t>(1, model.default_seq_len));
+  if (asked.seq_len.has_value()) {
+    consider(static_cast<double>(*asked.seq_len) / own_positions, fields.seq_len,
+             fmt::format("seq_len={}", *asked.seq_len));
+  }
+  consider(static_cast<double>(asked.batch) / static_cast<double>(model.default_batch), fields.batch,
+           fmt::format("batch={}", asked.batch));
+  for (size_t i = 0; i < asked.inputs.size(); ++i) {
+    double elements = 1;
+    for (const int64_t size : asked.inputs[i].sizes) elements *= static_cast<double>(size);
+    consider(elements / own_positions, fmt::format("{}[{}]", fields.inputs, i),
+             fmt::format("shape={}", fmt::join(asked.inputs[i].sizes, "x")));
+  }
+  return largest;
 }
 
 std::string FieldOf(const v1::Model& model) {
@@ -103,6 +139,7 @@ absl::StatusOr<model::ModelDescription> ResolveModel(const v1::Model& model, con
                                                      model_files::ModelFileStore& files) {
   ASSIGN_OR_RETURN(model::ModelDescription description, Describe(model, catalog, files));
   if (!model.display_name().empty()) description.name = model.display_name();
+  if (description.name.empty()) description.name = description.family;
   if (description.expand == nullptr) return description;
   description.expand = [expand = std::move(description.expand), fields,
                         model_field = FieldOf(model)](const model::BatchShape& shape) -> absl::StatusOr<model::Module> {
@@ -113,7 +150,8 @@ absl::StatusOr<model::ModelDescription> ResolveModel(const v1::Model& model, con
   return description;
 }
 
-absl::Status CountError(const absl::Status& status, const ShapeFields& fields) {
+absl::Status CountError(const absl::Status& status, const ShapeFields& fields, const model::ModelDescription& model,
+                        const model::BatchShape& asked) {
   constexpr std::string_view kShape = "batch_shape.";
   if (const std::string field = base::DetailOf(status).field; field.starts_with(kShape)) {
     const std::string rest = field.substr(kShape.size());
@@ -124,8 +162,15 @@ absl::Status CountError(const absl::Status& status, const ShapeFields& fields) {
     }
   }
   if (!absl::IsOutOfRange(status)) return status;
-  return base::InvalidField("model", std::string(status.message()) + ": its sizes times the batch's are too large",
-                            "COUNT_OVERFLOW");
+  constexpr char kReason[] = "COUNT_OVERFLOW";
+  const std::string what(status.message());
+  const LargestSize largest = LargestOf(model, asked, fields);
+  const bool fits_by_itself = model.expand == nullptr || counting::AnalyticCounter().Count({.model = model}).ok();
+  if (!largest.field.empty() && fits_by_itself) {
+    return base::InvalidField(largest.field, fmt::format("is too large for this model: {}: {}", what, largest.value),
+                              kReason);
+  }
+  return base::InvalidField("model", what + ": its sizes are too large", kReason);
 }
 
 absl::StatusOr<v1::ModelInfo> ModelToProto(const catalog::CatalogEntry& entry, bool with_source) {

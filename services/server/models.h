@@ -24,10 +24,12 @@ absl::StatusOr<model::ModelDescription> ResolveModel(const v1::Model& model, con
                                                      const catalog::ModelCatalog& catalog,
                                                      model_files::ModelFileStore& files);
 
-/// A counter's error as the caller is to see it: a count beyond 64 bits is INVALID_ARGUMENT at "model"
-/// (reason COUNT_OVERFLOW), because it was the request's sizes that were absurd. Counters of other processes name fields as
-/// CountRequest has them ("batch_shape.inputs[0]"): these become the request's own.
-absl::Status CountError(const absl::Status& status, const ShapeFields& fields);
+/// A counter's error as the caller is to see it: a count beyond 64 bits is INVALID_ARGUMENT (reason COUNT_OVERFLOW), because
+/// it was the request's sizes that were absurd. Its field is that of the sizes of `asked` that is furthest above the model's
+/// own, or "model" where that is too large by itself. Counters of other processes name fields as CountRequest has them
+/// ("batch_shape.inputs[0]"): these become the request's own.
+absl::Status CountError(const absl::Status& status, const ShapeFields& fields, const model::ModelDescription& model,
+                        const model::BatchShape& asked);
 
 /// An entry of the catalogue for its readers; counts it. `with_source` adds the description's text.
 absl::StatusOr<v1::ModelInfo> ModelToProto(const catalog::CatalogEntry& entry, bool with_source);

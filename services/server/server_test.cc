@@ -21,6 +21,7 @@
 #include "services/server/models.h"
 #include "services/server/paging.h"
 #include "services/server/rpc.h"
+#include "services/server/run_validator.h"
 
 namespace planner::server {
 namespace {
@@ -263,15 +264,27 @@ TEST_F(ResolveModelTest, ErrorsHaveTheRequestsPaths) {
 }
 
 TEST(CountErrorTest, OverflowIsTheRequestsFault) {
-  EXPECT_TRUE(absl::IsInvalidArgument(CountError(absl::OutOfRangeError("MACs do not fit 64 bits"), {})));
-  EXPECT_TRUE(absl::IsDeadlineExceeded(CountError(absl::DeadlineExceededError(""), {})));
-  EXPECT_TRUE(CountError(absl::OkStatus(), {}).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(CountError(absl::OutOfRangeError("MACs do not fit 64 bits"), {}, {}, {})));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(CountError(absl::DeadlineExceededError(""), {}, {}, {})));
+  EXPECT_TRUE(CountError(absl::OkStatus(), {}, {}, {}).ok());
+}
+
+TEST(CountErrorTest, OverflowIsAtTheSizeThatIsFurthestFromTheModels) {
+  const ShapeFields fields = {"the.batch", "the.seq_len", "the.inputs"};
+  const auto field = [&](const model::BatchShape& asked) {
+    const absl::Status status = CountError(absl::OutOfRangeError("MACs do not fit 64 bits"), fields, {}, asked);
+    return base::DetailOf(status).field;
+  };
+  EXPECT_EQ(field({.seq_len = 2'000'000'000}), "the.seq_len");
+  EXPECT_EQ(field({.batch = 2'000'000'000, .seq_len = 4096}), "the.batch");
+  EXPECT_EQ(field({.inputs = {{8, 8}, {1, 2'000'000'000}}}), "the.inputs[1]");
+  EXPECT_EQ(field({.seq_len = 512}), "model") << "less than its own";
 }
 
 TEST(CountErrorTest, CountersFieldsBecomeTheRequests) {
   const ShapeFields fields = {"training.global_batch", "data_set.seq_len", "data_set.inputs"};
   const auto field = [&](const char* counters) {
-    return base::DetailOf(CountError(base::InvalidField(counters, "is wrong"), fields)).field;
+    return base::DetailOf(CountError(base::InvalidField(counters, "is wrong"), fields, {}, {})).field;
   };
   EXPECT_EQ(field("batch_shape.inputs[1].dtype"), "data_set.inputs[1].dtype");
   EXPECT_EQ(field("batch_shape.seq_len"), "data_set.seq_len");
@@ -302,11 +315,51 @@ TEST(RequestIdTest, OnlyPrintableOnesComeBack) {
   FakeIdSource ids;
   EXPECT_EQ(RequestIdFrom("job 17 \"a\"", ids), "job 17 \"a\"");
   EXPECT_EQ(RequestIdFrom(std::string(500, 'x'), ids), std::string(128, 'x'));
-  for (const char* bad : {"", "a\x01" "b", "a\nb", "a\tb", "\x7f", "\xc3\xbf"}) {
+  for (const char* bad : {"",
+                          "a\x01"
+                          "b",
+                          "a\nb", "a\tb", "\x7f", "\xc3\xbf"}) {
     const std::string id = RequestIdFrom(bad, ids);
     EXPECT_NE(id, bad);
     EXPECT_FALSE(id.empty());
   }
+}
+
+class RunValidatorTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<v1::ValidateRunsResponse> Validate(const std::string& csv, absl::Duration time = absl::Seconds(1)) {
+    v1::ValidateRunsRequest request;
+    request.set_runs_csv(csv);
+    return validator_.Validate(request, clock_.Now() + time);
+  }
+
+  base::FakeClock clock_;
+  const catalog::ModelCatalog models_;
+  const hardware::GpuCatalog gpus_ = *hardware::GpuCatalog::Create();
+  RunValidator validator_{models_, gpus_, clock_, "1.2.3"};
+};
+
+TEST_F(RunValidatorTest, LooksUpWhatTheTableLeavesOut) {
+  const auto answer = Validate(
+      "id,model,gpu_type,n_gpus,global_batch,seq_len\n"
+      "1,Llama-2-7B,a100,64,1024,4096\n2,meta-llama/Llama-2-7b-hf,a100,64,1024,4096\n3,nobody-9b,a100,64,1024,4096\n");
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->planner_version(), "1.2.3");
+  EXPECT_EQ(answer->rows(0).skipped(), "");
+  EXPECT_GT(answer->rows(0).predicted_step_seconds(), 1);
+  EXPECT_THAT(answer->rows(2).skipped(), HasSubstr("nobody-9b"));
+}
+
+TEST_F(RunValidatorTest, ErrorsNameTheFieldAndTheLine) {
+  const absl::Status status = Validate("id,tp\n1\n").status();
+  EXPECT_EQ(base::DetailOf(status).field, "runs_csv");
+  EXPECT_EQ(base::DetailOf(status).reason, "INVALID_TABLE");
+  EXPECT_EQ(status.message(), "runs_csv: line 2: 1 cells, the header has 2");
+  EXPECT_EQ(Validate("id\n").status().message(), "runs_csv: has a header, but no row");
+}
+
+TEST_F(RunValidatorTest, GivesUpAtTheDeadline) {
+  EXPECT_TRUE(absl::IsDeadlineExceeded(Validate("id\n1\n", absl::ZeroDuration()).status()));
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 
 namespace planner::telemetry {
 
-/// Serves /metrics over HTTP until it is destroyed.
+/// Serves /metrics over HTTP until it is destroyed; every other path is 404.
 class MetricsServer {
  public:
   /// `address` is HOST:PORT; port 0 picks a free one. `metrics` is asked with every scrape. UNAVAILABLE:

@@ -27,7 +27,8 @@ constexpr int64_t kMaxTimestamp = 253'402'300'799;
 
 absl::Status Digest(const std::string& field, const std::string& sha256) {
   if (base::Sha256::IsDigest(sha256)) return absl::OkStatus();
-  return base::InvalidField(field, fmt::format("must be 64 lower case hexadecimal digits: it has {} bytes", sha256.size()));
+  return base::InvalidField(field,
+                            fmt::format("must be 64 lower case hexadecimal digits: it has {} bytes", sha256.size()));
 }
 
 /// Element types of a loaded module's inputs, by PyTorch's names.
@@ -224,7 +225,8 @@ absl::Status Validate(const v1::CountRequest& request) {
 absl::Status Validate(const v1::UploadModelRequest& request) {
   switch (request.part_case()) {
     case v1::UploadModelRequest::kAnnouncement:
-      RETURN_IF_ERROR(AboveZero("announcement.size_bytes", static_cast<double>(request.announcement().size_bytes()), kMaxCount));
+      RETURN_IF_ERROR(
+          AboveZero("announcement.size_bytes", static_cast<double>(request.announcement().size_bytes()), kMaxCount));
       return Digest("announcement.sha256", request.announcement().sha256());
     case v1::UploadModelRequest::kData:
       if (request.data().size() <= kMaxChunkBytes) return absl::OkStatus();

@@ -11,6 +11,7 @@
 #include "planner/v1/estimate.pb.h"
 #include "planner/v1/estimation_service.pb.h"
 #include "planner/v1/plan_service.pb.h"
+#include "planner/v1/validation.pb.h"
 
 namespace planner::validate {
 
@@ -18,9 +19,13 @@ namespace planner::validate {
 // INVALID_ARGUMENT with the path of the first field that is wrong; whether names exist is not looked at
 // here. A request that passes is safe to convert (services/convert).
 
-inline constexpr size_t kMaxNameBytes = 256;                 ///< Of a preset, GPU type, framework.
-inline constexpr size_t kMaxConfigBytes = size_t{4} << 20;   ///< Of an inline config.json.
-inline constexpr size_t kMaxChunkBytes = size_t{1} << 20;    ///< Of one message of an upload.
+inline constexpr size_t kMaxNameBytes = 256;                ///< Of a preset, GPU type, framework.
+inline constexpr size_t kMaxConfigBytes = size_t{4} << 20;  ///< Of an inline config.json.
+inline constexpr size_t kMaxChunkBytes = size_t{1} << 20;   ///< Of one message of an upload.
+inline constexpr size_t kMaxTableBytes = size_t{8} << 20;   ///< Of a table of measured runs.
+inline constexpr size_t kMaxTableLines = 20'001;            ///< With its header.
+inline constexpr size_t kMaxColumns = 256;
+inline constexpr size_t kMaxCells = 1'000'000;
 inline constexpr int64_t kMaxSize = (int64_t{1} << 31) - 1;  ///< Of a batch, a sequence, a dimension.
 inline constexpr int64_t kMaxGpus = 1'000'000;
 inline constexpr int64_t kMaxDegree = 65'536;
@@ -31,6 +36,8 @@ absl::Status Validate(const v1::EstimateRequest& request);
 absl::Status Validate(const v1::CountRequest& request);
 /// One message of the stream; their order is not looked at here.
 absl::Status Validate(const v1::UploadModelRequest& request);
+/// The size of the table alone: what it says is looked at when it is read.
+absl::Status Validate(const v1::ValidateRunsRequest& request);
 absl::Status Validate(const v1::CreatePlanRequest& request);
 absl::Status Validate(const v1::CreateClusterRequest& request);
 absl::Status Validate(const v1::UpdateClusterRequest& request);

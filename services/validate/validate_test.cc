@@ -222,5 +222,41 @@ TEST(PageSizeTest, ZeroIsTheStandard) {
   EXPECT_EQ(WrongField(PageSize(1001, 100).status()), "page_size");
 }
 
+absl::Status ValidateTable(const std::string& csv) {
+  v1::ValidateRunsRequest request;
+  request.set_runs_csv(csv);
+  return Validate(request);
+}
+
+std::string Repeated(const std::string& text, size_t count) {
+  std::string repeated;
+  for (size_t i = 0; i < count; ++i) repeated += text;
+  return repeated;
+}
+
+TEST(ValidateRunsTest, SizesAreBounded) {
+  EXPECT_TRUE(ValidateTable("id,tp\n1,2\n").ok());
+  EXPECT_EQ(ValidateTable("").message(), "runs_csv: is missing");
+  EXPECT_EQ(ValidateTable(std::string((8U << 20) + 1, 'x')).message(),
+            "runs_csv: must have at most 8388608 bytes: it has 8388609");
+  EXPECT_TRUE(ValidateTable(Repeated(",", 255)).ok());
+  EXPECT_EQ(ValidateTable(Repeated(",", 256)).message(), "runs_csv: must have at most 256 columns: it has 257");
+  EXPECT_TRUE(ValidateTable("id" + Repeated("\n1", 20'000) + "\n").ok());
+  EXPECT_EQ(ValidateTable("id" + Repeated("\n1", 20'001)).message(),
+            "runs_csv: must have at most 20001 lines: it has 20002");
+  EXPECT_EQ(base::DetailOf(ValidateTable("id\n" + Repeated(",", 1'000'001))).reason, "TOO_LARGE");
+}
+
+TEST(ValidateRunsTest, QuotesHideCommasAndLinesFromTheCountAsTheyDoFromTheReader) {
+  const std::string commas = Repeated(",", 300);
+  // Hidden in a quoted header, with its line breaks and escaped quotes.
+  EXPECT_TRUE(ValidateTable("id,\"" + commas + "\"\n1,2\n").ok());
+  EXPECT_TRUE(ValidateTable("id,\"a\"\"" + commas + "\n" + commas + "\"\n1,2\n").ok());
+  // Not hidden: a quote within a cell, behind an escaped one or behind a closed one opens nothing.
+  for (const char* head : {"a\"", "\"a\"\",\"", "\"\"x\"", "\xEF\xBB\xBF\"a,\"", "x,\r\""}) {
+    EXPECT_EQ(base::DetailOf(ValidateTable(head + commas)).reason, "TOO_LARGE") << head;
+  }
+}
+
 }  // namespace
 }  // namespace planner::validate

@@ -109,6 +109,11 @@ TEST_F(DaemonTest, MetricsHaveTheContractsNames) {
        }) {
     EXPECT_THAT(metrics, HasSubstr(line));
   }
+  // The path itself, and nothing that begins like it.
+  EXPECT_THAT(metrics, HasSubstr(" 200 OK"));
+  for (const char* path : {"/", "/metricsx", "/metrics/x", "/metric"}) {
+    EXPECT_THAT(HttpGet(daemon.Addresses("metrics").at(0), path), HasSubstr(" 404 ")) << path;
+  }
 }
 
 TEST_F(DaemonTest, CallsAreLoggedWithTheirRequestId) {

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "tests/cli/process.h"
 
@@ -21,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
@@ -219,7 +221,27 @@ TEST_P(PlannerctlTest, FlagsThatDoNotApplyAreIgnoredWithAWarning) {
   const Outcome outcome = Run({"count", "--model", "vit-b-16", "--seq-len", "77", "-o", "json"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.err, StartsWith("plannerctl: warning: "));
-  EXPECT_EQ(nlohmann::json::parse(outcome.out)["parameterCount"], "86567656");
+  const auto answer = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(answer["parameterCount"], "86567656");
+  EXPECT_FALSE(answer["batchShape"].contains("seqLen")) << "what is ignored was not counted";
+
+  // A text has one input; its length is said once.
+  const Outcome twice = Run({"estimate", "--model", "gpt2", "--gpus", "1", "--gpu", "a100", "--seq-len", "77", "--input",
+                             "x=1x128", "--input", "2x3"});
+  EXPECT_EQ(twice.exit_code, 0) << twice.err;
+  EXPECT_THAT(twice.err, AllOf(HasSubstr("warning: --seq-len is ignored: "), HasSubstr("warning: --input[1] is ignored: "),
+                               HasSubstr("warning: --input[0].name is ignored: ")));
+  const Outcome count = Run({"count", "--model", "gpt2", "--seq-len", "77", "--input", "1x128", "--input", "2x3"});
+  EXPECT_THAT(count.err, AllOf(HasSubstr("warning: --seq-len is ignored: "), HasSubstr("warning: --input[1] is ignored: ")));
+  EXPECT_THAT(count.out, AllOf(HasSubstr("input 1x128"), Not(HasSubstr("77 positions")), Not(HasSubstr("2x3"))));
+}
+
+TEST_P(PlannerctlTest, AnInputsShapeSaysTheLengthOfASequence) {
+  const auto estimate = [&](const std::string& flag, const std::string& value) {
+    auto answer = Json({"estimate", "--model", "gpt2", "--tokens", "1B", "--gpu", "a100", "--gpus", "8", flag, value});
+    return std::pair(answer["modelFlops"].get<double>(), answer["recommendations"][0]["tokensPerSecond"].get<double>());
+  };
+  EXPECT_EQ(estimate("--input", "1x128"), estimate("--seq-len", "128"));
 }
 
 TEST_P(PlannerctlTest, ModelsComeFromFilesAndStandardInput) {
@@ -286,6 +308,12 @@ TEST_P(PlannerctlTest, ClustersLiveAsTheFileSays) {
   EXPECT_EQ(Json({"cluster", "get", "main"})["nodePools"][0]["nodeCount"], "4");
   EXPECT_EQ(Json({"cluster", "list"})["clusters"].size(), 1U);
   EXPECT_THAT(Run({"cluster", "list"}).out, HasSubstr("main"));
+  for (const char* format : {"json", "yaml"}) {  // What is printed can be applied again.
+    EXPECT_EQ(Run({"cluster", "apply", "-f", "-"}, Run({"cluster", "get", "main", "-o", format}).out).out,
+              "cluster/main unchanged\n");
+    EXPECT_EQ(Run({"cluster", "apply", "-f", "-"}, Run({"cluster", "list", "-o", format}).out).out,
+              "cluster/main unchanged\n");
+  }
   const nlohmann::json answer = Json({"estimate", "--model", "llama-7b", "--tokens", "100B", "--cluster", "main"});
   EXPECT_EQ(answer["recommendations"][0]["currency"], "USD");
   EXPECT_LE(std::stoi(answer["recommendations"][0]["gpuCount"].get<std::string>()), 32);
@@ -346,6 +374,35 @@ TEST_P(PlannerctlTest, BadValuesExitWith2AndNameTheFlag) {
       {{"--cluster", "nowhere"}, "--cluster"},
       {{"--zero", "4"}, "--zero"},
       {{"--seq-len", "0"}, "--seq-len"},
+      {{"--seq-len", "10000000000"}, "--seq-len"},
+      {{"--input", "1x0"}, "--input"},
+      {{"--samples", "0"}, "--samples"},
+      {{"--samples", "inf"}, "--samples"},
+      {{"--tokens", "1B", "--epochs", "-1"}, "--epochs"},
+      {{"--tokens", "1B", "--epochs", "1e9"}, "--epochs"},
+      {{"--tokens", "1B", "--samples", "1B"}, "--tokens or --samples"},
+      {{"--tokens", "1B", "--budget", "nan"}, "--budget"},
+      {{"--tokens", "1B", "--price", "-1"}, "--price"},
+      {{"--tokens", "1B", "--deadline", "0s"}, "--deadline"},
+      {{"--tokens", "1B", "--deadline", "-3d"}, "--deadline"},
+      {{"--deadline", "3d"}, "--tokens or --samples"},
+      {{"--utilization", "nan"}, "--utilization"},
+      {{"--utilization", "0"}, "--utilization"},
+      {{"--utilization", "0.4", "--mfu", "0.4"}, "--"},
+      {{"--gpus", "8-4"}, "--gpus"},
+      {{"--gpus", "1e30"}, "--gpus"},
+      {{"--gpus", "1.5"}, "--gpus"},
+      {{"--gpus", ""}, "--gpus"},
+      {{"--global-batch", "1e30"}, "--global-batch"},
+      {{"--tp", "0"}, "--tp"},
+      {{"--pp", "-2"}, "--pp"},
+      {{"--vpp", "0"}, "--vpp"},
+      {{"--dp", "nan"}, "--dp"},
+      {{"--cp", "1e9"}, "--cp"},
+      {{"--ep", "0"}, "--ep"},
+      {{"--micro-batch", "0"}, "--micro-batch"},
+      {{"--lora-rank", "0"}, "--lora-rank"},
+      {{"--framework", "ddp", "--tp", "2"}, "--tp: contradicts --framework ddp"},
   };
   for (const auto& [flags, expected] : cases) {
     std::vector<std::string> arguments = {"estimate", "--model", "gpt2"};
@@ -355,6 +412,68 @@ TEST_P(PlannerctlTest, BadValuesExitWith2AndNameTheFlag) {
     EXPECT_EQ(outcome.out, "");
     EXPECT_THAT(outcome.err, StartsWith("plannerctl: error: " + expected));
   }
+}
+
+// The batch is given, so that no card count can have this layout: an answer, not a wrong value.
+TEST_P(PlannerctlTest, ABatchThatTheLayoutDoesNotDivideIsInfeasible) {
+  const Outcome outcome = Run({"estimate", "--model", "gpt2", "--gpu", "a100", "--global-batch", "7", "--dp", "2"});
+  EXPECT_EQ(outcome.exit_code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("does not divide the global batch of 7"));
+}
+
+TEST_P(PlannerctlTest, WhatMeansNothingHereIsAWarning) {
+  const std::vector<std::string> job = {"estimate", "--model", "gpt2", "--gpu", "a100", "--gpus", "8"};
+  const auto warnings = [&](const std::vector<std::string>& flags) {
+    std::vector<std::string> arguments = job;
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const Outcome outcome = Run(arguments);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return outcome.err;
+  };
+  EXPECT_THAT(warnings({"--framework", "foo"}),
+              AllOf(StartsWith("plannerctl: warning: --framework \"foo\" is not known"), HasSubstr("torchtitan")));
+  EXPECT_THAT(warnings({"--lora-rank", "8"}), StartsWith("plannerctl: warning: --lora-rank is ignored: "));
+  EXPECT_EQ(warnings({"--framework", "fsdp"}), "");
+  EXPECT_EQ(warnings({"--lora-rank", "8", "--finetune", "lora"}), "");
+}
+
+TEST_P(PlannerctlTest, CountsBeyond64BitsAreAtTheSizeThatWasAskedFor) {
+  const Outcome positions = Run({"count", "--model", "llama-3-8b", "--seq-len", "2000000000"});
+  EXPECT_EQ(positions.exit_code, 2);
+  EXPECT_THAT(positions.err, AllOf(StartsWith("plannerctl: error: --seq-len: "), HasSubstr("seq_len=2000000000")));
+  EXPECT_THAT(Run({"estimate", "--model", "llama-3-8b", "--seq-len", "2000000000"}).err,
+              StartsWith("plannerctl: error: --seq-len: "));
+  EXPECT_THAT(Run({"count", "--model", "vgg16", "--batch", "2000000000"}).err, StartsWith("plannerctl: error: --batch: "));
+  EXPECT_THAT(Run({"count", "--model", "llama-3-8b", "--input", "1x2000000000"}).err,
+              StartsWith("plannerctl: error: --input[0]: "));
+}
+
+TEST_P(PlannerctlTest, SeveralNamesAreDoneAsFarAsTheyGo) {
+  const std::string file = folder_.Write("two.yaml",
+                                         "clusters:\n- name: a\n  node_pools: [{gpu_type: h100, node_count: 1}]\n"
+                                         "- name: b\n  node_pools: [{gpu_type: h100, node_count: 1}]\n");
+  ASSERT_EQ(Run({"cluster", "apply", "-f", file}).exit_code, 0);
+  const Outcome clusters = Run({"cluster", "delete", "a", "nosuch", "b"});
+  EXPECT_EQ(clusters.exit_code, 1);
+  EXPECT_EQ(clusters.out, "cluster/a deleted\ncluster/b deleted\n");
+  EXPECT_THAT(clusters.err, StartsWith("plannerctl: error: nosuch: "));
+  EXPECT_EQ(Json({"cluster", "list"})["clusters"].size(), 0U);
+
+  const std::string name = Json({"plan", "create", "--model", "gpt2", "--gpus", "1", "--gpu", "a100"})["name"];
+  const Outcome plans = Run({"plan", "delete", "20200101-000000-none", name});
+  EXPECT_EQ(plans.exit_code, 1);
+  EXPECT_THAT(plans.out, HasSubstr("deleted"));
+  EXPECT_EQ(Json({"plan", "list"})["plans"].size(), 0U);
+}
+
+TEST_P(PlannerctlTest, ANamelessConfigurationGoesByItsClassOrType) {
+  const std::string sizes = R"("model_type":"gpt2","n_embd":64,"n_layer":2,"n_head":2,"vocab_size":100,"n_positions":64})";
+  EXPECT_THAT(Run({"count", "--model", "-"}, R"({"architectures":["GPT2LMHeadModel"],)" + sizes).out,
+              HasSubstr("Counted      GPT2LMHeadModel on batch 1"));
+  EXPECT_THAT(Run({"count", "--model", "-"}, "{" + sizes).out, HasSubstr("Counted      gpt2 on batch 1"));
+  const Outcome twice = Run({"count", "--model", "-"}, R"({"n_layer":1,)" + sizes);
+  EXPECT_EQ(twice.exit_code, 0);
+  EXPECT_THAT(twice.err, HasSubstr("warning: the configuration has \"n_layer\" more than once"));
 }
 
 TEST_P(PlannerctlTest, HostileFilesExitWith2) {
@@ -392,6 +511,79 @@ TEST_P(PlannerctlTest, HostileFilesExitWith2) {
   }
 }
 
+constexpr char kRuns[] =
+    "id,source,model,n_layers,hidden,ffn_hidden,heads,vocab,seq_len,gpu_type,n_gpus,tp,global_batch,recompute,"
+    "iteration_time_s,peak_mem_gib,mem_unit,status\n"
+    "full,a paper / table 5,<img src=x onerror=alert(1)>,48,6144,24576,64,51200,2048,a100,8,8,4,full,1.42,50,GiB,ok\n"
+    "selective,a paper / table 6,GPT 22B,48,6144,24576,64,51200,2048,a100,8,8,4,selective,1.10,,,\n"
+    "one-card,</title><script>alert(1)</script>,GPT 22B,48,6144,24576,64,51200,2048,a100,1,1,4,full,,,,oom\n"
+    "doubtful,our notes,GPT 22B,48,6144,24576,64,51200,2048,a100,8,8,4,full,14,,,suspect\n";
+
+TEST_P(PlannerctlTest, ValidateHasEveryFieldOfTheContract) {
+  const std::string file = folder_.Write("runs.csv", kRuns);
+  const nlohmann::json answer = Json({"validate", "--runs", file});
+  ASSERT_EQ(answer["rows"].size(), 4U);
+  for (const auto& row : answer["rows"]) {
+    EXPECT_THAT(Keys(row),
+                IsSupersetOf({"id", "source", "measuredStepSeconds", "predictedStepSeconds", "lowStepSeconds",
+                              "highStepSeconds", "measuredPeakMemoryGib", "predictedPeakMemoryGib", "skipped"}));
+    EXPECT_EQ(row.contains("fits"), row["skipped"] == "");
+  }
+  EXPECT_THAT(Column(answer["rows"], "id"), ElementsAre("full", "selective", "one-card", "doubtful"));
+  EXPECT_EQ(answer["rows"][0]["measuredStepSeconds"], 1.42);
+  EXPECT_EQ(answer["rows"][0]["fits"], true);
+  EXPECT_EQ(answer["rows"][2]["fits"], false);
+  for (const nlohmann::json& group : {answer["groups"][0], answer["overall"]}) {
+    EXPECT_THAT(Keys(group),
+                IsSupersetOf({"source", "rowCount", "timeMape", "timeMedianRatio", "timeCoverage90", "memoryMape"}));
+  }
+  EXPECT_THAT(Column(answer["groups"], "source"),
+              ElementsAre("a paper / table 5", "a paper / table 6", "</title><script>alert(1)</script>", "our notes"));
+  EXPECT_EQ(answer["overall"]["rowCount"], 4);
+  EXPECT_EQ(Json({"validate", "--runs", "-"}, kRuns), answer);
+  const Outcome yaml = Run({"validate", "--runs", file, "-o", "yaml"});
+  EXPECT_EQ(YAML::Load(yaml.out)["rows"].size(), 4U);
+}
+
+TEST_P(PlannerctlTest, ValidateIsATableAndAPageForPeople) {
+  const std::string file = folder_.Write("runs.csv", kRuns);
+  const std::string page = folder_.Path("page.html");
+  const Outcome outcome = Run({"validate", "--runs", file, "--html", page, "--rows"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_THAT(outcome.out, AllOf(StartsWith("ID "), HasSubstr("4 rows: 3 predicted, 1 skipped\n"),
+                                 HasSubstr("1 of 1 rows that ran out of memory are predicted not to fit"),
+                                 HasSubstr("\nSOURCE "), HasSubstr("\nGPU FAMILY "), HasSubstr("\nAmpere ")));
+  std::stringstream html;
+  html << std::ifstream(page).rdbuf();
+  EXPECT_THAT(html.str(), AllOf(StartsWith("<!DOCTYPE html>"), HasSubstr("<svg"), HasSubstr("prefers-color-scheme"),
+                                HasSubstr("&lt;img src=x onerror"), HasSubstr("&lt;script&gt;")));
+  for (const char* never : {"<script", "<img", "<link", "http:", "https:", "url("}) {
+    EXPECT_THAT(html.str(), Not(HasSubstr(never)));
+  }
+}
+
+TEST_P(PlannerctlTest, TablesThatAreWrongExitWith2) {
+  const std::string huge = folder_.Write("huge.csv", "id\n");
+  fs::resize_file(huge, uintmax_t{200} << 20);
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {huge, "larger than 8 MiB"},
+      {folder_.Write("empty.csv", ""), "missing"},
+      {folder_.Write("other.csv", "name,price\nbread,2\n"), "\"id\""},
+      {folder_.Write("ragged.csv", "id,tp\n1,2\n3\n"), "line 3"},
+      {folder_.Write("open.csv", "id,tp\n1,\"2\n"), "line 2"},
+      {folder_.Write("binary.csv", std::string("PK\x03\x04\0\0\xff", 7)), "line 1"},
+      {folder_.Path("missing.csv"), "no such file"},
+      {folder_.string(), "is a folder"},
+  };
+  for (const auto& [file, text] : wrong) {
+    const Outcome outcome = Run({"validate", "--runs", file});
+    EXPECT_EQ(outcome.exit_code, 2) << file << ": " << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, AllOf(StartsWith("plannerctl: error: --runs: "), HasSubstr(text)));
+  }
+}
+
 TEST_P(PlannerctlTest, FullDisksExitWith1AndLostReadersEndItSilently) {
   const Outcome full = RunProgram(Command({"gpu", "list"}), "", {}, Output::kFullDisk);
   EXPECT_EQ(full.exit_code, 1) << full.err;
@@ -411,6 +603,24 @@ class PlannerctlAloneTest : public ::testing::Test {
  protected:
   TemporaryFolder folder_;
 };
+
+TEST_F(PlannerctlAloneTest, SlipsOfTheHandAreUnderstood) {
+  const auto error = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), PLANNERCTL_PATH);
+    const Outcome outcome = RunProgram(arguments);
+    EXPECT_EQ(outcome.exit_code, 2);
+    return outcome.err;
+  };
+  EXPECT_THAT(error({"estimte", "--model", "gpt2"}), HasSubstr("\"estimte\" is no command or flag here; did you mean estimate?\n"));
+  EXPECT_THAT(error({"plan", "crete"}), HasSubstr("did you mean create?"));
+  EXPECT_THAT(error({"estimate", "--modle", "gpt2"}), HasSubstr("did you mean --model?"));
+  EXPECT_THAT(error({"estimate", "--model", "gpt2", "--sever=x"}), HasSubstr("did you mean --server?"));
+  EXPECT_THAT(error({"count", "gpt2"}), HasSubstr("did you mean --model gpt2?"));
+  EXPECT_THAT(error({"whatever"}), HasSubstr("\"whatever\" is no command or flag here\n"));
+  const Outcome help = RunProgram({PLANNERCTL_PATH, "help", "estimate"});
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_THAT(help.out, HasSubstr("--global-batch"));
+}
 
 TEST_F(PlannerctlAloneTest, WrongCommandsExitWith2) {
   for (const std::vector<std::string>& arguments :

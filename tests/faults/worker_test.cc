@@ -180,6 +180,7 @@ TEST_F(WorkerTest, AnswersHaveABound) {
 }
 
 TEST_F(WorkerTest, ManyCrashesLeaveNothingBehind) {
+  ASSERT_TRUE(Count("").has_count());  // The zygote is up, and its socket open.
   const int before = OpenDescriptors();
   for (int i = 0; i < 200; ++i) ASSERT_EQ(Count("segv").error().reason(), "MODEL_CRASHED_COUNTER");
   EXPECT_EQ(OpenDescriptors(), before);

@@ -2,15 +2,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <ostream>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/sha256.h"
 #include "core/counting/analytic_counter.h"
 #include "services/plugin_host/remote_counter.h"
 #include "tests/plugins/models.h"
@@ -51,8 +55,9 @@ bool Same(const CostReport& a, const CostReport& b) {
   for (size_t i = 0; i < a.modules.size(); ++i) {
     const counting::ModuleCost& x = a.modules[i];
     const counting::ModuleCost& y = b.modules[i];
-    if (x.path != y.path || x.kind != y.kind || x.depth != y.depth || x.instances != y.instances || x.parameters != y.parameters ||
-        x.forward != y.forward || x.backward != y.backward || x.activation_bytes != y.activation_bytes)
+    if (x.path != y.path || x.kind != y.kind || x.depth != y.depth || x.instances != y.instances ||
+        x.parameters != y.parameters || x.forward != y.forward || x.backward != y.backward ||
+        x.activation_bytes != y.activation_bytes)
       return false;
   }
   for (size_t i = 0; i < a.operators.size(); ++i) {
@@ -61,8 +66,9 @@ bool Same(const CostReport& a, const CostReport& b) {
       return false;
   }
   return a.parameters == b.parameters && a.forward == b.forward && a.backward == b.backward &&
-         a.activation_bytes == b.activation_bytes && a.stored_parameters == b.stored_parameters && a.warnings == b.warnings &&
-         a.backward_source == b.backward_source && a.block_forward == b.block_forward && a.attention_forward == b.attention_forward;
+         a.activation_bytes == b.activation_bytes && a.stored_parameters == b.stored_parameters &&
+         a.warnings == b.warnings && a.backward_source == b.backward_source && a.block_forward == b.block_forward &&
+         a.attention_forward == b.attention_forward;
 }
 
 TEST_P(CounterContract, Rule1EqualRequestsGiveEqualReports) {
@@ -144,23 +150,45 @@ TEST_P(CounterContract, SaysWhatItIsAndSignsItsReports) {
   EXPECT_EQ(report.backward_source == counting::BackwardSource::kCounted, info.counts_backward);
 }
 
-model::ModelDescription AnyFile() {
+/// A language model as TorchScript, which the build has Debian's torch write: an embedding and a head, so that seq_len means
+/// something.
+model::ModelDescription ScriptedModel() {
+  const std::string path = CONTRACT_MODEL;
+  std::ifstream file(path, std::ios::binary);
+  EXPECT_TRUE(file.is_open()) << path;
+  const std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  base::Sha256 digest;
+  digest.Update(content);
   model::ModelDescription model{.kind = model::ModelKind::kModule};
   model.source = std::make_shared<const model::ModelSource>(model::ModelSource{
-      .format = model::SourceFormat::kTorchScript, .text = {}, .file = {.sha256 = std::string(64, 'a'), .size_bytes = 1, .path = "/dev/null"}});
+      .format = model::SourceFormat::kTorchScript,
+      .text = {},
+      .file = {.sha256 = digest.Finish(), .size_bytes = static_cast<int64_t>(content.size()), .path = path}});
+  return model;
+}
+
+std::unique_ptr<const counting::Counter> Plugin(const std::string& name, const std::string& program) {
+  return std::make_unique<const plugin_host::RemoteCounter>(plugin_host::PluginSpec{.name = name, .program = program},
+                                                            plugin_host::HostOptions(), base::Clock::Real(), nullptr);
+}
+
+model::ModelDescription AnyFile() {
+  model::ModelDescription model{.kind = model::ModelKind::kModule};
+  model.source = std::make_shared<const model::ModelSource>(
+      model::ModelSource{.format = model::SourceFormat::kTorchScript,
+                         .text = {},
+                         .file = {.sha256 = std::string(64, 'a'), .size_bytes = 1, .path = "/dev/null"}});
   return model;
 }
 
 INSTANTIATE_TEST_SUITE_P(
     All, CounterContract,
-    ::testing::Values(Subject{"Analytic", [] { return std::make_unique<const counting::AnalyticCounter>(); }, [] { return Gpt2(); }, AnyFile},
-                      Subject{"AnalyticPlugin",
-                              []() -> std::unique_ptr<const counting::Counter> {
-                                return std::make_unique<const plugin_host::RemoteCounter>(
-                                    plugin_host::PluginSpec{.name = "analytic-plugin", .program = ANALYTIC_PLUGIN},
-                                    plugin_host::HostOptions(), base::Clock::Real(), nullptr);
-                              },
-                              [] { return Gpt2(); }, AnyFile}),
+    ::testing::Values(Subject{"Analytic", [] { return std::make_unique<const counting::AnalyticCounter>(); },
+                              [] { return Gpt2(); }, AnyFile},
+                      Subject{"AnalyticPlugin", [] { return Plugin("analytic-plugin", ANALYTIC_PLUGIN); },
+                              [] { return Gpt2(); }, AnyFile},
+                      Subject{"LibtorchPlugin", [] { return Plugin("libtorch", LIBTORCH_PLUGIN); }, ScriptedModel,
+                              [] { return Gpt2(); }}),
     [](const auto& row) { return row.param.name; });
 
 }  // namespace

@@ -109,7 +109,7 @@ TEST(PlannerctlTest, KilledItLeavesNoPluginBehind) {
   ASSERT_EQ(mkfifo((folder / "alive").c_str(), 0600), 0);
   std::ofstream(folder / "plugins" / "planner-counter-slow") << "#!/bin/sh\nexec 9>" << (folder / "alive").string() << "\necho >&9\nexec " << FAULTY_PLUGIN << "\n";
   std::filesystem::permissions(folder / "plugins" / "planner-counter-slow", std::filesystem::perms::owner_all);
-  std::ofstream(folder / "config.json") << R"({"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2, "vocab_size": 8, "mode": "hang"})";
+  std::ofstream(folder / "config.json") << R"({"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2, "vocab_size": 8, "n_positions": 16, "mode": "hang"})";
   std::array<std::string, 10> words = {folder / "plannerctl", "count", "--model", folder / "config.json", "--counter", "slow",
                                       "--state-dir", folder / "state", "--timeout", "60s"};
   std::array<char*, 11> arguments = {};

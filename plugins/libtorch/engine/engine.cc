@@ -328,7 +328,8 @@ Attempt Run(const LoadedModule& loaded, torch::jit::Method& method, const CountR
   const ModelHints hints{.image_channels = ImageChannels(tree.parameters)};
   const auto plan = PlanInputs(arguments, request.batch_shape(), hints, field);
   if (!plan.ok()) {
-    attempt.response = Error(kInvalidArgument, "INPUTS_MISMATCH",
+    const bool too_large = absl::IsOutOfRange(plan.status());
+    attempt.response = Error(too_large ? kOutOfRange : kInvalidArgument, too_large ? "COUNT_OVERFLOW" : "INPUTS_MISMATCH",
                              std::string(plan.status().message()) + "; the model has " + signature, field);
     return attempt;
   }
@@ -365,9 +366,11 @@ Attempt Run(const LoadedModule& loaded, torch::jit::Method& method, const CountR
       attempt.not_differentiable = ErrorText(error.what());
       return attempt;
     }
-    if (!recorder.unknown_operator.empty()) {
+    if (text.find("torage size calculation overflowed") != std::string::npos) {
+      attempt.response = Error(kOutOfRange, "COUNT_OVERFLOW", std::move(text), "batch_shape.inputs");
+    } else if (!recorder.unknown_operator.empty()) {
       attempt.response = Error(kUnimplemented, "OPERATOR_UNKNOWN", std::move(text));
-    } else if (!recorder.data_dependent_operator.empty()) {
+    } else if (!recorder.data_dependent_operator.empty() || text.find("needs the values of a tensor") != std::string::npos) {
       attempt.response = Error(kUnimplemented, "DATA_DEPENDENT", std::move(text));
     } else if (recorder.pass() == Tally::kBackward) {
       attempt.response = Error(kUnimplemented, "BACKWARD_FAILED", std::move(text));
@@ -473,6 +476,9 @@ CountResponse CountModule(int fd, const CountRequest& request) {
   } catch (const std::exception& error) {
     const std::string text = ErrorText(error.what());
     if (IsUnknownOperator(text)) return Error(kUnimplemented, "OPERATOR_UNKNOWN", text);
+    if (text.find("Quantized") != std::string::npos) {
+      return Error(kUnimplemented, "MODEL_QUANTIZED", "quantized tensors cannot be counted; count the model as it was before: " + text);
+    }
     return Error(kInvalidArgument, "MODEL_FILE_BROKEN", "the file cannot be loaded: " + text);
   }
   try {

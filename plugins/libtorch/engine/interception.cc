@@ -18,9 +18,11 @@
 #include <torch/csrc/autograd/saved_variable_hooks.h>
 #include <torch/library.h>
 
+#include "plugins/libtorch/engine/later_operators.h"
 #include "plugins/libtorch/engine/meta_kernels.h"
 #include "plugins/libtorch/engine/rules/operator_rules.h"
 #include "plugins/libtorch/engine/rules/products.h"
+#include "plugins/libtorch/engine/torch_compat.h"
 
 namespace planner::libtorch {
 namespace {
@@ -60,8 +62,8 @@ void DeleteNote(void* context) {
 }
 
 /// Gives out storages without memory, each with a note.
-struct MetaAllocator final : c10::Allocator {
-  c10::DataPtr allocate(size_t) const override {
+struct MetaAllocator final : MemorylessAllocator {
+  c10::DataPtr AllocateNothing() const override {
     return {nullptr, new StorageNote, &DeleteNote, c10::Device(c10::DeviceType::Meta)};
   }
 };
@@ -107,7 +109,8 @@ struct Operator {
 
 bool NeedsValues(const std::string& name) {
   return name == "_local_scalar_dense" || name == "equal" || name == "_unique2" ||
-         name == "unique_dim" || name == "unique_consecutive" || name == "is_nonzero" || name == "bincount" || name == "_unique";
+         name == "unique_dim" || name == "unique_consecutive" || name == "is_nonzero" || name == "bincount" || name == "_unique" ||
+         name == "_pack_padded_sequence";
 }
 
 const Operator& Describe(const c10::OperatorHandle& handle) {
@@ -199,6 +202,19 @@ TensorShape ShapeOf(const at::Tensor& tensor) {
   return {{sizes.begin(), sizes.end()}, true};
 }
 
+/// Memory that torch's own code is about to write to: of torch.tensor([…]). Models and traces do not give a layout alone.
+bool IsFilledByTorch(const Operator& op, const c10::FunctionSchema& schema, c10::ArrayRef<c10::IValue> arguments) {
+  if (op.name != "empty") return false;
+  bool layout = false;
+  bool pinning = false;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& name = schema.arguments()[i].name();
+    if (name == "layout") layout = !arguments[i].isNone();
+    if (name == "pin_memory") pinning = !arguments[i].isNone();
+  }
+  return layout && !pinning;
+}
+
 [[noreturn]] void Refuse(const std::string& text) { throw std::runtime_error(text); }
 
 /// Whether a factory without tensor arguments makes floating point numbers.
@@ -252,6 +268,7 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
       // So does what a traced graph asks of the CPU, on which it happened to be traced.
       const bool valued = device.isNone() && !MakesFloats(op, handle.schema(), arguments);
       const int64_t largest = valued ? kLargestValuedFactory : 1;
+      if (host && IsFilledByTorch(op, handle.schema(), arguments)) continue;
       if (!host || FactoryElements(op, handle.schema(), arguments) > largest) {
         device = c10::Device(c10::kMeta);
         any_meta = true;
@@ -348,7 +365,7 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
     recorder->AddUncounted(op.full_name);
   } else if (counted) {
     const std::optional<base::Checked> macs = op.rule->basis == Basis::kProduct ? MacsOf(call) : std::nullopt;
-    recorder->AddCall(op.rule->kind, macs.value_or(base::Checked(0)), OtherFlopsOf(*op.rule, call));
+    recorder->AddCall(op.rule->kind, macs.value_or(base::Checked(0)), OtherFlopsOf(*op.rule, call), InCausalAttention());
   }
 }
 
@@ -487,6 +504,8 @@ LoadScope::~LoadScope() { delete static_cast<c10::impl::IncludeDispatchKeyGuard*
 void InstallHooks() {
   static std::once_flag once;
   std::call_once(once, [] {
+    ForgetOtherDevices();
+    UseLaterOperators();
     static MetaAllocator allocator;
     c10::SetAllocator(c10::DeviceType::Meta, &allocator, /*priority=*/1);
     torch::autograd::set_default_engine_stub(&TheEngine);

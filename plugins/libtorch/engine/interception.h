@@ -32,8 +32,8 @@ class Recorder {
   void LeaveNode() { modules_.pop_back(); }
   void BeginBackward();
 
-  void AddCall(std::string_view kind, base::Checked macs, base::Checked other_flops) {
-    tally_.AddCall(module(), pass_, kind, macs, other_flops);
+  void AddCall(std::string_view kind, base::Checked macs, base::Checked other_flops, bool causal) {
+    tally_.AddCall(module(), pass_, kind, macs, other_flops, causal);
   }
   void AddUncounted(std::string_view name) { tally_.AddUncounted(name); }
   /// Autograd saves a tensor for the backward pass.

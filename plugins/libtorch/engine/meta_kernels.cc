@@ -91,6 +91,13 @@ void Same(Stack& stack, size_t count) {
   call.Return(EmptyLike(call.Tensor(kIndex)));
 }
 
+/// Like the argument, real where it is complex.
+void RealSame(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor self = call.Tensor(0);
+  call.Return(at::empty_like(self, at::TensorOptions().dtype(c10::toRealValueType(self.scalar_type())).device(c10::kMeta)));
+}
+
 /// In place: the result is the argument itself.
 template <size_t kIndex>
 void Itself(Stack& stack, size_t count) {
@@ -648,6 +655,18 @@ void CdistForward(Stack& stack, size_t count) {
   call.Return(Empty(sizes, left));
 }
 
+/// linalg_solve_triangular(A, B, upper, left, unitriangular): like B, over the batches of both.
+void SolveTriangular(Stack& stack, size_t count) {
+  Call call(stack, count);
+  const at::Tensor matrix = call.Tensor(0);
+  const at::Tensor right = call.Tensor(1);
+  Sizes sizes = at::infer_size(matrix.sizes().slice(0, static_cast<size_t>(matrix.dim() - 2)),
+                               right.sizes().slice(0, static_cast<size_t>(right.dim() - 2)));
+  sizes.push_back(right.size(-2));
+  sizes.push_back(right.size(-1));
+  call.Return(Empty(sizes, right));
+}
+
 void PdistForward(Stack& stack, size_t count) {
   Call call(stack, count);
   const int64_t rows = call.Tensor(0).size(0);
@@ -672,11 +691,12 @@ const std::unordered_map<std::string, MetaKernel>& Kernels() {
       {"aten::hardtanh_backward", &Same<1>},
       {"aten::hardswish", &Same<0>},
       {"aten::hardtanh", &Same<0>},
-      {"aten::angle", &Same<0>},
+      {"aten::angle", &RealSame},
       {"aten::logit", &Same<0>},
       {"aten::flip", &Same<0>},
       {"aten::_fft_c2c", &Same<0>},
-      {"aten::abs", &Same<0>},
+      {"aten::abs", &RealSame},
+      {"aten::linalg_solve_triangular", &SolveTriangular},
       {"aten::cholesky", &Same<0>},
       {"aten::cholesky_inverse", &Same<0>},
       {"aten::binomial", &Same<0>},
@@ -899,10 +919,21 @@ at::Tensor TransformerEncoderLayer(const at::Tensor& source, int64_t width, int6
   return norm_2(x + feed_forward(x));
 }
 
+/// Torch's own looks at the largest class, even where their number is given.
+at::Tensor OneHot(const at::Tensor& self, int64_t classes) {
+  if (classes < 0) {
+    throw std::runtime_error("aten::one_hot without num_classes needs the values of a tensor, and a count has only shapes");
+  }
+  std::vector<int64_t> sizes = self.sizes().vec();
+  sizes.push_back(classes);
+  return at::zeros(sizes, self.options()).scatter_(-1, self.unsqueeze(-1), 1);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, AutogradMeta, library) {
   library.impl("repeat_interleave.self_int", &RepeatInterleaveNumber);
+  library.impl("one_hot", &OneHot);
   library.impl("_native_multi_head_attention", &MultiHeadAttention);
   library.impl("_transformer_encoder_layer_fwd", &TransformerEncoderLayer);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -21,7 +22,7 @@
 #include <torch/csrc/jit/serialization/unpickler.h>
 
 #include "plugins/libtorch/engine/interception.h"
-#include "plugins/libtorch/engine/rules/class_source.h"
+#include "plugins/libtorch/engine/rules/class_twins.h"
 
 namespace planner::libtorch {
 namespace {
@@ -88,6 +89,7 @@ class Deserializer {
       : whole_source_(whole_source),
         reader_(std::move(archive)),
         unit_(std::make_shared<CompilationUnit>()),
+        twins_([this](const std::string& qualifier) { return ReadSource(qualifier); }),
         importer_(
             unit_, &constants_, [this](const std::string& qualifier) { return FindSource(qualifier); }, reader_.version()) {}
 
@@ -108,14 +110,23 @@ class Deserializer {
   }
 
  private:
-  std::shared_ptr<torch::jit::Source> FindSource(const std::string& qualifier) {
+  static std::string PathOf(const std::string& qualifier) {
     std::string path = "code/" + qualifier;
     std::replace(path.begin(), path.end(), '.', '/');
-    path += ".py";
-    if (!reader_.hasRecord(path)) return nullptr;
+    return path + ".py";
+  }
+
+  std::optional<std::string> ReadSource(const std::string& qualifier) {
+    const std::string path = PathOf(qualifier);
+    if (!reader_.hasRecord(path)) return std::nullopt;
     auto [data, size] = reader_.getRecord(path);
-    const std::string_view text(static_cast<const char*>(data.get()), size);
-    return std::make_shared<torch::jit::Source>(whole_source_ ? std::string(text) : WithoutConstants(text), path, 1);
+    return std::string(static_cast<const char*>(data.get()), size);
+  }
+
+  std::shared_ptr<torch::jit::Source> FindSource(const std::string& qualifier) {
+    std::optional<std::string> source = whole_source_ ? ReadSource(qualifier) : twins_.Source(qualifier);
+    if (!source.has_value()) return nullptr;
+    return std::make_shared<torch::jit::Source>(std::move(*source), PathOf(qualifier), 1);
   }
 
   c10::intrusive_ptr<c10::ivalue::Object> MakeObject(const at::StrongTypePtr& type, c10::IValue input) {
@@ -144,7 +155,8 @@ class Deserializer {
       return count;
     };
     auto resolve = [this](const c10::QualifiedName& name) {
-      return c10::StrongTypePtr(unit_, importer_.loadType(name));
+      const c10::QualifiedName first = whole_source_ ? name : c10::QualifiedName(twins_.First(name.qualifiedName()));
+      return c10::StrongTypePtr(unit_, importer_.loadType(first));
     };
     auto make = [this](const at::StrongTypePtr& type, c10::IValue input) { return MakeObject(type, std::move(input)); };
     auto record = [archive](const std::string& name) {
@@ -198,6 +210,7 @@ class Deserializer {
   PyTorchStreamReader reader_;
   std::shared_ptr<CompilationUnit> unit_;
   std::vector<c10::IValue> constants_;
+  ClassTwins twins_;
   torch::jit::SourceImporter importer_;
   std::unordered_set<const void*> visited_;
 };

@@ -84,7 +84,7 @@ CountResponse TorchCounter::Count(const CountRequest& request, absl::Time deadli
   }
   // Beside the worker, which takes as long: nothing is answered before both are done.
   std::future<absl::StatusOr<std::string>> digest;
-  if (!known.has_value() && !named.sha256().empty()) {
+  if (!known.has_value() && !named.sha256().empty() && !named.digest_checked()) {
     digest = std::async(std::launch::async, [&file] { return FileDigest(file.get()); });
   }
   JobHeader job;

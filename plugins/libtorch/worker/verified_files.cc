@@ -34,8 +34,8 @@ absl::StatusOr<std::string> FileDigest(int fd) {
 }
 
 VerifiedFiles::Key VerifiedFiles::KeyOf(const struct stat& file) {
-  return {static_cast<int64_t>(file.st_dev), static_cast<int64_t>(file.st_ino), file.st_size,          file.st_mtim.tv_sec,
-          file.st_mtim.tv_nsec,              file.st_ctim.tv_sec,               file.st_ctim.tv_nsec};
+  return {static_cast<int64_t>(file.st_dev), static_cast<int64_t>(file.st_ino), file.st_size, file.st_mtim.tv_sec,
+          file.st_mtim.tv_nsec};
 }
 
 std::optional<std::string> VerifiedFiles::Digest(const struct stat& file) const {

@@ -18,7 +18,7 @@ namespace planner::libtorch {
 absl::StatusOr<std::string> FileDigest(int fd);
 
 /// Remembers the digests of files that were read whole and found good, so that counting one again does not read it again. A file
-/// is known by device, inode, size and the times of its last changes. Bounded; thread-safe.
+/// is known by device, inode, size and the time of its last change, not of its inode's, which the host's marks of use change. Bounded; thread-safe.
 class VerifiedFiles {
  public:
   explicit VerifiedFiles(size_t capacity = 1024) : capacity_(capacity) {}
@@ -27,7 +27,7 @@ class VerifiedFiles {
   void Remember(const struct stat& file, const std::string& digest);
 
  private:
-  using Key = std::array<int64_t, 7>;
+  using Key = std::array<int64_t, 5>;
   static Key KeyOf(const struct stat& file);
 
   const size_t capacity_;

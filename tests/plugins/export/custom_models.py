@@ -468,6 +468,113 @@ class Spectral(nn.Module):
         return self.net(torch.fft.fft2(x).real + torch.fft.irfft(torch.fft.rfft(x, dim=1), n=x.size(1), dim=1))
 
 
+class Containers(nn.Module):
+    """Tuples and lists in; tuples of tuples, lists, None out; a loop and a branch on shapes."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(4, 4)
+        self.b = nn.Linear(4, 8)
+
+    def forward(self, pair: Tuple[Tensor, Tensor], more: List[Tensor]) -> Tuple[Tensor, Tuple[Tensor, List[Tensor]]]:
+        x = self.a(pair[0])
+        for one in more:
+            x = x + self.a(one)
+        for _ in range(pair[1].size(0)):
+            x = self.a(x)
+        if x.size(0) > 1:
+            x = self.b(x)
+        return x, (self.b(pair[1]), [x, pair[0]])
+
+
+class NoneOut(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor, y: Optional[Tensor] = None) -> Tuple[Optional[Tensor], Dict[str, Tensor]]:
+        return y, {"hidden": self.net(x), "input": x}
+
+
+class Literals(nn.Module):
+    """Tensors that the code writes down, classes as vectors."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        scale = torch.tensor([[1.0, 2.0, 3.0, 4.0], [0.5, 0.5, 0.5, 0.5]])
+        mean = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=x.dtype, device=x.device)
+        kept = torch.index_select(self.net(x), 1, torch.tensor([3, 2, 1, 0]))
+        return (kept * scale + mean - torch.as_tensor([1, 2, 3, 4])) @ F.one_hot(labels, 4).float().t()
+
+
+class Fourier(nn.Module):
+    """A Fourier layer with complex weights, and a spectrogram."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(4, 6, 5, dtype=torch.cfloat))
+        self.net = nn.Linear(9, 4)
+        self.register_buffer("window", torch.hann_window(16))
+
+    def forward(self, x: Tensor, wave: Tensor) -> Tuple[Tensor, Tensor]:
+        mixed = torch.fft.irfft(torch.einsum("bix,iox->box", torch.fft.rfft(x), self.weight), n=8)
+        spectrum = torch.stft(wave, 16, 8, 16, self.window, return_complex=True)
+        return mixed, self.net(spectrum.abs().transpose(1, 2))
+
+
+class Products(nn.Module):
+    """Products by other names, with batches that are broadcast."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Parameter(torch.rand(4, 5, 6))
+        self.b = nn.Parameter(torch.rand(2, 1, 6, 3))
+        self.c = nn.Parameter(torch.rand(3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.einsum("bi,ijk->bjk", x, self.a)
+        z = torch.matmul(y, self.b)
+        w = torch.linalg.multi_dot([self.c, self.c, self.c]) + torch.inner(self.c, self.c)
+        return torch.tensordot(z, w, dims=([3], [0])) + torch.kron(self.c[:1, :1], self.c[:1])
+
+
+class InPlace(nn.Module):
+    """Parts of a tensor are overwritten; a codebook with a straight-through gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(6, 6)
+        self.book = nn.Embedding(10, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = self.net(x).clone()
+        z[:, 0] = 0
+        z[0].mul_(2.0)
+        z[:, 1:3] += x[:, :2]
+        distance = (z**2).sum(-1, keepdim=True) - 2 * z @ self.book.weight.t() + (self.book.weight**2).sum(-1)
+        code = self.book(distance.argmin(-1))
+        return z + (code - z).detach() + ((code - z.detach()) ** 2).mean()
+
+
+class Resizing(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.pool = nn.MaxPool2d(2, return_indices=True)
+        self.unpool = nn.MaxUnpool2d(2)
+        self.fractional = nn.FractionalMaxPool2d(2, output_size=(4, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y, places = self.pool(self.conv(x))
+        y = self.fractional(self.unpool(y, places))
+        a = F.interpolate(y, scale_factor=2.0, mode="nearest")
+        b = F.interpolate(y, size=[8, 8], mode="bilinear", antialias=True)
+        return a + b + F.interpolate(F.pad(y, [1, 1, 1, 1], mode="circular"), size=[8, 8], mode="area")
+
+
 def seeds(*sizes):
     return torch.rand(*sizes)
 
@@ -542,7 +649,23 @@ MODELS = {
             downsample_layer=torchvision.models.swin_transformer.PatchMergingV2),
         (seeds(1, 3, 32, 32),)),
     "spectral": (Spectral, (seeds(2, 8, 16),)),
+    "containers": (Containers, ((seeds(2, 4), seeds(3, 4)), [seeds(2, 4), seeds(2, 4)])),
+    "none_out": (NoneOut, (seeds(2, 4),)),
+    "literals": (Literals, (seeds(2, 4), tokens(4, 3))),
+    "fourier": (Fourier, (seeds(2, 4, 8), seeds(2, 64))),
+    "products": (Products, (seeds(3, 4),)),
+    "in_place": (InPlace, (seeds(3, 6),)),
+    "resizing": (Resizing, (seeds(1, 3, 18, 18),)),
+    "conv1d_grouped": (lambda: nn.Conv1d(6, 9, 3, stride=2, padding=2, dilation=2, groups=3), (seeds(2, 6, 17),)),
+    "conv3d_grouped": (
+        lambda: nn.Conv3d(4, 8, 3, stride=(1, 2, 1), padding=(0, 1, 2), dilation=(1, 2, 1), groups=2), (seeds(2, 4, 6, 9, 7),)),
+    "convT1d_grouped": (
+        lambda: nn.ConvTranspose1d(4, 6, 5, stride=3, padding=1, output_padding=2, groups=2, dilation=2), (seeds(2, 4, 7),)),
+    "conv_unbatched": (lambda: nn.Conv2d(3, 4, 3), (seeds(3, 8, 8),)),
+    "lstm_unbatched": (lambda: nn.LSTM(4, 5), (seeds(6, 4),)),
+    "mha_bias_kv": (
+        lambda: nn.MultiheadAttention(16, 4, batch_first=True, add_bias_kv=True, add_zero_attn=True), (seeds(2, 5, 16),) * 3),
 }
 
-# What torch 1.13 itself cannot export: outputs that are None, hooks, an attention with separate projections.
-NOT_EXPORTABLE = {("gpt_tied", "traced"), ("gan", "scripted"), ("mha_cross", "scripted")}
+# What torch 1.13 itself cannot export: outputs that are None, hooks, an attention with separate projections, unpooling.
+NOT_EXPORTABLE = {("gpt_tied", "traced"), ("none_out", "traced"), ("gan", "scripted"), ("mha_cross", "scripted"), ("resizing", "scripted")}

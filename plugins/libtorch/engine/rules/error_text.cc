@@ -38,6 +38,7 @@ std::string ErrorText(std::string_view what) {
   const size_t raised = what.rfind(kRaised);
   if (raised != std::string_view::npos) what.remove_prefix(raised + kRaised.size());
   what = what.substr(0, what.find("\nException raised from "));
+  while (!what.empty() && (what.front() == '\n' || what.front() == ' ')) what.remove_prefix(1);
   while (!what.empty() && (what.back() == '\n' || what.back() == ' ')) what.remove_suffix(1);
   return std::string(what);
 }

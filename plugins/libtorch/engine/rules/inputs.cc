@@ -7,6 +7,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/checked.h"
+#include "core/base/status_macros.h"
 
 namespace planner::libtorch {
 namespace {
@@ -107,10 +109,43 @@ size_t Needed(const Argument& argument) { return argument.kind == ArgumentKind::
 
 bool MustBeGiven(const Argument& argument) { return TakesTensors(argument) && !argument.optional && !argument.has_default; }
 
+absl::Status CheckPositive(int64_t value, const std::string& name, std::string& field) {
+  if (value >= 1) return absl::OkStatus();
+  field = name;
+  return absl::InvalidArgumentError(absl::StrCat("is no size: ", name, "=", value));
+}
+
+absl::Status CheckSizes(const v1::BatchShape& batch, std::string& field) {
+  if (batch.has_batch()) RETURN_IF_ERROR(CheckPositive(batch.batch(), "batch_shape.batch", field));
+  if (batch.has_seq_len()) RETURN_IF_ERROR(CheckPositive(batch.seq_len(), "batch_shape.seq_len", field));
+  for (int i = 0; i < batch.inputs_size(); ++i) {
+    for (const int64_t size : batch.inputs(i).dimensions()) {
+      RETURN_IF_ERROR(CheckPositive(size, absl::StrCat("batch_shape.inputs[", i, "].dimensions"), field));
+    }
+  }
+  return absl::OkStatus();
+}
+
+/// That the bytes of every tensor fit 63 bits, with the largest element.
+absl::Status CheckBytes(const InputPlan& plan, std::string& field) {
+  constexpr int64_t kLargestElement = 16;
+  for (const ArgumentValue& value : plan.arguments) {
+    for (const InputTensor& tensor : value.tensors) {
+      base::Checked bytes = kLargestElement;
+      for (const int64_t size : tensor.sizes) bytes *= size;
+      if (!bytes.overflowed()) continue;
+      field = tensor.index >= 0 ? absl::StrCat("batch_shape.inputs[", tensor.index, "]") : "batch_shape.batch";
+      return absl::OutOfRangeError("an input has more bytes than 63 bits can count");
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<InputPlan> PlanInputs(const std::vector<Argument>& arguments, const v1::BatchShape& batch, const ModelHints& hints,
                                      std::string& field) {
+  RETURN_IF_ERROR(CheckSizes(batch, field));
   InputPlan plan;
   plan.arguments.resize(arguments.size());
   std::vector<int> unnamed;
@@ -207,6 +242,7 @@ absl::StatusOr<InputPlan> PlanInputs(const std::vector<Argument>& arguments, con
     value.kind = ArgumentValue::kTensor;
     value.tensors.push_back(*std::move(usual));
   }
+  RETURN_IF_ERROR(CheckBytes(plan, field));
   return plan;
 }
 

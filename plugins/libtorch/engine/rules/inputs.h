@@ -56,7 +56,8 @@ struct InputPlan {
 /// Decides what the arguments of a forward method get. Inputs with a name go to the argument of that name, or into the
 /// dictionary that has one ("image", "argument.image"); the others by position. Arguments that no input is given for are left
 /// out or None where they may be; those with usual names (input_ids, attention_mask, pixel_values, …) are made from `batch`
-/// and `seq_len`. INVALID_ARGUMENT otherwise, an ErrorInfo-less status whose text names the argument; `field_of` has the field.
+/// and `seq_len`. INVALID_ARGUMENT otherwise, OUT_OF_RANGE for an input whose bytes do not fit 63 bits: an ErrorInfo-less status
+/// whose text names the argument; `field` becomes the field.
 absl::StatusOr<InputPlan> PlanInputs(const std::vector<Argument>& arguments, const v1::BatchShape& batch, const ModelHints& hints,
                                      std::string& field);
 

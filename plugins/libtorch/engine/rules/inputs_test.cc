@@ -71,6 +71,20 @@ TEST(InputsTest, ImagesOfAnAssumedSizeAreSaid) {
   EXPECT_EQ(plan->warnings.size(), 1u);
 }
 
+TEST(InputsTest, SizesThatAreNone) {
+  std::string field;
+  v1::BatchShape batch;
+  batch.set_batch(2);
+  batch.set_seq_len(-1);
+  EXPECT_TRUE(absl::IsInvalidArgument(PlanInputs({Tensor("input_ids")}, batch, {}, field).status()));
+  EXPECT_EQ(field, "batch_shape.seq_len");
+  EXPECT_TRUE(absl::IsInvalidArgument(PlanInputs({Tensor("x")}, Batch({{"", {1, 0}}}), {}, field).status()));
+  EXPECT_EQ(field, "batch_shape.inputs[0].dimensions");
+  batch.set_seq_len(int64_t{1} << 60);
+  EXPECT_TRUE(absl::IsOutOfRange(PlanInputs({Tensor("input_ids")}, batch, {}, field).status()));
+  EXPECT_EQ(field, "batch_shape.batch");
+}
+
 TEST(InputsTest, WrongNumbersAndNames) {
   std::string field;
   EXPECT_THAT(std::string(PlanInputs({Tensor("q")}, v1::BatchShape(), {}, field).status().message()), HasSubstr("argument=q"));

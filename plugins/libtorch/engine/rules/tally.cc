@@ -10,6 +10,7 @@ namespace planner::libtorch {
 using base::Checked;
 
 void Tally::Sums::Add(const Sums& other) {
+  causal_macs += other.causal_macs;
   for (int pass : {kForward, kBackward}) {
     macs[pass] += other.macs[pass];
     other_flops[pass] += other.other_flops[pass];
@@ -28,8 +29,9 @@ int Tally::AddModule(std::string path, std::string kind, int parent, Checked par
   return static_cast<int>(modules_.size()) - 1;
 }
 
-void Tally::AddCall(int module, Pass pass, std::string_view kind, Checked macs, Checked other_flops) {
+void Tally::AddCall(int module, Pass pass, std::string_view kind, Checked macs, Checked other_flops, bool causal) {
   Sums call;
+  call.causal_macs = pass == kBackward ? Checked(0) : causal && !macs.overflowed() ? Checked(macs.ValueOrZero() / 2) : macs;
   call.macs[pass] = macs;
   call.other_flops[pass] = other_flops;
   call.calls[pass] = 1;
@@ -52,8 +54,8 @@ absl::Status Tally::FillWork(const Sums& sums, Pass pass, v1::Work& work) {
   ASSIGN_OR_RETURN(const int64_t flops, (sums.macs[pass] * 2).Value("FLOPs"));
   ASSIGN_OR_RETURN(const int64_t other_flops, sums.other_flops[pass].Value("FLOPs of other operators"));
   work.set_macs(macs);
-  // Masks are data, which a count on shapes does not see: full attention, which the contract asks `macs` to be anyway.
-  if (pass == kForward) work.set_causal_macs(macs);
+  // Masks are data, which a count on shapes does not see: only an attention that is called causal is known to be.
+  if (pass == kForward) work.set_causal_macs(sums.causal_macs.ValueOrZero());
   work.set_flops(flops);
   work.set_other_flops(other_flops);
   return absl::OkStatus();

@@ -21,8 +21,8 @@ class Tally {
 
   enum Pass { kForward = 0, kBackward = 1 };
 
-  /// One call of an operator in `module`'s own code.
-  void AddCall(int module, Pass pass, std::string_view kind, base::Checked macs, base::Checked other_flops);
+  /// One call of an operator in `module`'s own code; `causal`: a product of an attention that masks half of it.
+  void AddCall(int module, Pass pass, std::string_view kind, base::Checked macs, base::Checked other_flops, bool causal = false);
   /// One call of an operator that no rule covers.
   void AddUncounted(std::string_view name);
   /// What autograd keeps of `module`'s forward pass.
@@ -39,6 +39,7 @@ class Tally {
   struct Sums {
     base::Checked macs[2];
     base::Checked other_flops[2];
+    base::Checked causal_macs;  ///< Of the forward pass.
     int64_t calls[2] = {0, 0};
     void Add(const Sums& other);
   };

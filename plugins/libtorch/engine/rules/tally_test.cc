@@ -50,5 +50,16 @@ TEST(TallyTest, FlopsThatDoNotFit) {
   EXPECT_EQ(tally.Fill(false, count).code(), absl::StatusCode::kOutOfRange);
 }
 
+TEST(TallyTest, HalfOfACausalAttentionIsMasked) {
+  Tally tally;
+  const int model = tally.AddModule("", "Net", -1, 0);
+  tally.AddCall(model, Tally::kForward, "linear", 10, 0);
+  tally.AddCall(model, Tally::kForward, "matmul", 100, 0, /*causal=*/true);
+  v1::CountResponse response;
+  ASSERT_TRUE(tally.Fill(false, response).ok());
+  EXPECT_EQ(response.forward().macs(), 110);
+  EXPECT_EQ(response.forward().causal_macs(), 60);
+}
+
 }  // namespace
 }  // namespace planner::libtorch

@@ -11,6 +11,7 @@ TEST(ErrorTextTest, TorchsOwnSentence) {
                       "multiplied (1x3 and 4x5)\n"),
             "shapes cannot be multiplied (1x3 and 4x5)");
   EXPECT_EQ(ErrorText("bad\nException raised from f at g.cpp:1"), "bad");
+  EXPECT_EQ(ErrorText("\nUnknown builtin op: a::b.\n"), "Unknown builtin op: a::b.");
 }
 
 TEST(ErrorTextTest, OnlyUtf8) {

@@ -1,0 +1,98 @@
+#include "core/planning/framework.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "core/base/error.h"
+#include "fmt/format.h"
+
+namespace planner::planning {
+namespace {
+
+/// DDP's ZeroRedundancyOptimizer shards the optimizer, and nothing beyond it.
+constexpr std::array<Framework, 10> kFrameworks = {{
+    {.name = "megatron-core"},
+    {.name = "megatron-lm"},
+    {.name = "megatron-deepspeed"},
+    {.name = "deepspeed"},
+    {.name = "fsdp", .data_parallel_by_default = true, .default_zero_stage = 3},
+    {.name = "torchtitan"},
+    {.name = "ddp",
+     .data_parallel_by_default = true,
+     .data_parallel_only = true,
+     .default_zero_stage = 0,
+     .most_zero_stage = 1},
+    {.name = "internevo"},
+    {.name = "jax"},
+    {.name = "single"},
+}};
+
+absl::Status Contradiction(std::string_view field, std::string_view framework, std::string_view degree, int64_t value) {
+  return base::InvalidField(
+      field, fmt::format("contradicts training.framework {}, which has no {}: value={}", framework, degree, value),
+      "FRAMEWORK_CONTRADICTED");
+}
+
+}  // namespace
+
+std::span<const Framework> Frameworks() { return kFrameworks; }
+
+const Framework* FindFramework(std::string_view name) {
+  const auto* it = std::find_if(kFrameworks.begin(), kFrameworks.end(),
+                                [name](const Framework& framework) { return framework.name == name; });
+  return it == kFrameworks.end() ? nullptr : it;
+}
+
+absl::Status CheckFramework(std::string_view name, const parallel::LayoutConstraints& fixed) {
+  const Framework* framework = FindFramework(name);
+  if (framework == nullptr) return absl::OkStatus();
+  if (const int zero = fixed.zero_stage.value_or(0); zero > framework->most_zero_stage) {
+    return Contradiction("layout.zero_stage", name, "ZeRO stage above " + std::to_string(framework->most_zero_stage),
+                         zero);
+  }
+  if (!framework->data_parallel_only) return absl::OkStatus();
+  struct Degree {
+    const char* field;
+    const char* name;
+    const std::optional<int64_t>& value;
+  };
+  const std::array<Degree, 5> degrees = {{{"layout.tensor_parallel", "tensor parallelism", fixed.tensor_parallel},
+                                          {"layout.pipeline_parallel", "pipeline parallelism", fixed.pipeline_parallel},
+                                          {"layout.virtual_pipeline", "virtual pipeline", fixed.virtual_pipeline},
+                                          {"layout.context_parallel", "context parallelism", fixed.context_parallel},
+                                          {"layout.expert_parallel", "expert parallelism", fixed.expert_parallel}}};
+  for (const Degree& degree : degrees) {
+    if (degree.value.value_or(1) > 1) return Contradiction(degree.field, name, degree.name, *degree.value);
+  }
+  return absl::OkStatus();
+}
+
+void ApplyFramework(std::string_view name, parallel::LayoutConstraints& fixed, std::vector<std::string>& explanation,
+                    std::vector<std::string>& warnings) {
+  if (name.empty()) return;
+  const Framework* framework = FindFramework(name);
+  if (framework == nullptr) {
+    std::string known;
+    for (const Framework& one : kFrameworks) known += fmt::format("{}{}", known.empty() ? "" : ", ", one.name);
+    warnings.push_back(fmt::format("training.framework \"{}\" is not known, and nothing is taken from it; known: {}",
+                                   name.substr(0, 60), known));
+    return;
+  }
+  std::string taken;
+  const auto take = [&](auto& slot, auto value, const char* what) {
+    if (slot) return;
+    slot = value;
+    taken += fmt::format("{}{} {}", taken.empty() ? "" : ", ", what, value);
+  };
+  if (framework->data_parallel_by_default) {
+    take(fixed.tensor_parallel, 1, "tensor parallel");
+    take(fixed.pipeline_parallel, 1, "pipeline parallel");
+    take(fixed.context_parallel, 1, "context parallel");
+  }
+  if (framework->data_parallel_only) take(fixed.expert_parallel, 1, "expert parallel");
+  if (framework->default_zero_stage) take(fixed.zero_stage, *framework->default_zero_stage, "ZeRO stage");
+  if (!taken.empty()) explanation.push_back(fmt::format("Framework {}: {}.", name, taken));
+}
+
+}  // namespace planner::planning

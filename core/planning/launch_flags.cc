@@ -1,0 +1,146 @@
+#include "core/planning/launch_flags.h"
+
+#include "fmt/format.h"
+
+namespace planner::planning {
+namespace {
+
+using parallel::Layout;
+using parallel::Recompute;
+
+/// A line of flags, in the order in which they were added.
+class Line {
+ public:
+  void Add(std::string_view flag) {
+    if (!text_.empty()) text_ += ' ';
+    text_ += flag;
+  }
+  template <typename Value>
+  void Add(std::string_view flag, const Value& value) {
+    Add(fmt::format("{} {}", flag, value));
+  }
+  /// Degrees of 1 are everyone's default.
+  void AddDegree(std::string_view flag, int64_t degree) {
+    if (degree > 1) Add(flag, degree);
+  }
+  std::string text() && { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+bool IsFloat8(std::string_view precision) { return precision.starts_with("fp8") || precision.starts_with("mxfp8"); }
+
+LaunchFlags Megatron(const LaunchJob& job) {
+  const Layout& layout = job.layout;
+  LaunchFlags answer{.framework = "megatron-core", .flags = {}, .config = {}, .unsupported = {}};
+  if (layout.zero_stage >= 2 && layout.pipeline_parallel > 1) {
+    answer.unsupported = fmt::format("ZeRO-{} with a pipeline", layout.zero_stage);
+    return answer;
+  }
+  Line line;
+  line.Add("--tensor-model-parallel-size", layout.tensor_parallel);
+  line.Add("--pipeline-model-parallel-size", layout.pipeline_parallel);
+  if (layout.virtual_pipeline > 1) line.Add("--num-virtual-stages-per-pipeline-rank", layout.virtual_pipeline);
+  line.AddDegree("--context-parallel-size", layout.context_parallel);
+  line.AddDegree("--expert-model-parallel-size", layout.expert_parallel);
+  line.Add("--micro-batch-size", layout.micro_batch_size);
+  line.Add("--global-batch-size", job.global_batch);
+  if (job.seq_len > 0) line.Add("--seq-length", job.seq_len);
+  if (layout.sequence_parallel && layout.tensor_parallel > 1) line.Add("--sequence-parallel");
+  if (layout.zero_stage >= 1) line.Add("--use-distributed-optimizer --overlap-grad-reduce --overlap-param-gather");
+  if (layout.zero_stage >= 2) {
+    line.Add("--use-megatron-fsdp --data-parallel-sharding-strategy",
+             layout.zero_stage == 2 ? "optim_grads" : "optim_grads_params");
+  }
+  if (layout.recompute == Recompute::kFull) {
+    line.Add("--recompute-granularity full --recompute-method uniform --recompute-num-layers 1");
+  } else if (layout.recompute == Recompute::kSelective) {
+    line.Add("--recompute-granularity selective");
+  }
+  if (job.precision == "fp16") line.Add("--fp16");
+  if (job.precision == "bf16" || IsFloat8(job.precision)) line.Add("--bf16");
+  if (IsFloat8(job.precision)) line.Add("--fp8-format hybrid");
+  if (job.flash_attention) line.Add("--use-flash-attn");
+  answer.flags = std::move(line).text();
+  return answer;
+}
+
+LaunchFlags Torchtitan(const LaunchJob& job) {
+  const Layout& layout = job.layout;
+  LaunchFlags answer{.framework = "torchtitan", .flags = {}, .config = {}, .unsupported = {}};
+  Line line;
+  // Its sharding is that of FSDP2: weights are always sharded, and stay gathered between forward and backward if not resharded.
+  if (layout.zero_stage == 0) {
+    line.Add("--parallelism.data_parallel_replicate_degree", layout.data_parallel);
+    line.Add("--parallelism.data_parallel_shard_degree 1");
+  } else {
+    line.Add("--parallelism.data_parallel_shard_degree", layout.data_parallel);
+    line.Add("--parallelism.fsdp_reshard_after_forward", layout.zero_stage >= 3 ? "always" : "never");
+  }
+  line.AddDegree("--parallelism.tensor_parallel_degree", layout.tensor_parallel);
+  line.AddDegree("--parallelism.context_parallel_degree", layout.context_parallel);
+  line.AddDegree("--parallelism.expert_parallel_degree", layout.expert_parallel);
+  if (layout.pipeline_parallel > 1) {
+    line.Add("--parallelism.pipeline_parallel_degree", layout.pipeline_parallel);
+    line.Add("--parallelism.pipeline_parallel_schedule", layout.virtual_pipeline > 1 ? "Interleaved1F1B" : "1F1B");
+    if (layout.virtual_pipeline > 1) {
+      const int64_t chunks = layout.pipeline_parallel * layout.virtual_pipeline;
+      line.Add("--parallelism.pipeline_parallel_layers_per_stage", (job.layers + chunks - 1) / chunks);
+    }
+    line.Add("--parallelism.pipeline_parallel_microbatch_size", layout.micro_batch_size);
+    line.Add("--training.local_batch_size", layout.micro_batch_size * job.micro_batches);
+  } else {
+    line.Add("--training.local_batch_size", layout.micro_batch_size);
+  }
+  line.Add("--training.global_batch_size", job.global_batch);
+  if (job.seq_len > 0) line.Add("--training.seq_len", job.seq_len);
+  line.Add("--activation_checkpoint.mode", layout.recompute == Recompute::kFull        ? "full"
+                                           : layout.recompute == Recompute::kSelective ? "selective"
+                                                                                       : "none");
+  answer.flags = std::move(line).text();
+  return answer;
+}
+
+LaunchFlags DeepSpeed(const LaunchJob& job) {
+  const Layout& layout = job.layout;
+  LaunchFlags answer{.framework = "deepspeed", .flags = {}, .config = {}, .unsupported = {}};
+  if (layout.zero_stage >= 2 && layout.pipeline_parallel > 1) {
+    answer.unsupported = fmt::format("ZeRO-{} with a pipeline", layout.zero_stage);
+  } else if (layout.virtual_pipeline > 1) {
+    answer.unsupported = "interleaved pipelines";
+  }
+  if (!answer.unsupported.empty()) return answer;
+  Line line;
+  line.Add("--deepspeed --tensor-model-parallel-size", layout.tensor_parallel);
+  line.Add("--pipeline-model-parallel-size", layout.pipeline_parallel);
+  if (layout.pipeline_parallel == 1) line.Add("--no-pipeline-parallel");
+  line.AddDegree("--ds-sequence-parallel-size", layout.context_parallel);
+  line.AddDegree("--moe-expert-parallel-size", layout.expert_parallel);
+  line.Add("--zero-stage", layout.zero_stage);
+  line.Add("--micro-batch-size", layout.micro_batch_size);
+  line.Add("--global-batch-size", job.global_batch);
+  if (job.seq_len > 0) line.Add("--seq-length", job.seq_len);
+  if (layout.sequence_parallel && layout.tensor_parallel > 1) line.Add("--sequence-parallel");
+  if (layout.recompute == Recompute::kFull) {
+    line.Add("--checkpoint-activations --deepspeed-activation-checkpointing");
+  } else if (layout.recompute == Recompute::kSelective) {
+    line.Add("--recompute-granularity selective");
+  }
+  const std::string_view type = job.precision == "fp16" ? "fp16" : job.precision == "bf16" ? "bf16" : "";
+  if (!type.empty()) line.Add(fmt::format("--{}", type));
+  if (job.flash_attention) line.Add("--use-flash-attn-v2");
+  line.Add("--deepspeed_config FILE");
+  answer.config = fmt::format(
+      "{{\"train_batch_size\": {}, \"train_micro_batch_size_per_gpu\": {}, \"zero_optimization\": {{\"stage\": {}}}{}}}",
+      job.global_batch, layout.micro_batch_size, layout.zero_stage,
+      type.empty() ? "" : fmt::format(", \"{}\": {{\"enabled\": true}}", type));
+  answer.flags = std::move(line).text();
+  return answer;
+}
+
+}  // namespace
+
+std::vector<LaunchFlags> LaunchFlagsOf(const LaunchJob& job) { return {Megatron(job), Torchtitan(job), DeepSpeed(job)}; }
+
+}  // namespace planner::planning

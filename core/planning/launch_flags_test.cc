@@ -1,0 +1,101 @@
+#include "core/planning/launch_flags.h"
+
+#include <map>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace planner::planning {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using parallel::Recompute;
+
+/// GPT-3 on 64 cards of 8: tensor 8, pipeline 4, data 2, 32 samples.
+LaunchJob Job() {
+  LaunchJob job;
+  job.layout = {.data_parallel = 2, .tensor_parallel = 8, .pipeline_parallel = 4, .recompute = Recompute::kFull};
+  job.global_batch = 32;
+  job.micro_batches = 16;
+  job.seq_len = 2048;
+  job.layers = 96;
+  job.precision = "bf16";
+  return job;
+}
+
+std::map<std::string, LaunchFlags> Flags(const LaunchJob& job) {
+  std::map<std::string, LaunchFlags> flags;
+  for (LaunchFlags& one : LaunchFlagsOf(job)) flags.emplace(one.framework, one);
+  return flags;
+}
+
+TEST(LaunchFlagsTest, AreThoseOfThreeFrameworks) {
+  EXPECT_THAT(LaunchFlagsOf(Job()),
+              ElementsAre(Field(&LaunchFlags::framework, "megatron-core"), Field(&LaunchFlags::framework, "torchtitan"),
+                          Field(&LaunchFlags::framework, "deepspeed")));
+}
+
+TEST(LaunchFlagsTest, TellMegatronTheLayout) {
+  EXPECT_EQ(Flags(Job())["megatron-core"].flags,
+            "--tensor-model-parallel-size 8 --pipeline-model-parallel-size 4 --micro-batch-size 1 --global-batch-size 32 "
+            "--seq-length 2048 --sequence-parallel --use-distributed-optimizer --overlap-grad-reduce "
+            "--overlap-param-gather --recompute-granularity full --recompute-method uniform --recompute-num-layers 1 --bf16 "
+            "--use-flash-attn");
+}
+
+TEST(LaunchFlagsTest, TellTorchtitanTheLayout) {
+  EXPECT_EQ(Flags(Job())["torchtitan"].flags,
+            "--parallelism.data_parallel_shard_degree 2 --parallelism.fsdp_reshard_after_forward never "
+            "--parallelism.tensor_parallel_degree 8 --parallelism.pipeline_parallel_degree 4 "
+            "--parallelism.pipeline_parallel_schedule 1F1B --parallelism.pipeline_parallel_microbatch_size 1 "
+            "--training.local_batch_size 16 --training.global_batch_size 32 --training.seq_len 2048 "
+            "--activation_checkpoint.mode full");
+}
+
+TEST(LaunchFlagsTest, TellDeepSpeedTheLayoutInFlagsAndAFile) {
+  const LaunchFlags flags = Flags(Job())["deepspeed"];
+  EXPECT_EQ(flags.flags,
+            "--deepspeed --tensor-model-parallel-size 8 --pipeline-model-parallel-size 4 --zero-stage 1 --micro-batch-size "
+            "1 --global-batch-size 32 --seq-length 2048 --sequence-parallel --checkpoint-activations "
+            "--deepspeed-activation-checkpointing --bf16 --use-flash-attn-v2 --deepspeed_config FILE");
+  EXPECT_EQ(flags.config,
+            R"({"train_batch_size": 32, "train_micro_batch_size_per_gpu": 1, "zero_optimization": {"stage": 1}, )"
+            R"("bf16": {"enabled": true}})");
+}
+
+TEST(LaunchFlagsTest, InterleavedChunksAreCountedOrGivenByTheirLayers) {
+  LaunchJob job = Job();
+  job.layout.virtual_pipeline = 6;
+  auto flags = Flags(job);
+  EXPECT_THAT(flags["megatron-core"].flags, HasSubstr("--num-virtual-stages-per-pipeline-rank 6"));
+  EXPECT_THAT(flags["torchtitan"].flags, HasSubstr("Interleaved1F1B --parallelism.pipeline_parallel_layers_per_stage 4"));
+  EXPECT_EQ(flags["deepspeed"].unsupported, "interleaved pipelines");
+  EXPECT_THAT(flags["deepspeed"].flags, IsEmpty());
+}
+
+TEST(LaunchFlagsTest, ShardedWeightsAreFsdpOrZero3) {
+  LaunchJob job = Job();
+  job.layout = {.data_parallel = 64, .zero_stage = 3};
+  job.precision = "fp8";
+  auto flags = Flags(job);
+  EXPECT_THAT(flags["megatron-core"].flags, HasSubstr("--data-parallel-sharding-strategy optim_grads_params"));
+  EXPECT_THAT(flags["megatron-core"].flags, HasSubstr("--bf16 --fp8-format hybrid"));
+  EXPECT_THAT(flags["torchtitan"].flags, HasSubstr("fsdp_reshard_after_forward always"));
+  EXPECT_THAT(flags["torchtitan"].flags, HasSubstr("activation_checkpoint.mode none"));
+  EXPECT_THAT(flags["deepspeed"].flags, HasSubstr("--no-pipeline-parallel --zero-stage 3"));
+  EXPECT_THAT(flags["deepspeed"].config, Not(HasSubstr("enabled")));
+}
+
+TEST(LaunchFlagsTest, APipelineHasNoShardedGradients) {
+  LaunchJob job = Job();
+  job.layout.zero_stage = 2;
+  EXPECT_EQ(Flags(job)["megatron-core"].unsupported, "ZeRO-2 with a pipeline");
+  EXPECT_EQ(Flags(job)["deepspeed"].unsupported, "ZeRO-2 with a pipeline");
+}
+
+}  // namespace
+}  // namespace planner::planning
