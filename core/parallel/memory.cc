@@ -183,6 +183,9 @@ MemoryPerGpu PeakMemory(const MemoryInputs& inputs, const Layout& layout, double
       activations = inputs.sample_activation_bytes * batch;
     }
     if (shards > 1 && zero >= 3) gathered += 2 * inputs.activation_bytes * owned.block;
+    // Under a pipeline they stay gathered between microbatches, and the gradients whole until the last one.
+    if (shards > 1 && zero >= 3 && pipeline > 1 && !inputs.frozen_base)
+      gathered += 2 * inputs.activation_bytes * owned.dense;
     if (shards > 1 && zero >= 2 && !inputs.frozen_base) gathered += inputs.recipe.gradient_bytes * owned.block;
     // Weights in 4 bits are expanded block by block.
     if (inputs.frozen_base && inputs.frozen_bytes < 1) gathered += inputs.activation_bytes * owned.block;

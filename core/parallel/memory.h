@@ -75,7 +75,7 @@ double LeastStateBytes(const MemoryInputs& inputs, const Layout& layout);
 /// layers; the last one has the logits; recomputation needs the working set of one block at a time. States as
 /// ShardedState over data x context parallel cards (experts over those that hold the same experts). Overhead: 1 GiB of
 /// context and library workspaces, 0.5 GiB of communication buffers per dimension that is used, what ZeRO-3 gathers
-/// (two blocks) and ZeRO-2 reduces (the gradients of one), and 4 % of the allocator (SimuMax: reserved over allocated
+/// (two blocks; all of a pipeline stage, with its gradients) and ZeRO-2 reduces (the gradients of one), and 4 % of the allocator (SimuMax: reserved over allocated
 /// 1.03 to 1.09). Safe for concurrent use; no allocation.
 MemoryPerGpu PeakMemory(const MemoryInputs& inputs, const Layout& layout, double micro_batches);
 

@@ -294,8 +294,12 @@ parallel::MemoryHabits HabitsOf(std::string_view framework) {
     habits.logit_bytes = 1;            // The loss is computed in chunks.
     habits.context_bytes = 256 << 20;  // Such tables print what PyTorch has reserved, without the driver's context.
     habits.unfused_blocks = true;
-  } else if (framework == "fsdp" || framework == "torchtitan") {
+  } else if (framework == "fsdp") {
     habits.selective_share = 0.4;
+  } else if (framework == "torchtitan") {
+    habits.selective_share = 0.4;
+    // The loss of eager PyTorch: logits, their fp32 copy, its log-softmax and the gradient.
+    habits.logit_bytes = 2 + 4 + 4 + 4;
   }
   return habits;
 }
