@@ -105,10 +105,18 @@ LayoutChoice ChooseLayout(const Workload& work, const parallel::LayoutSpace& spa
   int64_t least = std::numeric_limits<int64_t>::max();
   const Ranking ranking(work, space, step_model);
   const auto may_be_best = [&](const parallel::BatchedLayout& split) { return ranking.LeastOfSplit(split) < best_score; };
+  // Recomputation costs time: a layout that is not the best without it is not with it either.
+  bool lost = false;
   parallel::ForEachLayout(space, gpus, may_be_best, [&](const parallel::BatchedLayout& candidate) {
-    if (ranking.Least(candidate) >= best_score) return;
+    if (candidate.layout.recompute == parallel::Recompute::kNone) lost = false;
+    if (lost) return;
+    if (ranking.Least(candidate) >= best_score) {
+      lost = true;
+      return;
+    }
     const double score = ranking.Score(candidate);
-    if (score >= best_score) return;
+    lost = score >= best_score;
+    if (lost) return;
     const double states = parallel::LeastStateBytes(work.memory, candidate.layout);
     if (states > static_cast<double>(capacity_bytes) && (choice.best || states > static_cast<double>(least))) return;
     const parallel::MemoryPerGpu memory =
@@ -117,6 +125,7 @@ LayoutChoice ChooseLayout(const Workload& work, const parallel::LayoutSpace& spa
     if (total <= capacity_bytes) {
       choice.best = LayoutChoice::Fit{candidate, memory};
       best_score = score;
+      lost = true;
     } else if (!choice.best && total < least) {
       choice.least_memory = LayoutChoice::Fit{candidate, memory};
       least = total;
