@@ -73,6 +73,18 @@ class Estimator {
   double Least(const MicroBatchTime& micro_batch) const;
 
  private:
+  /// CPU time to launch one block's forward pass.
+  double LaunchSeconds() const;
+  /// Sends between stages for one microbatch, of each chunk, there and back.
+  double SendSeconds() const;
+  /// A stage's time for one microbatch, forward and backward: of its kernels, and of them and of the CPU that launches them as
+  /// `together` makes one of two.
+  struct Stage {
+    double gpu, cpu_bound;
+  };
+  template <typename Together>
+  Stage StageSeconds(const MicroBatchTime& micro_batch, double blocks, bool with_head, double again, double launch,
+                     Together together) const;
   void AddMlp(BlockTimes& block, double rows, double width, double rate, double count, double share) const;
   void AddExperts(BlockTimes& block, double share) const;
   BlockTimes Block() const;
@@ -307,19 +319,61 @@ double Estimator::OptimizerSeconds(double layers, bool first, bool last) const {
   return shared_.optimizer_passes * bytes * owned / machine_.memory + job_.framework.step_ms * 1e-3;
 }
 
-double Estimator::Least(const MicroBatchTime& micro_batch) const {
+double Estimator::LaunchSeconds() const {
+  const double processes = std::min(split_.tensor, 8.0) / 8;
+  const double jitter = split_.tensor > 1 ? shared_.parallel_launch * processes * processes * processes : 0;
+  double launch = job_.framework.layer_launch_us * 1e-6 * (1 + jitter);
+  if (shape_.moe_layers > 0) launch *= 1 + moe_share() * (shared_.expert_launch - 1);
+  if (job_.frozen_base) launch *= 1 + shared_.adapter_launch;
+  return launch;
+}
+
+double Estimator::SendSeconds() const {
+  if (split_.pipeline <= 1) return 0;
+  const double bytes = machine_.element_bytes * split_.tokens * ToDouble(shape_.hidden) / split_.send_split;
+  const bool near = split_.tensor * split_.context * split_.data * split_.pipeline <= machine_.domain;
+  const double latency = near ? machine_.link_latency : machine_.network_latency;
+  return job_.framework.send * split_.virtual_pipeline *
+         (2 * bytes / (near ? machine_.link : machine_.network) + 2 * latency);
+}
+
+template <typename Together>
+Estimator::Stage Estimator::StageSeconds(const MicroBatchTime& micro_batch, double blocks, bool with_head, double again,
+                                         double launch, Together together) const {
   const BlockTimes& block = micro_batch.block;
-  const double seconds = block.forward.total() + block.backward.total() + Recomputed(block);
+  const BlockTimes& head = micro_batch.head;
+  const FrameworkConstants& framework = job_.framework;
+  const double launch_again = layout_.recompute == Recompute::kFull ? job_.recompute_share * launch : 0;
+  const double forward = blocks * block.forward.total() + (with_head ? head.forward.total() : 0);
+  const double backward = blocks * (block.backward.total() + again) + (with_head ? head.backward.total() : 0);
+  // Embedding and loss are at the two ends of the pipeline.
+  const double ends = split_.pipeline > 1 ? 0.5 : 1;
+  const double cpu_forward = blocks * launch + ends * framework.micro_batch_ms * 1e-3;
+  const double cpu_backward = blocks * (launch_again + launch * shared_.backward_launch);
+  // Kernels that have nothing to do still take their few microseconds.
+  const double idle_forward = framework.kernel_share * cpu_forward;
+  const double idle_backward = framework.kernel_share * cpu_backward;
+  return {forward + backward,
+          together(forward + idle_forward, cpu_forward) + together(backward + idle_backward, cpu_backward)};
+}
+
+double Estimator::Least(const MicroBatchTime& micro_batch) const {
+  const double again = Recomputed(micro_batch.block);
   const double layers = std::max(1.0, ToDouble(shape_.layers));
   const double most = std::ceil(layers / split_.pipeline);
-  return (micro_batches_ * most + (layers - most) / split_.virtual_pipeline) * seconds;
+  const auto longer = [](double a, double b) { return std::max(a, b); };
+  const double stage =
+      StageSeconds(micro_batch, most, split_.pipeline <= 1, again, LaunchSeconds(), longer).cpu_bound;
+  // The other stages hold the other blocks, and nothing less for each.
+  const double others = (layers - most) / most * stage;
+  // The sends of the last stages wait for nobody: their share of the bubble is left out.
+  return micro_batches_ * (stage + SendSeconds()) + others / split_.virtual_pipeline + job_.framework.step_ms * 1e-3;
 }
 
 StepTime Estimator::Run(const MicroBatchTime& micro_batch) const {
   const BlockTimes& block = micro_batch.block;
   const BlockTimes& head = micro_batch.head;
   const double again = Recomputed(block);
-  const bool moe = shape_.moe_layers > 0;
 
   // Blocks of the stages: as even as they go, the last stage and then the first one with fewer.
   const double pipeline = split_.pipeline;
@@ -328,40 +382,10 @@ StepTime Estimator::Run(const MicroBatchTime& micro_batch) const {
   const double missing = most * pipeline - layers;
   const double last_layers = pipeline > 1 && missing >= 1 ? most - 1 : most;
 
-  // CPU time of one block.
-  const FrameworkConstants& framework = job_.framework;
-  const double processes = std::min(split_.tensor, 8.0) / 8;
-  const double jitter = split_.tensor > 1 ? shared_.parallel_launch * processes * processes * processes : 0;
-  double launch = framework.layer_launch_us * 1e-6 * (1 + jitter);
-  if (moe) launch *= 1 + moe_share() * (shared_.expert_launch - 1);
-  if (job_.frozen_base) launch *= 1 + shared_.adapter_launch;
-  const double launch_again = layout_.recompute == Recompute::kFull ? job_.recompute_share * launch : 0;
-
-  // Sends between stages, of each chunk, there and back.
-  double send = 0;
-  if (pipeline > 1) {
-    const double bytes = machine_.element_bytes * split_.tokens * ToDouble(shape_.hidden) / split_.send_split;
-    const bool near = split_.tensor * split_.context * split_.data * pipeline <= machine_.domain;
-    const double latency = near ? machine_.link_latency : machine_.network_latency;
-    send = framework.send * split_.virtual_pipeline *
-           (2 * bytes / (near ? machine_.link : machine_.network) + 2 * latency);
-  }
-
-  struct Stage {
-    double gpu, cpu_bound;
-  };
-  const auto stage_seconds = [&](double blocks, bool with_head) {
-    const double forward = blocks * block.forward.total() + (with_head ? head.forward.total() : 0);
-    const double backward = blocks * (block.backward.total() + again) + (with_head ? head.backward.total() : 0);
-    // Embedding and loss are at the two ends of the pipeline.
-    const double ends = pipeline > 1 ? 0.5 : 1;
-    const double cpu_forward = blocks * launch + ends * framework.micro_batch_ms * 1e-3;
-    const double cpu_backward = blocks * (launch_again + launch * shared_.backward_launch);
-    // Kernels that have nothing to do still take their few microseconds.
-    const double idle_forward = framework.kernel_share * cpu_forward;
-    const double idle_backward = framework.kernel_share * cpu_backward;
-    return Stage{forward + backward,
-                 SoftMax(forward + idle_forward, cpu_forward) + SoftMax(backward + idle_backward, cpu_backward)};
+  const double launch = LaunchSeconds();
+  const double send = SendSeconds();
+  const auto stage_seconds = [&](double blocks_of_stage, bool with_head) {
+    return StageSeconds(micro_batch, blocks_of_stage, with_head, again, launch, SoftMax);
   };
   const bool has_middle = pipeline > 1;
   const Stage full = stage_seconds(most, !has_middle);

@@ -114,17 +114,21 @@ LayoutChoice ChooseLayout(const Workload& work, const parallel::LayoutSpace& spa
       lost = true;
       return;
     }
-    const double score = ranking.Score(candidate);
-    lost = score >= best_score;
-    if (lost) return;
     const double states = parallel::LeastStateBytes(work.memory, candidate.layout);
     if (states > static_cast<double>(capacity_bytes) && (choice.best || states > static_cast<double>(least))) return;
+    // Until something fits, most layouts fail by their memory: it comes first. From then on most fail by their time.
+    double score = 0;
+    if (choice.best) {
+      score = ranking.Score(candidate);
+      lost = score >= best_score;
+      if (lost) return;
+    }
     const parallel::MemoryPerGpu memory =
         parallel::PeakMemory(work.memory, candidate.layout, static_cast<double>(candidate.micro_batches));
     const int64_t total = memory.total_bytes();
     if (total <= capacity_bytes) {
+      best_score = choice.best ? score : ranking.Score(candidate);
       choice.best = LayoutChoice::Fit{candidate, memory};
-      best_score = score;
       lost = true;
     } else if (!choice.best && total < least) {
       choice.least_memory = LayoutChoice::Fit{candidate, memory};
