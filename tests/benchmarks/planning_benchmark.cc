@@ -26,6 +26,14 @@ constexpr char kDeepSeekV3[] =
   "n_shared_experts": 1, "num_experts_per_tok": 8, "first_k_dense_replace": 3, "moe_layer_freq": 1,
   "q_lora_rank": 1536, "kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128,
   "vocab_size": 129280, "max_position_embeddings": 163840, "tie_word_embeddings": false})";
+constexpr char kKimiK2[] =
+    R"({"model_type": "deepseek_v3", "hidden_size": 7168, "num_hidden_layers": 61, "num_attention_heads": 64,
+  "num_key_value_heads": 64, "intermediate_size": 18432, "moe_intermediate_size": 2048, "n_routed_experts": 384,
+  "n_shared_experts": 1, "num_experts_per_tok": 8, "first_k_dense_replace": 1, "moe_layer_freq": 1,
+  "q_lora_rank": 1536, "kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128,
+  "vocab_size": 163840, "max_position_embeddings": 131072, "tie_word_embeddings": false})";
+constexpr char kGpt3[] =
+    R"({"model_type": "gpt2", "n_embd": 12288, "n_layer": 96, "n_head": 96, "n_positions": 2048, "vocab_size": 51200})";
 constexpr char kGpt2[] =
     R"({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024, "vocab_size": 50257})";
 
@@ -78,6 +86,17 @@ void FixedCards(benchmark::State& state) {
   Run(state, job);
 }
 BENCHMARK(FixedCards)->Unit(benchmark::kMicrosecond);
+
+/// Every layout of every number of cards by doublings up to `most`, over four GPU types: the fastest, and the Pareto front.
+void FullSearch(benchmark::State& state, const char* config, int64_t most) {
+  JobSpec job = JobOf(config);
+  job.min_gpus = 1;
+  job.max_gpus = most;
+  job.with_pareto_front = true;
+  Run(state, job);
+}
+BENCHMARK_CAPTURE(FullSearch, gpt3_175b_4096, kGpt3, 4096)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(FullSearch, moe_1t_16384, kKimiK2, 16384)->Unit(benchmark::kMillisecond);
 
 void CountAlone(benchmark::State& state) {
   const JobSpec job = JobOf(kLlama70B);
