@@ -112,12 +112,10 @@ class Zygote {
   /// Waits for something to do and does it. False at the end.
   bool Serve() {
     std::vector<pollfd> files = {{socket_, POLLIN, 0}, {children_.get(), POLLIN, 0}};
-    for (const Worker& worker : workers_) files.push_back({worker.killed ? -1 : worker.timer.get(), POLLIN, 0});
+    for (const Worker& worker : workers_) files.push_back({worker.killed || !worker.timer.valid() ? -1 : worker.timer.get(), POLLIN, 0});
     if (poll(files.data(), files.size(), -1) < 0) return errno == EINTR;
     for (size_t i = 0; i < workers_.size(); ++i) {
-      if (files[2 + i].revents == 0) continue;
-      workers_[i].killed = true;
-      kill(workers_[i].pid, SIGKILL);
+      if (files[2 + i].revents != 0) Expire(workers_[i]);
     }
     if (files[1].revents != 0) Reap();
     if (files[0].revents != 0) {
@@ -135,6 +133,30 @@ class Zygote {
     }
   }
 
+  /// Kills a worker whose time is over, and says so at once: the end of a process with gigabytes takes its time.
+  static void Expire(Worker& worker) {
+    siginfo_t ended = {};
+    // One that ended by itself in the last moment has its own end.
+    const int waited = waitid(P_PID, static_cast<id_t>(worker.pid), &ended, WEXITED | WNOHANG | WNOWAIT);
+    if (waited == 0 && ended.si_pid == worker.pid) {
+      worker.timer.Close();
+      return;
+    }
+    worker.killed = true;
+    kill(worker.pid, SIGKILL);
+    JobReport report = ReportOf(worker);
+    report.outcome = JobReport::Outcome::kDeadline;
+    Report(worker.report, report);
+  }
+
+  /// What a worker has told of itself.
+  static JobReport ReportOf(const Worker& worker) {
+    JobReport report;
+    report.stage = static_cast<Stage>(std::min<uint32_t>(worker.state->stage, static_cast<uint32_t>(Stage::kReplying)));
+    report.out_of_memory = worker.state->out_of_memory != 0;
+    return report;
+  }
+
   void Reap() {
     signalfd_siginfo information;
     while (read(children_.get(), &information, sizeof(information)) > 0) {
@@ -144,13 +166,13 @@ class Zygote {
     for (pid_t pid = 0; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;) {
       const auto worker = std::find_if(workers_.begin(), workers_.end(), [pid](const Worker& one) { return one.pid == pid; });
       if (worker == workers_.end()) continue;
-      JobReport report;
-      // One that ended by itself in the last moment has its own end.
-      const bool by_kill = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-      report.outcome = worker->killed && by_kill ? JobReport::Outcome::kDeadline : JobReport::Outcome::kEnded;
+      if (worker->killed) {  // That has been reported.
+        workers_.erase(worker);
+        continue;
+      }
+      JobReport report = ReportOf(*worker);
+      report.outcome = JobReport::Outcome::kEnded;
       report.wait_status = status;
-      report.stage = static_cast<Stage>(std::min<uint32_t>(worker->state->stage, static_cast<uint32_t>(Stage::kReplying)));
-      report.out_of_memory = worker->state->out_of_memory != 0;
       report.cpu_microseconds =
           (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1'000'000 + used.ru_utime.tv_usec + used.ru_stime.tv_usec;
       report.max_rss_kib = used.ru_maxrss;
@@ -166,7 +188,8 @@ class Zygote {
     const std::string_view request = std::string_view(packet.bytes).substr(sizeof(job));
     Worker worker;
     worker.report = std::move(packet.descriptors[2]);
-    if (std::cmp_greater_equal(workers_.size(), max_workers_)) {
+    const auto busy = std::count_if(workers_.begin(), workers_.end(), [](const Worker& one) { return !one.killed; });
+    if (std::cmp_greater_equal(busy, max_workers_)) {
       return Report(worker.report, {.outcome = JobReport::Outcome::kBusy});
     }
     worker.user = FreeUser();

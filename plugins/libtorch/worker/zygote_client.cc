@@ -215,6 +215,8 @@ absl::StatusOr<WorkerOutcome> ZygoteClient::Collect(Descriptor reply, int report
       const ssize_t count = read(report, &outcome.report, sizeof(outcome.report));
       if (count < 0 && errno == EINTR) continue;
       if (count != sizeof(outcome.report)) return absl::UnavailableError("the process that forks workers has ended");
+      // Nothing more is to come of a worker that was killed, whenever the kernel is done with it.
+      if (outcome.report.outcome == JobReport::Outcome::kDeadline) return outcome;
       reported = true;
       files[1].fd = -1;
     }
