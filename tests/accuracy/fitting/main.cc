@@ -429,7 +429,9 @@ int Main(int argc, char** argv) {
   // A publication weighs as the square root of its rows: none dominates, none is ignored.
   for (Row& row : rows) row.weight = std::pow(static_cast<double>(per_source[Publication(row.source)]), -0.4);
 
-  StepTimeConstants constants = *values;
+  // From the priors, so that the same table has the same fit.
+  StepTimeConstants constants = fit_it ? *priors : *values;
+  constants.intervals = values->intervals;
   Fit fit(ParametersOf(*priors), rows);
   if (fit_it) {
     // From far away all rows pull as they are off; near the end outliers no longer do.
@@ -443,7 +445,6 @@ int Main(int argc, char** argv) {
 
   std::vector<double> crossed(rows.size());
   if (cross) {
-    double moved_most = 0;
     for (const auto& [publication, index] : publications) {
       StepTimeConstants without = constants;
       // Back part of the way to the priors, and fitted again without these rows.
@@ -451,12 +452,15 @@ int Main(int argc, char** argv) {
         double& value = parameter.at(without);
         value = std::exp(0.7 * std::log(value) + 0.3 * std::log(parameter.prior));
       }
+      const double start = fit.Run(without, static_cast<int>(index), 0);
       fit.Run(without, static_cast<int>(index), 10, 0.2);
-      fit.Run(without, static_cast<int>(index), 40);
+      if (!(fit.Run(without, static_cast<int>(index), 40) < start)) {
+        std::fprintf(stderr, "left out %s: the refit found nothing better than its start\n", publication.c_str());
+        return 1;
+      }
       double moved = 0;
       for (const Parameter& parameter : fit.parameters())
         moved = std::max(moved, std::abs(std::log(parameter.at(without) / parameter.at(constants))));
-      moved_most = std::max(moved_most, moved);
       for (size_t r = 0; r < rows.size(); ++r) {
         if (rows[r].source_index == index) crossed[r] = LogRatio(rows[r], without);
       }
