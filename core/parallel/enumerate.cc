@@ -13,6 +13,8 @@ namespace {
 /// Sequences from which on context parallelism is worth trying: below, tensor parallelism and recomputation do.
 constexpr int64_t kLongSequence = 32768;
 constexpr int64_t kMostContextParallel = 64;
+/// Embedding and loss, which may count as a layer each where stages are cut into chunks.
+constexpr int64_t kEnds = 2;
 constexpr int64_t kMostExperts = 65536;  // Bounds the search, no model is near it.
 
 bool TensorFits(const model::TransformerShape& shape, int64_t degree) {
@@ -43,7 +45,7 @@ bool AnySplit(const LayoutSpace& space, int64_t gpus, Visit visit) {
         if (space.fixed.data_parallel && *space.fixed.data_parallel != data) continue;
         if (!space.batch_is_default && space.global_batch % data != 0) continue;
         const int64_t chunks = space.fixed.virtual_pipeline.value_or(1);
-        if (chunks > 1 && (pipeline == 1 || chunks > space.most_stages() / pipeline)) continue;
+        if (chunks > 1 && (pipeline == 1 || chunks > (space.most_stages() + kEnds) / pipeline)) continue;
         if (visit(Split{tensor, pipeline, context, data})) return true;
       }
     }
@@ -79,11 +81,13 @@ int64_t MostMicroBatches(const LayoutSpace& space, int64_t data) {
   return std::max<int64_t>(1, (space.global_batch + (space.batch_is_default ? data / 2 : 0)) / data);
 }
 
-/// Of a stage. Megatron-LM's interleaved schedule takes whole rounds of microbatches and equal chunks.
-int64_t MostChunks(const LayoutSpace& space, const Split& split, int64_t micro_batches) {
-  if (space.fixed.virtual_pipeline) return *space.fixed.virtual_pipeline;
-  const bool even = split.pipeline > 1 && space.most_stages() % split.pipeline == 0 && micro_batches % split.pipeline == 0;
-  return space.interleaved && even ? space.most_stages() / split.pipeline : 1;
+/// Chunks that a stage may be cut into: the divisors of this number. Megatron-LM's interleaved schedule takes whole rounds of
+/// microbatches and equal chunks, where embedding and loss may count as a layer each: 126 layers are 16 stages of 8.
+int64_t ChunksOfStage(const LayoutSpace& space, const Split& split, int64_t micro_batches) {
+  if (!space.interleaved || split.pipeline == 1 || micro_batches % split.pipeline != 0) return 1;
+  const int64_t layers = space.most_stages();
+  if (layers % split.pipeline == 0) return layers / split.pipeline;
+  return (layers + kEnds) % split.pipeline == 0 ? (layers + kEnds) / split.pipeline : 1;
 }
 
 std::span<const int> ZeroStages(const Split& split) {
@@ -146,7 +150,7 @@ std::optional<std::string> FixedDegreesError(const LayoutSpace& space) {
     }
     if (const int64_t chunks = fixed.virtual_pipeline.value_or(1); chunks > 1) {
       const int64_t stages = fixed.pipeline_parallel.value_or(2);
-      if (stages == 1 || chunks > shape.layers / stages) {
+      if (stages == 1 || chunks > (shape.layers + kEnds) / stages) {
         return fmt::format(
             "virtual pipeline {} needs at least two stages and a layer for each chunk: {} stages, {} layers", chunks,
             stages, shape.layers);
@@ -210,10 +214,10 @@ void ForEachLayout(const LayoutSpace& space, int64_t gpus, absl::FunctionRef<boo
         layout.micro_batch_size = micro_batch;
         candidate.micro_batches = micro_batches;
         candidate.global_batch = split.data * micro_batch * micro_batches;
-        const int64_t most_chunks = MostChunks(space, split, micro_batches);
-        const int64_t chunks_of_stage = space.most_stages() / split.pipeline;
-        for (int64_t chunks = layout.virtual_pipeline; chunks <= most_chunks; ++chunks) {
-          if (most_chunks > 1 && !space.fixed.virtual_pipeline && chunks_of_stage % chunks != 0) continue;
+        const int64_t fixed = space.fixed.virtual_pipeline.value_or(0);
+        const int64_t most_chunks = fixed > 0 ? fixed : ChunksOfStage(space, split, micro_batches);
+        for (int64_t chunks = fixed > 0 ? fixed : 1; chunks <= most_chunks; ++chunks) {
+          if (most_chunks % chunks != 0) continue;
           layout.virtual_pipeline = chunks;
           for (const int zero : zero_stages) {
             layout.zero_stage = zero;

@@ -65,6 +65,25 @@ TEST(ForEachLayoutTest, RoundsADefaultBatch) {
   EXPECT_TRUE(data_parallel);
 }
 
+TEST(ForEachLayoutTest, ChunksShareOutAStageEvenly) {
+  // The chunks of 4 stages: of 24 layers each 6 (1, 2, 3, 6), of 22 with embedding and loss too; of 23 none.
+  for (const auto& [layers, expected] : {std::pair<int64_t, std::set<int64_t>>{24, {1, 2, 3, 6}}, {22, {1, 2, 3, 6}}, {23, {1}}}) {
+    LayoutSpace space = Space(layers, 4, 4, 64);
+    space.interleaved = true;
+    space.fixed.pipeline_parallel = 4;
+    std::set<int64_t> chunks;
+    for (const BatchedLayout& one : All(space, 8)) {
+      chunks.insert(one.layout.virtual_pipeline);
+      if (one.layout.virtual_pipeline > 1) {
+        EXPECT_EQ(one.micro_batches % 4, 0);
+      }
+    }
+    EXPECT_EQ(chunks, expected) << layers;
+    space.interleaved = false;
+    for (const BatchedLayout& one : All(space, 8)) EXPECT_EQ(one.layout.virtual_pipeline, 1);
+  }
+}
+
 TEST(ForEachLayoutTest, KeepsToWhatIsFixed) {
   LayoutSpace space = Space(32, 32, 8, 256);
   space.fixed.tensor_parallel = 4;

@@ -42,6 +42,11 @@ LaunchFlags Megatron(const LaunchJob& job) {
   line.Add("--tensor-model-parallel-size", layout.tensor_parallel);
   line.Add("--pipeline-model-parallel-size", layout.pipeline_parallel);
   if (layout.virtual_pipeline > 1) line.Add("--num-virtual-stages-per-pipeline-rank", layout.virtual_pipeline);
+  const int64_t chunks = layout.pipeline_parallel * layout.virtual_pipeline;
+  constexpr int64_t kEnds = 2;
+  if (chunks > 1 && job.layers % chunks != 0 && (job.layers + kEnds) % chunks == 0) {
+    line.Add("--account-for-embedding-in-pipeline-split --account-for-loss-in-pipeline-split");
+  }
   line.AddDegree("--context-parallel-size", layout.context_parallel);
   line.AddDegree("--expert-model-parallel-size", layout.expert_parallel);
   line.Add("--micro-batch-size", layout.micro_batch_size);

@@ -77,6 +77,16 @@ TEST(LaunchFlagsTest, InterleavedChunksAreCountedOrGivenByTheirLayers) {
   EXPECT_THAT(flags["deepspeed"].flags, IsEmpty());
 }
 
+TEST(LaunchFlagsTest, EmbeddingAndLossMayCountAsLayers) {
+  LaunchJob job = Job();
+  job.layers = 126;
+  job.layout.pipeline_parallel = 16;
+  job.layout.virtual_pipeline = 8;
+  EXPECT_THAT(Flags(job)["megatron-core"].flags,
+              HasSubstr("--num-virtual-stages-per-pipeline-rank 8 --account-for-embedding-in-pipeline-split "
+                        "--account-for-loss-in-pipeline-split"));
+}
+
 TEST(LaunchFlagsTest, ShardedWeightsAreFsdpOrZero3) {
   LaunchJob job = Job();
   job.layout = {.data_parallel = 64, .zero_stage = 3};
