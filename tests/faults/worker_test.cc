@@ -208,12 +208,26 @@ TEST_F(WorkerTest, CountsRunBesideEachOther) {
   EXPECT_EQ(right, 80);
 }
 
+/// Returns when `parent` has a child, or after half a minute.
+void AwaitChild(pid_t parent) {
+  const std::string id = std::to_string(parent);
+  const absl::Time end = base::Clock::Real().Now() + absl::Seconds(30);
+  std::string children;
+  while (children.empty() && base::Clock::Real().Now() < end) {
+    std::ifstream("/proc/" + id + "/task/" + id + "/children") >> children;
+    std::this_thread::yield();
+  }
+}
+
 TEST_F(WorkerTest, AZygoteThatDiesIsReplaced) {
   TorchCounter own(Options());
   ASSERT_TRUE(own.Count(Request(""), base::Clock::Real().Now() + kLong).has_count());
   const pid_t first = own.zygote().zygote();
   // The count at work is lost, and says so.
-  std::thread killer([&] { kill(first, SIGKILL); });
+  std::thread killer([&] {
+    AwaitChild(first);
+    kill(first, SIGKILL);
+  });
   const CountResponse lost = own.Count(Request("wait"), base::Clock::Real().Now() + kLong);
   killer.join();
   EXPECT_EQ(lost.error().reason(), "COUNTER_RESTARTED");
