@@ -57,7 +57,7 @@ Split SplitOf(const StepJob& job, double positions, const Layout& layout) {
 class Estimator {
  public:
   Estimator(const StepJob& job, const Machine& machine, const SharedConstants& shared, const Layout& layout,
-            double micro_batches)
+            double micro_batches, const BlockParameters& parameters)
       : job_(job),
         shape_(job.shape),
         machine_(machine),
@@ -66,9 +66,9 @@ class Estimator {
         positions_(FilledPositions(job, shared)),
         split_(SplitOf(job, positions_, layout)),
         micro_batches_(std::max(1.0, micro_batches)),
-        parameters_(ParametersOf(job.shape)) {}
+        parameters_(parameters) {}
 
-  MicroBatchTime MicroBatch() const { return {Block(), Head()}; }
+  MicroBatchTime MicroBatch() const { return {Block(), Head(), parameters_}; }
   StepTime Run(const MicroBatchTime& micro_batch) const;
   double Least(const MicroBatchTime& micro_batch) const;
 
@@ -108,7 +108,7 @@ class Estimator {
   const double positions_;
   const Split split_;
   const double micro_batches_;
-  const BlockParameters parameters_;
+  const BlockParameters& parameters_;
 };
 
 /// Adds a feed-forward layer of `rows` rows through `width` columns of the card, `count` of them at once.
@@ -473,23 +473,22 @@ double ForwardFlops(const StepJob& job) {
 
 StepTime EstimateStepTime(const StepJob& job, const Machine& machine, const SharedConstants& shared,
                           const Layout& layout, double micro_batches) {
-  const Estimator estimator(job, machine, shared, layout, micro_batches);
-  return estimator.Run(estimator.MicroBatch());
+  return EstimateStepTime(job, machine, shared, layout, micro_batches, EstimateMicroBatch(job, machine, shared, layout));
 }
 
 MicroBatchTime EstimateMicroBatch(const StepJob& job, const Machine& machine, const SharedConstants& shared,
                                   const Layout& layout) {
-  return Estimator(job, machine, shared, layout, 1).MicroBatch();
+  return Estimator(job, machine, shared, layout, 1, ParametersOf(job.shape)).MicroBatch();
 }
 
 StepTime EstimateStepTime(const StepJob& job, const Machine& machine, const SharedConstants& shared,
                           const Layout& layout, double micro_batches, const MicroBatchTime& micro_batch) {
-  return Estimator(job, machine, shared, layout, micro_batches).Run(micro_batch);
+  return Estimator(job, machine, shared, layout, micro_batches, micro_batch.parameters).Run(micro_batch);
 }
 
 double LeastStepSeconds(const StepJob& job, const Machine& machine, const SharedConstants& shared, const Layout& layout,
                         double micro_batches, const MicroBatchTime& micro_batch) {
-  return Estimator(job, machine, shared, layout, micro_batches).Least(micro_batch);
+  return Estimator(job, machine, shared, layout, micro_batches, micro_batch.parameters).Least(micro_batch);
 }
 
 }  // namespace planner::perf

@@ -102,6 +102,7 @@ struct BlockTimes {
 struct MicroBatchTime {
   BlockTimes block;  ///< The mean over the blocks.
   BlockTimes head;   ///< Final norm, logits and loss.
+  BlockParameters parameters;
 };
 MicroBatchTime EstimateMicroBatch(const StepJob& job, const Machine& machine, const SharedConstants& shared,
                                   const Layout& layout);

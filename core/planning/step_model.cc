@@ -37,13 +37,15 @@ absl::StatusOr<StepModel> StepModel::Make(const Workload& work, const cluster::P
 const perf::MicroBatchTime& StepModel::MicroBatch(const parallel::Layout& layout) {
   const Key key{layout.tensor_parallel, layout.context_parallel, layout.expert_parallel, layout.micro_batch_size,
                 layout.sequence_parallel, Sharded(layout)};
-  // The last one is asked for again and again.
-  if (last_entry_ >= entries_.size() || !(entries_[last_entry_].key == key)) {
-    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) { return one.key == key; });
-    last_entry_ = static_cast<size_t>(found - entries_.begin());
-    if (found == entries_.end()) entries_.push_back({key, perf::EstimateMicroBatch(JobOf(layout), machine_, shared_, layout)});
-  }
-  return entries_[last_entry_].time;
+  const auto hash = static_cast<uint64_t>(key.tensor + 37 * key.expert + 257 * key.micro_batch + 71 * key.context +
+                                          (key.sharded ? 512 : 0));
+  uint32_t& seen = seen_[hash % seen_.size()];
+  if (seen > 0 && entries_[seen - 1].key == key) return entries_[seen - 1].time;
+  const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) { return one.key == key; });
+  seen = static_cast<uint32_t>(found - entries_.begin()) + 1;
+  if (found == entries_.end())
+    entries_.push_back({key, perf::EstimateMicroBatch(JobOf(layout), machine_, shared_, layout)});
+  return entries_[seen - 1].time;
 }
 
 perf::StepTime StepModel::Time(const parallel::BatchedLayout& batched) {
