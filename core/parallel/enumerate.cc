@@ -13,6 +13,8 @@ namespace {
 /// Sequences from which on context parallelism is worth trying: below, tensor parallelism and recomputation do.
 constexpr int64_t kLongSequence = 32768;
 constexpr int64_t kMostContextParallel = 64;
+/// Shorter ones are split where there are no more sequences than cards, into parts of this at least.
+constexpr int64_t kLeastPart = 2048;
 /// Embedding and loss, which may count as a layer each where stages are cut into chunks.
 constexpr int64_t kEnds = 2;
 constexpr int64_t kMostExperts = 65536;  // Bounds the search, no model is near it.
@@ -35,6 +37,8 @@ bool AnySplit(const LayoutSpace& space, int64_t gpus, Visit visit) {
     if (gpus % tensor != 0) continue;
     for (const int64_t context : space.context_degrees) {
       if ((gpus / tensor) % context != 0) continue;
+      const bool is_worth_it = space.positions >= kLongSequence || space.fixed.context_parallel || space.global_batch <= gpus;
+      if (context > 1 && !is_worth_it) continue;
       const int64_t rest = gpus / tensor / context;
       const int64_t first = space.fixed.pipeline_parallel.value_or(1);
       const int64_t last =
@@ -84,7 +88,7 @@ int64_t MostMicroBatches(const LayoutSpace& space, int64_t data) {
 /// Chunks that a stage may be cut into: the divisors of this number. Megatron-LM's interleaved schedule takes whole rounds of
 /// microbatches and equal chunks, where embedding and loss may count as a layer each: 126 layers are 16 stages of 8.
 int64_t ChunksOfStage(const LayoutSpace& space, const Split& split, int64_t micro_batches) {
-  if (!space.interleaved || split.pipeline == 1 || micro_batches % split.pipeline != 0) return 1;
+  if (split.pipeline == 1 || micro_batches % split.pipeline != 0) return 1;
   const int64_t layers = space.most_stages();
   if (layers % split.pipeline == 0) return layers / split.pipeline;
   return (layers + kEnds) % split.pipeline == 0 ? (layers + kEnds) / split.pipeline : 1;
@@ -118,9 +122,9 @@ void LayoutSpace::Prepare() {
   }
   if (fixed.context_parallel) {
     context_degrees = {*fixed.context_parallel};
-  } else if (positions >= kLongSequence) {
-    for (int64_t degree = 2; degree <= kMostContextParallel && positions % degree == 0; degree *= 2)
-      context_degrees.push_back(degree);
+  } else {
+    const int64_t most = positions >= kLongSequence ? kMostContextParallel : positions / kLeastPart;
+    for (int64_t degree = 2; degree <= most && positions % degree == 0; degree *= 2) context_degrees.push_back(degree);
   }
   if (fixed.expert_parallel) {
     expert_degrees = {*fixed.expert_parallel};
@@ -214,10 +218,11 @@ void ForEachLayout(const LayoutSpace& space, int64_t gpus, absl::FunctionRef<boo
         layout.micro_batch_size = micro_batch;
         candidate.micro_batches = micro_batches;
         candidate.global_batch = split.data * micro_batch * micro_batches;
+        const int64_t chunks_of_stage = ChunksOfStage(space, split, micro_batches);
         const int64_t fixed = space.fixed.virtual_pipeline.value_or(0);
-        const int64_t most_chunks = fixed > 0 ? fixed : ChunksOfStage(space, split, micro_batches);
+        const int64_t most_chunks = fixed > 0 ? fixed : space.interleaved ? chunks_of_stage : 1;
         for (int64_t chunks = fixed > 0 ? fixed : 1; chunks <= most_chunks; ++chunks) {
-          if (most_chunks % chunks != 0) continue;
+          if (chunks_of_stage % chunks != 0) continue;
           layout.virtual_pipeline = chunks;
           for (const int zero : zero_stages) {
             layout.zero_stage = zero;

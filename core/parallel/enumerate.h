@@ -55,7 +55,8 @@ std::optional<std::string> FixedDegreesError(const LayoutSpace& space);
 /// - pipeline is at most the number of layers, which stages share out as evenly as they go;
 /// - virtual pipelines (where `interleaved`) divide a stage's layers evenly, or those with the embedding and the loss as a layer
 ///   each, for as many microbatches as stages or multiples;
-/// - context divides the sequence; it is tried from 32,768 positions on, or where fixed;
+/// - context divides the sequence; it is tried from 32,768 positions on, or where fixed, or into parts of 2,048 at least where
+///   there are no more sequences than cards;
 /// - expert divides the experts and data x context;
 /// - data x microbatch divides the global batch; a default batch is rounded to it instead, to a sample for each rank at
 ///   least;

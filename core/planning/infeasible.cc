@@ -151,13 +151,9 @@ void FailedTrials::Add(const Trial& trial) {
 std::string ReasonOf(const PoolContext& context, const Trial& trial) {
   const std::string name = context.Name();
   switch (trial.verdict) {
-    case Verdict::kDeadline: {
-      const double cards = static_cast<double>(trial.gpus) * trial.total_seconds / context.limits.deadline_seconds;
-      return fmt::format("{} x {}: takes {}, {} longer than the deadline allows; about {} would be needed", name,
-                         trial.gpus, Duration(trial.total_seconds),
-                         Duration(trial.total_seconds - context.limits.deadline_seconds),
-                         Cards(static_cast<int64_t>(std::ceil(std::min(cards, 1e15)))));
-    }
+    case Verdict::kDeadline:
+      return fmt::format("{} x {}: takes {}, {} longer than the deadline allows", name, trial.gpus,
+                         Duration(trial.total_seconds), Duration(trial.total_seconds - context.limits.deadline_seconds));
     case Verdict::kBudget:
       return fmt::format("{} x {}: costs {:.2f} {}, {:.2f} over the budget of {:.2f}", name, trial.gpus, trial.cost,
                          context.pool.currency, trial.cost - context.limits.budget, context.limits.budget);
@@ -181,7 +177,14 @@ std::string StatesReason(const PoolContext& context, int64_t gpus) {
 
 std::string FailedTrials::Reason(PoolContext& context) const {
   for (const std::optional<Trial>* trial : {&fastest_late_, &cheapest_, &too_long_}) {
-    if (*trial) return ReasonOf(context, **trial);
+    if (!*trial) continue;
+    std::string reason = ReasonOf(context, **trial);
+    if ((*trial)->verdict == Verdict::kDeadline) {
+      const double cards =
+          static_cast<double>((*trial)->gpus) * (*trial)->total_seconds / context.limits.deadline_seconds;
+      reason += fmt::format("; about {} would be needed", Cards(static_cast<int64_t>(std::ceil(std::min(cards, 1e15)))));
+    }
+    return reason;
   }
   if (!least_memory_) return NoLayoutReason(context, without_layout_);
   std::string reason = ReasonOf(context, *least_memory_);

@@ -1,5 +1,8 @@
 #include "core/planning/launch_flags.h"
 
+#include <optional>
+#include <utility>
+
 #include "fmt/format.h"
 
 namespace planner::planning {
@@ -31,6 +34,21 @@ class Line {
 
 bool IsFloat8(std::string_view precision) { return precision.starts_with("fp8") || precision.starts_with("mxfp8"); }
 
+/// What Megatron-LM must be told where stages or chunks do not share out the layers evenly: that embedding and loss count as a
+/// layer each, or that the last stage has fewer. Empty where they do; nullopt where it has no flags for it.
+std::optional<std::string> UnevenSplit(const LaunchJob& job) {
+  const int64_t stages = job.layout.pipeline_parallel;
+  const int64_t chunks = stages * job.layout.virtual_pipeline;
+  constexpr int64_t kEnds = 2;
+  if (job.layers % chunks == 0) return "";
+  if ((job.layers + kEnds) % chunks == 0)
+    return "--account-for-embedding-in-pipeline-split --account-for-loss-in-pipeline-split";
+  const int64_t most = (job.layers + stages - 1) / stages;
+  const int64_t last = job.layers - most * (stages - 1);
+  if (job.layout.virtual_pipeline > 1 || last < 1) return std::nullopt;
+  return fmt::format("--decoder-last-pipeline-num-layers {}", last);
+}
+
 LaunchFlags Megatron(const LaunchJob& job) {
   const Layout& layout = job.layout;
   LaunchFlags answer{.framework = "megatron-core", .flags = {}, .config = {}, .unsupported = {}};
@@ -42,11 +60,12 @@ LaunchFlags Megatron(const LaunchJob& job) {
   line.Add("--tensor-model-parallel-size", layout.tensor_parallel);
   line.Add("--pipeline-model-parallel-size", layout.pipeline_parallel);
   if (layout.virtual_pipeline > 1) line.Add("--num-virtual-stages-per-pipeline-rank", layout.virtual_pipeline);
-  const int64_t chunks = layout.pipeline_parallel * layout.virtual_pipeline;
-  constexpr int64_t kEnds = 2;
-  if (chunks > 1 && job.layers % chunks != 0 && (job.layers + kEnds) % chunks == 0) {
-    line.Add("--account-for-embedding-in-pipeline-split --account-for-loss-in-pipeline-split");
+  const std::optional<std::string> split = UnevenSplit(job);
+  if (!split) {
+    answer.unsupported = fmt::format("{} layers on {} stages", job.layers, layout.pipeline_parallel);
+    return answer;
   }
+  if (!split->empty()) line.Add(*split);
   line.AddDegree("--context-parallel-size", layout.context_parallel);
   line.AddDegree("--expert-model-parallel-size", layout.expert_parallel);
   line.Add("--micro-batch-size", layout.micro_batch_size);

@@ -87,6 +87,16 @@ TEST(LaunchFlagsTest, EmbeddingAndLossMayCountAsLayers) {
                         "--account-for-loss-in-pipeline-split"));
 }
 
+TEST(LaunchFlagsTest, StagesOfDifferentLengthsAreToldOrRefused) {
+  LaunchJob job = Job();
+  job.layers = 95;  // 32, 32 and 31.
+  job.layout.pipeline_parallel = 3;
+  EXPECT_THAT(Flags(job)["megatron-core"].flags, HasSubstr("--decoder-last-pipeline-num-layers 31"));
+  job.layers = 61;  // 2 on 31 stages leave none for the 32nd.
+  job.layout.pipeline_parallel = 32;
+  EXPECT_EQ(Flags(job)["megatron-core"].unsupported, "61 layers on 32 stages");
+}
+
 TEST(LaunchFlagsTest, ShardedWeightsAreFsdpOrZero3) {
   LaunchJob job = Job();
   job.layout = {.data_parallel = 64, .zero_stage = 3};

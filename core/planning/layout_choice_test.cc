@@ -69,6 +69,25 @@ TEST(ChooseLayoutTest, FindsTheBestOfAllLayouts) {
   }
 }
 
+TEST(StepModelTest, WithoutANameTheFrameworkIsTheLayouts) {
+  const auto catalog = hardware::GpuCatalog::Create();
+  cluster::Pool pool;
+  pool.gpu = **catalog->Find("a100");
+  const auto seconds = [&](const char* framework, int zero_stage) {
+    JobSpec job;
+    job.model = FakeLlama7B();
+    job.global_batch = 512;
+    job.framework = framework;
+    const Workload work = WorkOf(job);
+    auto model = StepModel::Make(work, pool, perf::BuiltInStepTimeConstants());
+    EXPECT_TRUE(model.ok());
+    return model->Time({{.data_parallel = 64, .zero_stage = zero_stage}, 512, 8}).total();
+  };
+  EXPECT_EQ(seconds("", 3), seconds("fsdp", 3));
+  EXPECT_EQ(seconds("", 1), seconds("no such framework", 1));
+  EXPECT_NE(seconds("fsdp", 3), seconds("megatron-core", 3));
+}
+
 // What the search leaves out by is never above what it leaves out.
 TEST(StepModelTest, TheBoundsHoldForEveryLayout) {
   const auto catalog = hardware::GpuCatalog::Create();

@@ -171,18 +171,19 @@ absl::StatusOr<std::vector<MeasuredRun>> ParseMeasuredRuns(std::string_view csv)
   runs.reserve(records.size() - 1);
   for (size_t row = 1; row < records.size(); ++row) {
     const Record& record = records[row];
-    if (record.cells.size() != header.size()) {
-      return InvalidLine(record.line, fmt::format("{} cells, the header has {}", record.cells.size(), header.size()));
-    }
     MeasuredRun& run = runs.emplace_back();
     run.line = record.line;
-    for (size_t column = 0; column < header.size(); ++column) {
+    const size_t columns = std::min(record.cells.size(), header.size());
+    for (size_t column = 0; column < columns; ++column) {
       const std::string& cell = record.cells[column];
       if (cell.empty() || setters[column] == nullptr) continue;
       if (!(*setters[column])(run, cell) && run.problem.empty()) {
         run.problem =
             fmt::format("line {}, column \"{}\": not a number: {}", record.line, header[column], cell.substr(0, 40));
       }
+    }
+    if (record.cells.size() != header.size()) {
+      run.problem = fmt::format("line {}: {} cells, the header has {}", record.line, record.cells.size(), header.size());
     }
   }
   return runs;

@@ -41,8 +41,8 @@ struct MeasuredRun {
 
 /// Reads a table of measured runs: comma-separated, quoted where a cell has a comma, a quote or a line break (RFC 4180),
 /// columns found by the names of its header, unknown ones ignored. INVALID_ARGUMENT: no header, no "id" column, a quote
-/// that is not closed, a row with too many or too few cells; with the line. A number that cannot be read is the problem of
-/// its row alone (MeasuredRun::problem).
+/// that is not closed; with the line. A number that cannot be read, and too many or too few cells, are the problem of their
+/// row alone (MeasuredRun::problem).
 absl::StatusOr<std::vector<MeasuredRun>> ParseMeasuredRuns(std::string_view csv);
 
 /// Measured seconds of one step: `iteration_time_s`; else global_batch x seq_len / (tokens/s/GPU x GPUs); else, of whole

@@ -56,12 +56,20 @@ TEST(MeasuredRunTest, ANumberThatIsNoneIsTheProblemOfItsRow) {
   EXPECT_THAT((*runs)[3].problem, IsEmpty());
 }
 
+TEST(MeasuredRunTest, TooFewOrTooManyCellsAreTheRowsOwnProblem) {
+  const auto runs = ParseMeasuredRuns("id,tp\nr1\nr2,1,1\nr3,1\n");
+  ASSERT_TRUE(runs.ok()) << runs.status();
+  EXPECT_EQ((*runs)[0].id, "r1");
+  EXPECT_EQ((*runs)[0].problem, "line 2: 1 cells, the header has 2");
+  EXPECT_EQ((*runs)[1].problem, "line 3: 3 cells, the header has 2");
+  EXPECT_THAT((*runs)[2].problem, IsEmpty());
+}
+
 TEST(MeasuredRunTest, BrokenTablesNameTheLine) {
   const auto message = [](std::string_view csv) { return std::string(ParseMeasuredRuns(csv).status().message()); };
   EXPECT_THAT(message(""), HasSubstr("empty"));
   EXPECT_THAT(message("tp,pp\n1,1\n"), HasSubstr("\"id\""));
   EXPECT_THAT(message("id,tp,tp\n"), HasSubstr("\"tp\" is there twice"));
-  EXPECT_THAT(message("id,tp\nr1,1\nr2,1,1\n"), HasSubstr("line 3: 3 cells, the header has 2"));
   EXPECT_THAT(message("id,tp\nr1,\"1\nr2,1\n"), HasSubstr("line 2: a quote is not closed"));
 }
 

@@ -273,11 +273,13 @@ bool Better(const Trial& a, bool a_priced, const Trial& b, bool b_priced, Goal g
   const auto seconds = [](const Trial& trial) {
     return trial.total_seconds > 0 ? trial.total_seconds : trial.step_seconds;
   };
+  // Of equal ones the cheaper, and one with a price before one without.
+  const auto cost = [](const Trial& trial, bool priced) { return priced ? trial.cost : Limits::kNone; };
   switch (goal) {
     case Goal::kFastest:
-      return std::make_tuple(seconds(a), a.gpus) < std::make_tuple(seconds(b), b.gpus);
+      return std::make_tuple(seconds(a), a.gpus, cost(a, a_priced)) < std::make_tuple(seconds(b), b.gpus, cost(b, b_priced));
     case Goal::kFewest:
-      return std::make_tuple(a.gpus, seconds(a)) < std::make_tuple(b.gpus, seconds(b));
+      return std::make_tuple(a.gpus, seconds(a), cost(a, a_priced)) < std::make_tuple(b.gpus, seconds(b), cost(b, b_priced));
     case Goal::kCheapest: {
       // Equal but for rounding is equal: cents and card seconds.
       const auto money = [](const Trial& trial, bool priced) {

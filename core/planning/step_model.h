@@ -16,8 +16,8 @@ namespace planner::planning {
 /// fraction of a microsecond for each: not safe for concurrent use.
 class StepModel {
  public:
-  /// `work.step_job` must be there; where the job names no framework it is fsdp's for layouts that shard by data alone (ZeRO-3),
-  /// megatron-core's for others. NOT_FOUND where the card has no peak for the precision.
+  /// `work.step_job` must be there; where the job names no framework, layouts that shard by data alone (ZeRO-3) have the
+  /// constants of fsdp, others those of runs that name none. NOT_FOUND where the card has no peak for the precision.
   static absl::StatusOr<StepModel> Make(const Workload& work, const cluster::Pool& pool,
                                         const perf::StepTimeConstants& constants);
 

@@ -351,10 +351,10 @@ TEST_F(RunValidatorTest, LooksUpWhatTheTableLeavesOut) {
 }
 
 TEST_F(RunValidatorTest, ErrorsNameTheFieldAndTheLine) {
-  const absl::Status status = Validate("id,tp\n1\n").status();
+  const absl::Status status = Validate("id,tp\n1,\"2\n").status();
   EXPECT_EQ(base::DetailOf(status).field, "runs_csv");
   EXPECT_EQ(base::DetailOf(status).reason, "INVALID_TABLE");
-  EXPECT_EQ(status.message(), "runs_csv: line 2: 1 cells, the header has 2");
+  EXPECT_EQ(status.message(), "runs_csv: line 2: a quote is not closed");
   EXPECT_EQ(Validate("id\n").status().message(), "runs_csv: has a header, but no row");
 }
 
