@@ -116,7 +116,6 @@ TEST_P(ValidationBehaviour, TablesThatCannotBeReadNameTheLine) {
       {"model,tp\ngpt2,1\n", "\"id\""},
       {"id,tp\n", "no row"},
       {"id,tp,tp\n1,2,3\n", "twice"},
-      {"id,tp\n1,2\n1,2,3\n", "line 3"},
       {"id,tp\n1,\"2\n", "line 2"},
       {std::string((8U << 20) + 1, 'x'), "at most 8388608 bytes"},
       {std::string(300, ','), "at most 256 columns"},
