@@ -49,6 +49,7 @@ constexpr std::array kFrameworkFields = {
     ConstantField<FrameworkConstants>{"narrow_heads", &FrameworkConstants::narrow_heads, 0.3, 0.3, 3},
     ConstantField<FrameworkConstants>{"recomputed", &FrameworkConstants::recomputed, 0.05, 0.3, 1.2},
     ConstantField<FrameworkConstants>{"scatters_sends", &FrameworkConstants::scatters_sends, 0, 0, 1},
+    ConstantField<FrameworkConstants>{"selects_operators", &FrameworkConstants::selects_operators, 0, 0, 1},
 };
 
 constexpr std::array kSharedFields = {

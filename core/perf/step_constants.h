@@ -42,6 +42,7 @@ struct FrameworkConstants {
   double attention = 0;        ///< Rate of its fused attention over the family's.
   double narrow_heads = 0;     ///< Rate with heads of 64 over that with heads of 128.
   double recomputed = 0;       ///< Share of a block's forward pass that full recomputation runs again.
+  double selects_operators = 0;  ///< 1: selective recomputation repeats operators beside the attention core. Not fitted.
   double scatters_sends = 0;   ///< 1: tensor-parallel cards share the sends between stages. Not fitted.
 };
 
@@ -56,7 +57,7 @@ struct SharedConstants {
   double backward_bytes = 0;      ///< Element-wise bytes of the backward pass over those of the forward pass.
   double document_tokens = 0;     ///< Mean length of documents, which masked language models are padded from.
   double score_bytes = 0;         ///< Eager attention: bytes passed for each score, forward, beside the products.
-  double selective_flash = 0;     ///< Selective recomputation with fused attention: share of the forward pass.
+  double selective_flash = 0;     ///< Selective recomputation that picks operators, with fused attention: share of the forward pass.
   double cast = 0;                ///< 8 and 4 bits: casts, in passes over the inputs of products.
   double backward_launch = 0;     ///< CPU time of the backward pass over that of the forward pass.
   double parallel_launch =

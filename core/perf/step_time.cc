@@ -259,8 +259,9 @@ double Estimator::Recomputed(const BlockTimes& block) const {
     case Recompute::kFull:
       return job_.recompute_share * job_.framework.recomputed * block.forward.total();
     case Recompute::kSelective:
-      return job_.flash_attention ? shared_.selective_flash * (block.forward.matmul + block.forward.elementwise)
-                                  : block.forward.attention;
+      return job_.flash_attention && job_.framework.selects_operators > 0.5
+                 ? shared_.selective_flash * (block.forward.matmul + block.forward.elementwise)
+                 : block.forward.attention;
     case Recompute::kNone:
       break;
   }
