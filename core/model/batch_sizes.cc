@@ -60,6 +60,10 @@ absl::StatusOr<int64_t> ResolveImages(const BatchShape& shape, int64_t channels,
 
 ApplicableShape LeaveOutIgnored(const ModelDescription& model, BatchShape shape, const std::string& prefix) {
   ApplicableShape applicable;
+  // A loaded module's inputs are built where none are given.
+  if (model.kind == ModelKind::kModule && shape.batch > 1 && !shape.inputs.empty()) {
+    applicable.ignored.push_back(prefix + "batch is ignored: the shapes of the inputs say it");
+  }
   if (model.kind != ModelKind::kModule) {
     const auto ignore = [&](const std::string& field, const std::string& why) {
       applicable.ignored.push_back(prefix + field + " is ignored: " + why);
