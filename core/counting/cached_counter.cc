@@ -125,7 +125,8 @@ absl::StatusOr<std::shared_ptr<const CostReport>> CachedCounter::CountFor(const 
 absl::Status CachedCounter::Await(const Running& other, const CountRequest& request) const {
   while (!other.done) {
     const absl::Duration rest = request.deadline - clock_.Now();
-    if (rest <= absl::ZeroDuration()) return absl::DeadlineExceededError("another count of the same model is not finished yet");
+    if (rest <= absl::ZeroDuration())
+      return absl::DeadlineExceededError("another count of the same model is not finished yet");
     if (base::IsCancelled(request.cancelled)) return absl::CancelledError("nobody waits for the count any more");
     finished_.WaitFor(mutex_, request.cancelled ? std::min(rest, kLook) : rest);
   }

@@ -90,7 +90,8 @@ TEST_F(CachedCounterTest, EverythingThatMattersIsPartOfTheKey) {
 
 TEST_F(CachedCounterTest, ACountThatNobodyWaitsForIsCancelled) {
   counter_.answer = [](const CountRequest& request) -> absl::StatusOr<CostReport> {
-    return base::IsCancelled(request.cancelled) ? absl::CancelledError("cancelled") : absl::StatusOr<CostReport>(CostReport());
+    return base::IsCancelled(request.cancelled) ? absl::CancelledError("cancelled")
+                                                : absl::StatusOr<CostReport>(CostReport());
   };
   EXPECT_TRUE(absl::IsCancelled(cache_.Count({.model = model_, .cancelled = [] { return true; }}).status()));
   EXPECT_TRUE(cache_.Count({.model = model_, .cancelled = [] { return false; }}).ok());

@@ -164,8 +164,8 @@ Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, cons
 
 }  // namespace
 
-absl::StatusOr<Plan> Planner::MakePlan(const JobSpec& job, const cluster::Snapshot& snapshot,
-                                       absl::Time deadline, const base::Cancellation& cancelled) const {
+absl::StatusOr<Plan> Planner::MakePlan(const JobSpec& job, const cluster::Snapshot& snapshot, absl::Time deadline,
+                                       const base::Cancellation& cancelled) const {
   ASSIGN_OR_RETURN(const Limits limits, LimitsOf(job, snapshot.time));
   ASSIGN_OR_RETURN(Workload work, MakeWorkload(job, counter_, deadline, cancelled));
   if (limits.limited() && work.samples <= 0) {

@@ -82,7 +82,7 @@ grpc::Status CountService::Count(grpc::ServerContext* context, const v1::CountRe
 }
 
 v1::CountResponse CountService::CountWithFile(const v1::CountRequest& request, absl::Time deadline,
-                                             const base::Cancellation& cancelled) {
+                                              const base::Cancellation& cancelled) {
   if (!request.has_file() || (info_.reads_local_files() && !request.file().path().empty())) {
     return Guarded(plugin_, request, deadline, cancelled);
   }

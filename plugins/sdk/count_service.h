@@ -26,7 +26,7 @@ class CountService final : public v1::CounterPlugin::Service {
   bool TakeTurn(absl::Time deadline, const base::Cancellation& cancelled);
   void GiveTurn();
   v1::CountResponse CountWithFile(const v1::CountRequest& request, absl::Time deadline,
-                                 const base::Cancellation& cancelled);
+                                  const base::Cancellation& cancelled);
 
   CounterPlugin& plugin_;
   const v1::PluginInfo info_;

@@ -29,8 +29,7 @@ grpc::Status EstimationServer::Estimate(grpc::ServerContext* context, const v1::
 
 grpc::Status EstimationServer::Count(grpc::ServerContext* context, const v1::CountRequest* request,
                                      v1::CountResponse* response) {
-  return rpc_.Run(method::kCount, *context, response,
-                  [&](const Call& call) { return CountModel(*request, call); });
+  return rpc_.Run(method::kCount, *context, response, [&](const Call& call) { return CountModel(*request, call); });
 }
 
 grpc::Status EstimationServer::ValidateRuns(grpc::ServerContext* context, const v1::ValidateRunsRequest* request,

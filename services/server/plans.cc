@@ -30,7 +30,7 @@ absl::StatusOr<v1::Plan> FromRecord(const store::Record& record) {
 }  // namespace
 
 absl::StatusOr<v1::Plan> Plans::Create(const v1::CreatePlanRequest& request, absl::Time deadline,
-                                        const base::Cancellation& cancelled) {
+                                       const base::Cancellation& cancelled) {
   RETURN_IF_ERROR(validate::Validate(request));
   if (!request.request_id().empty()) {
     const absl::StatusOr<store::Record> earlier = store_.GetByRequestId(kKind, request.request_id());

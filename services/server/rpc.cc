@@ -66,8 +66,9 @@ absl::Status RpcRunner::Guarded(const Call& call, const StatusHandler& handler) 
   try {
     if (absl::Status status = late(); !status.ok()) return status;
     if (absl::Status status = handler(call); !status.ok()) {
-      return absl::IsCancelled(status) && Ending() ? absl::UnavailableError("the daemon ends, and the call took too long to wait for")
-                                                   : status;
+      return absl::IsCancelled(status) && Ending()
+                 ? absl::UnavailableError("the daemon ends, and the call took too long to wait for")
+                 : status;
     }
     return late();
   } catch (const std::bad_alloc&) {

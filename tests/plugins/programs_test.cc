@@ -21,8 +21,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "planner/v1/estimation_service.grpc.pb.h"
 #include "core/base/clock.h"
+#include "planner/v1/estimation_service.grpc.pb.h"
 #include "services/app/app.h"
 #include "services/app/daemon.h"
 #include "services/telemetry/log.h"
@@ -135,7 +135,8 @@ class CountWithoutEnd : public ::testing::Test {
   static v1::CountRequest Request(const std::string& mode) {
     v1::CountRequest request;
     request.mutable_model()->set_hugging_face_config(
-        R"({"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2, "vocab_size": 8, "n_positions": 16, "mode": ")" + mode + "\"}");
+        R"({"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2, "vocab_size": 8, "n_positions": 16, "mode": ")" +
+        mode + "\"}");
     request.set_counter("faulty");
     return request;
   }

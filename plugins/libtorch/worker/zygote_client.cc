@@ -197,8 +197,8 @@ absl::StatusOr<WorkerOutcome> ZygoteClient::Run(int model, JobHeader job, const 
   return Collect(std::move(reply_read), report_read.get(), job, deadline, cancelled);
 }
 
-absl::StatusOr<WorkerOutcome> ZygoteClient::Collect(Descriptor reply, int report, const JobHeader& job, absl::Time deadline,
-                                                    const base::Cancellation& cancelled) {
+absl::StatusOr<WorkerOutcome> ZygoteClient::Collect(Descriptor reply, int report, const JobHeader& job,
+                                                    absl::Time deadline, const base::Cancellation& cancelled) {
   WorkerOutcome outcome;
   std::array<pollfd, 2> files = {{{reply.get(), POLLIN, 0}, {report, POLLIN, 0}}};
   std::array<char, 65536> buffer = {};
