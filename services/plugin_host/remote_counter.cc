@@ -354,8 +354,10 @@ absl::StatusOr<plugin::v1::CountResponse> RemoteCounter::Ask(const counting::Cou
   while (!call->done) {
     if (clock_.Now() >= request.deadline) return Late();
     if (base::IsCancelled(request.cancelled)) {
-      // One that would count on is left to its deadline: until then its place is taken, and it is known to hang or not.
-      if (session->info.ends_cancelled_counts()) call->context.TryCancel();
+      // One that would count on is left to its deadline: until then its place is taken, and it is known to hang or not. So is one
+      // whose deadline is near, which is mostly why its client has gone.
+      const bool early = clock_.Now() + options_.grace < request.deadline;
+      if (early && session->info.ends_cancelled_counts()) call->context.TryCancel();
       return Cancelled();
     }
     WaitUntil(request.deadline);

@@ -110,6 +110,17 @@ TEST(FaultyPluginTest, AnAbandonedCountOfAPluginThatCannotCancelEndsAtItsDeadlin
   EXPECT_NE(counter->pid(), hung);
 }
 
+TEST(FaultyPluginTest, AClientThatLeavesAtTheDeadlineDoesNotHideAHang) {
+  const auto counter = Faulty(base::Clock::Real(), "", {.grace = absl::Seconds(1)});
+  ASSERT_TRUE(CountOf(*counter, "").ok());
+  const pid_t hung = counter->pid();
+  const absl::Time start = base::Clock::Real().Now();
+  const absl::Status status = CountOf(*counter, "hang", 0, start + absl::Milliseconds(800), AfterAWhile()).status();
+  EXPECT_TRUE(absl::IsCancelled(status)) << status;
+  EXPECT_TRUE(CountOf(*counter, "", 0, start + absl::Seconds(30)).ok());  // Waits for the new one.
+  EXPECT_NE(counter->pid(), hung);
+}
+
 TEST(FaultyPluginTest, AModelThatCrashedTwiceIsRefused) {
   base::FakeClock clock;
   const auto counter = Faulty(clock);
