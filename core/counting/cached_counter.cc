@@ -1,11 +1,16 @@
 #include "core/counting/cached_counter.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
 
 namespace planner::counting {
 namespace {
+
+/// How often one that waits for another's count looks whether anybody still waits for it.
+constexpr absl::Duration kLook = absl::Milliseconds(50);
 
 /// What follows from the request alone, so that whoever waits for the same count gets the same error. The others (late, down,
 /// busy) may be different for the next who tries.
@@ -105,6 +110,9 @@ absl::StatusOr<std::shared_ptr<const CostReport>> CachedCounter::CountFor(const 
   // With the modules: whoever asks without them gets the same count.
   CountRequest whole = request;
   whole.with_modules = true;
+  if (request.cancelled) {
+    whole.cancelled = [&] { return running->waiting == 0 && request.cancelled(); };
+  }
   absl::StatusOr<CostReport> report = counter_.Count(whole);
   if (report.ok()) {
     result = std::make_shared<const CostReport>(*std::move(report));
@@ -112,6 +120,17 @@ absl::StatusOr<std::shared_ptr<const CostReport>> CachedCounter::CountFor(const 
     result = report.status();
   }
   return result;
+}
+
+absl::Status CachedCounter::Await(const Running& other, const CountRequest& request) const {
+  while (!other.done) {
+    const absl::Duration rest = request.deadline - clock_.Now();
+    if (rest <= absl::ZeroDuration())
+      return absl::DeadlineExceededError("another count of the same model is not finished yet");
+    if (base::IsCancelled(request.cancelled)) return absl::CancelledError("nobody waits for the count any more");
+    finished_.WaitFor(mutex_, request.cancelled ? std::min(rest, kLook) : rest);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<CostReport> CachedCounter::Count(const CountRequest& request) const {
@@ -130,11 +149,10 @@ absl::StatusOr<CostReport> CachedCounter::Count(const CountRequest& request) con
         break;
       }
       const std::shared_ptr<Running> other = first;
-      while (!other->done) {
-        const absl::Duration rest = request.deadline - clock_.Now();
-        if (rest <= absl::ZeroDuration()) return absl::DeadlineExceededError("another count of the same model is not finished yet");
-        finished_.WaitFor(mutex_, rest);
-      }
+      ++other->waiting;
+      const absl::Status waited = Await(*other, request);
+      --other->waiting;
+      RETURN_IF_ERROR(waited);
       if (other->result.ok()) return Answer(**other->result, request.with_modules, /*cached=*/true);
       if (IsOfTheModel(other->result.status())) return other->result.status();
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <list>
 #include <map>
@@ -36,6 +37,7 @@ class CachedCounter final : public Counter {
   };
   /// A count at work.
   struct Running {
+    std::atomic<int> waiting = 0;  ///< Others than the one that counts. While there are any, it is not cancelled.
     bool done = false;
     absl::StatusOr<std::shared_ptr<const CostReport>> result;
   };
@@ -43,6 +45,8 @@ class CachedCounter final : public Counter {
   std::shared_ptr<const CostReport> Remembered(const std::string& key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Remember(const std::string& key, std::shared_ptr<const CostReport> report) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// Waits for another's count: until it is done (OK), the deadline, or the cancellation.
+  absl::Status Await(const Running& other, const CountRequest& request) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// Counts, and tells those who wait.
   absl::StatusOr<std::shared_ptr<const CostReport>> CountFor(const std::string& key, const std::shared_ptr<Running>& running,
                                                              const CountRequest& request) const;

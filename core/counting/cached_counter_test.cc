@@ -88,6 +88,46 @@ TEST_F(CachedCounterTest, EverythingThatMattersIsPartOfTheKey) {
   EXPECT_FALSE(cache_.Count(requests[0])->cached);
 }
 
+TEST_F(CachedCounterTest, ACountThatNobodyWaitsForIsCancelled) {
+  counter_.answer = [](const CountRequest& request) -> absl::StatusOr<CostReport> {
+    return base::IsCancelled(request.cancelled) ? absl::CancelledError("cancelled")
+                                                : absl::StatusOr<CostReport>(CostReport());
+  };
+  EXPECT_TRUE(absl::IsCancelled(cache_.Count({.model = model_, .cancelled = [] { return true; }}).status()));
+  EXPECT_TRUE(cache_.Count({.model = model_, .cancelled = [] { return false; }}).ok());
+}
+
+TEST_F(CachedCounterTest, ACountThatAnotherWaitsForGoesOn) {
+  std::atomic<bool> at_work = false;
+  counter_.answer = [&](const CountRequest& request) -> absl::StatusOr<CostReport> {
+    at_work = true;
+    while (base::IsCancelled(request.cancelled)) std::this_thread::yield();  // Until the other has come.
+    return CostReport{.parameters = 7};
+  };
+  std::thread gone([&] { EXPECT_TRUE(cache_.Count({.model = model_, .cancelled = [] { return true; }}).ok()); });
+  while (!at_work) std::this_thread::yield();
+  const auto report = cache_.Count({.model = model_});
+  gone.join();
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->parameters, 7);
+  EXPECT_EQ(counter_.calls, 1);
+}
+
+TEST_F(CachedCounterTest, OneThatWaitsForAnotherLeavesWhenItIsCancelled) {
+  std::atomic<bool> at_work = false;
+  std::atomic<bool> go_on = false;
+  counter_.answer = [&](const CountRequest&) -> absl::StatusOr<CostReport> {
+    at_work = true;
+    while (!go_on) std::this_thread::yield();
+    return CostReport();
+  };
+  std::thread first([&] { EXPECT_TRUE(cache_.Count({.model = model_}).ok()); });
+  while (!at_work) std::this_thread::yield();
+  EXPECT_TRUE(absl::IsCancelled(cache_.Count({.model = model_, .cancelled = [] { return true; }}).status()));
+  go_on = true;
+  first.join();
+}
+
 TEST_F(CachedCounterTest, DescriptionsAndErrorsAreNotKept) {
   const model::ModelDescription config = ModelOf(model::SourceFormat::kHuggingFaceConfig, "");
   for (int i = 0; i < 2; ++i) EXPECT_FALSE(cache_.Count({.model = config})->cached);

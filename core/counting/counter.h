@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "core/base/cancellation.h"
 #include "core/counting/cost_report.h"
 #include "core/model/description.h"
 
@@ -26,6 +27,7 @@ struct CountRequest {
   /// Whether `modules` of the report is wanted (planning needs only the totals).
   bool with_modules = true;
   absl::Time deadline = absl::InfiniteFuture();
+  base::Cancellation cancelled = {};  ///< Asked during the call only.
 };
 
 /// What a counter says of itself before it is asked.
@@ -43,7 +45,7 @@ struct CounterInfo {
 /// Finds what a model costs. Rules, which the contract suite runs every implementation against:
 /// 1. Count is a pure function of its argument: equal requests, equal reports.
 /// 2. It is thread-safe.
-/// 3. It returns within the deadline: DEADLINE_EXCEEDED.
+/// 3. It returns within the deadline: DEADLINE_EXCEEDED. What takes long returns soon after `cancelled`: CANCELLED.
 /// 4. It counts one pass over one batch: forward and, in training mode, backward.
 /// 5. A MAC is counted once; FLOPs of matrix products are 2 x MACs; other operators' FLOPs are
 /// apart, by kind.

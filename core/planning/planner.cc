@@ -164,10 +164,10 @@ Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, cons
 
 }  // namespace
 
-absl::StatusOr<Plan> Planner::MakePlan(const JobSpec& job, const cluster::Snapshot& snapshot,
-                                       absl::Time deadline) const {
+absl::StatusOr<Plan> Planner::MakePlan(const JobSpec& job, const cluster::Snapshot& snapshot, absl::Time deadline,
+                                       const base::Cancellation& cancelled) const {
   ASSIGN_OR_RETURN(const Limits limits, LimitsOf(job, snapshot.time));
-  ASSIGN_OR_RETURN(Workload work, MakeWorkload(job, counter_, deadline));
+  ASSIGN_OR_RETURN(Workload work, MakeWorkload(job, counter_, deadline, cancelled));
   if (limits.limited() && work.samples <= 0) {
     return base::InvalidField("data_set.sample_count",
                               "a deadline or budget needs the amount of data: the model has no sequences");

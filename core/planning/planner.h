@@ -19,9 +19,10 @@ class Planner {
 
   /// INVALID_ARGUMENT with the request's field for what cannot be planned at all (a degree that no
   /// layout of the model has is not: that is an infeasible plan). OUT_OF_RANGE for counts over 64
-  /// bits. DEADLINE_EXCEEDED.
+  /// bits. DEADLINE_EXCEEDED; CANCELLED, by a counter that takes long, once `cancelled` says so.
   absl::StatusOr<Plan> MakePlan(const JobSpec& job, const cluster::Snapshot& snapshot,
-                                absl::Time deadline = absl::InfiniteFuture()) const;
+                                absl::Time deadline = absl::InfiniteFuture(),
+                                const base::Cancellation& cancelled = {}) const;
 
  private:
   const counting::Counter& counter_;

@@ -189,7 +189,8 @@ absl::Status CheckJob(const JobSpec& job) {
   return CheckFramework(job.framework, job.layout);
 }
 
-absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counter& counter, absl::Time deadline) {
+absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counter& counter, absl::Time deadline,
+                                      const base::Cancellation& cancelled) {
   RETURN_IF_ERROR(CheckJob(job));
   Workload work;
 
@@ -205,7 +206,8 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
   counting::CountRequest request{.model = job.model,
                                  .activation_element_bytes = static_cast<int>(work.precision->activation_bytes),
                                  .with_modules = false,
-                                 .deadline = deadline};
+                                 .deadline = deadline,
+                                 .cancelled = cancelled};
   const bool module = job.model.kind == model::ModelKind::kModule;
   double counted_samples = 1;
   model::ApplicableShape applicable =

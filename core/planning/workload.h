@@ -72,6 +72,7 @@ absl::Status CheckJob(const JobSpec& job);
 /// with recomputation left to us means full recomputation: a published figure that counts recomputed FLOPs apart from
 /// model FLOPs was taken with it (GPT-3 at 140 of 312 TFLOP/s: 34 days), and without it the two ratios would be the
 /// same.
-absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counter& counter, absl::Time deadline);
+absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counter& counter, absl::Time deadline,
+                                      const base::Cancellation& cancelled = {});
 
 }  // namespace planner::planning

@@ -11,6 +11,9 @@
 namespace planner::plugin {
 namespace {
 
+/// How often a call that waits for its turn looks whether its caller still waits.
+constexpr absl::Duration kLook = absl::Milliseconds(50);
+
 v1::PluginInfo InfoOf(CounterPlugin& plugin, bool shares_disk) {
   v1::PluginInfo info = plugin.Info();
   info.set_reads_local_files(info.reads_local_files() && shares_disk);
@@ -29,9 +32,10 @@ grpc::Status ToGrpc(const absl::Status& status) {
 }
 
 /// What a plugin throws costs one call.
-v1::CountResponse Guarded(CounterPlugin& plugin, const v1::CountRequest& request, absl::Time deadline) {
+v1::CountResponse Guarded(CounterPlugin& plugin, const v1::CountRequest& request, absl::Time deadline,
+                          const base::Cancellation& cancelled) {
   try {
-    return plugin.Count(request, deadline);
+    return plugin.CountUnlessCancelled(request, deadline, cancelled);
   } catch (const std::bad_alloc&) {
     return Error(absl::StatusCode::kResourceExhausted, "out of memory", "OUT_OF_MEMORY");
   } catch (const std::exception& error) {
@@ -67,18 +71,20 @@ grpc::Status CountService::GetInfo(grpc::ServerContext*, const v1::GetInfoReques
 grpc::Status CountService::Count(grpc::ServerContext* context, const v1::CountRequest* request,
                                  v1::CountResponse* response) {
   const absl::Time deadline = DeadlineOf(*context, *request, base::Clock::Real().Now());
-  if (!TakeTurn(deadline)) {
+  const base::Cancellation cancelled = [context] { return context->IsCancelled(); };
+  if (!TakeTurn(deadline, cancelled)) {
     *response = Error(absl::StatusCode::kDeadlineExceeded, "the deadline passed before other counts were done", "QUEUE_TOO_LONG");
     return grpc::Status::OK;
   }
-  *response = CountWithFile(*request, deadline);
+  *response = CountWithFile(*request, deadline, cancelled);
   GiveTurn();
   return grpc::Status::OK;
 }
 
-v1::CountResponse CountService::CountWithFile(const v1::CountRequest& request, absl::Time deadline) {
+v1::CountResponse CountService::CountWithFile(const v1::CountRequest& request, absl::Time deadline,
+                                              const base::Cancellation& cancelled) {
   if (!request.has_file() || (info_.reads_local_files() && !request.file().path().empty())) {
-    return Guarded(plugin_, request, deadline);
+    return Guarded(plugin_, request, deadline, cancelled);
   }
   const std::shared_ptr<const CachedFile> file = files_.Find(request.file().sha256());
   if (file == nullptr) {
@@ -87,7 +93,7 @@ v1::CountResponse CountService::CountWithFile(const v1::CountRequest& request, a
   v1::CountRequest with_path = request;
   with_path.mutable_file()->set_path(file->path());
   with_path.mutable_file()->set_digest_checked(true);
-  return Guarded(plugin_, with_path, deadline);
+  return Guarded(plugin_, with_path, deadline, cancelled);
 }
 
 grpc::Status CountService::PutModelFile(grpc::ServerContext*, grpc::ServerReader<v1::ModelFileChunk>* reader,
@@ -104,12 +110,15 @@ grpc::Status CountService::PutModelFile(grpc::ServerContext*, grpc::ServerReader
   return ToGrpc((*writer)->Finish());
 }
 
-bool CountService::TakeTurn(absl::Time deadline) {
+bool CountService::TakeTurn(absl::Time deadline, const base::Cancellation& cancelled) {
   base::MutexLock lock(mutex_);
   while (running_ >= info_.max_concurrent_counts()) {
     const absl::Duration left = deadline - base::Clock::Real().Now();
-    if (left <= absl::ZeroDuration()) return false;
-    turn_.WaitFor(mutex_, left);
+    if (left <= absl::ZeroDuration() || base::IsCancelled(cancelled)) {
+      turn_.WakeOne();  // It may have been woken for a turn that it does not take.
+      return false;
+    }
+    turn_.WaitFor(mutex_, std::min(left, kLook));
   }
   ++running_;
   return true;

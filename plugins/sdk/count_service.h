@@ -16,15 +16,17 @@ class CountService final : public v1::CounterPlugin::Service {
   CountService(CounterPlugin& plugin, bool shares_disk);
 
   grpc::Status GetInfo(grpc::ServerContext* context, const v1::GetInfoRequest* request, v1::PluginInfo* response) override;
-  /// Waits for its turn and then counts; DEADLINE_EXCEEDED as a CountError where the turn does not come in time.
+  /// Waits for its turn and then counts; DEADLINE_EXCEEDED as a CountError where the turn does not come in time. A call that is
+  /// cancelled leaves the queue.
   grpc::Status Count(grpc::ServerContext* context, const v1::CountRequest* request, v1::CountResponse* response) override;
   grpc::Status PutModelFile(grpc::ServerContext* context, grpc::ServerReader<v1::ModelFileChunk>* reader,
                             v1::PutModelFileResponse* response) override;
 
  private:
-  bool TakeTurn(absl::Time deadline);
+  bool TakeTurn(absl::Time deadline, const base::Cancellation& cancelled);
   void GiveTurn();
-  v1::CountResponse CountWithFile(const v1::CountRequest& request, absl::Time deadline);
+  v1::CountResponse CountWithFile(const v1::CountRequest& request, absl::Time deadline,
+                                  const base::Cancellation& cancelled);
 
   CounterPlugin& plugin_;
   const v1::PluginInfo info_;

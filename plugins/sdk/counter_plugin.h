@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "core/base/cancellation.h"
 #include "planner/plugin/v1/counter_plugin.pb.h"
 
 namespace planner::plugin {
@@ -19,6 +20,14 @@ class CounterPlugin {
   /// Info().max_concurrent_counts at once. Must return by `deadline`; what it throws is answered as INTERNAL. A model file is
   /// here: `request.file().path()` can be opened, whether or not host and plugin share a disk.
   virtual v1::CountResponse Count(const v1::CountRequest& request, absl::Time deadline) = 0;
+
+  /// What the host's calls come to: Count, unless a plugin overrides it and announces Info().ends_cancelled_counts. It is then to
+  /// return soon (100 ms) after `cancelled` says that nobody waits any more, with any answer.
+  virtual v1::CountResponse CountUnlessCancelled(const v1::CountRequest& request, absl::Time deadline,
+                                                 const base::Cancellation& cancelled) {
+    static_cast<void>(cancelled);
+    return Count(request, deadline);
+  }
 };
 
 /// Serves `plugin` until the host closes standard input or sends SIGTERM: reads the cookie and socket path that the host has

@@ -162,6 +162,8 @@ void App::Register(grpc::ServerBuilder& builder) {
   builder.RegisterService(&parts_->plan_server);
 }
 
+void App::EndCallsAt(absl::Time time) { parts_->rpc.EndCallsAt(time); }
+
 std::shared_ptr<grpc::Channel> App::InProcessChannel() {
   base::MutexLock lock(parts_->mutex);
   if (parts_->in_process == nullptr) {

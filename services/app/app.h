@@ -81,6 +81,9 @@ class App {
   /// outlive the App.
   void Register(grpc::ServerBuilder& builder);
 
+  /// Calls that are still at work at `time` are cancelled then, and answered with UNAVAILABLE: for the end of the daemon.
+  void EndCallsAt(absl::Time time);
+
   /// A channel to the same services in this process, through no socket. The first call starts the
   /// server. The channel must not be used after the App is gone.
   std::shared_ptr<grpc::Channel> InProcessChannel();

@@ -15,6 +15,8 @@ namespace planner::app {
 namespace {
 
 constexpr absl::Duration kPatienceAtEnd = absl::Seconds(5);
+/// In which calls that are cancelled have to answer.
+constexpr absl::Duration kPatienceForAnswers = absl::Seconds(1);
 
 void LogListening(telemetry::Log& log, std::string service, std::string address) {
   log.Write(telemetry::Level::kInfo,
@@ -25,17 +27,17 @@ void LogListening(telemetry::Log& log, std::string service, std::string address)
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(App& app, const config::Settings& settings,
                                                       const base::Clock& clock, telemetry::Log& log) {
-  std::unique_ptr<Daemon> daemon(new Daemon(clock));
+  std::unique_ptr<Daemon> daemon(new Daemon(app, clock));
   if (settings.metrics_listen.has_value()) {
     ASSIGN_OR_RETURN(daemon->metrics_,
                      telemetry::MetricsServer::Start(config::ToString(*settings.metrics_listen), app.metrics()));
   }
-  RETURN_IF_ERROR(daemon->Listen(app, settings.listen, log));
+  RETURN_IF_ERROR(daemon->Listen(settings.listen, log));
   if (daemon->metrics_ != nullptr) LogListening(log, "metrics", daemon->metrics_->address());
   return daemon;
 }
 
-absl::Status Daemon::Listen(App& app, const std::vector<config::Address>& addresses, telemetry::Log& log) {
+absl::Status Daemon::Listen(const std::vector<config::Address>& addresses, telemetry::Log& log) {
   grpc::ServerBuilder builder;
   // Without it the kernel would let two daemons share a port, and each would get a part of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -52,7 +54,7 @@ absl::Status Daemon::Listen(App& app, const std::vector<config::Address>& addres
     }
     builder.AddListeningPort(names[i], grpc::InsecureServerCredentials(), &ports[i]);
   }
-  app.Register(builder);
+  app_.Register(builder);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) {
     return absl::UnavailableError(fmt::format("listen: cannot be bound: address={}", fmt::join(names, ",")));
@@ -72,7 +74,9 @@ absl::Status Daemon::Listen(App& app, const std::vector<config::Address>& addres
 void Daemon::Drain(absl::Duration patience) {
   if (server_ == nullptr) return;
   server_->GetHealthCheckService()->SetServingStatus(false);
-  server_->Shutdown(absl::ToChronoTime(clock_.Now() + patience));
+  const absl::Time end = clock_.Now() + patience;
+  app_.EndCallsAt(end);
+  server_->Shutdown(absl::ToChronoTime(end + kPatienceForAnswers));
   server_->Wait();
   server_.reset();
   for (const std::string& path : socket_files_) RemoveSocketFile(path);

@@ -29,13 +29,15 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  /// Health checks answer NOT_SERVING, new calls are refused, those in flight have `patience` to end.
+  /// Health checks answer NOT_SERVING, new calls are refused, those in flight have `patience` to end. Counts that have not by then
+  /// are cancelled: their clients get UNAVAILABLE.
   void Drain(absl::Duration patience);
 
  private:
-  explicit Daemon(const base::Clock& clock) : clock_(clock) {}
-  absl::Status Listen(App& app, const std::vector<config::Address>& addresses, telemetry::Log& log);
+  Daemon(App& app, const base::Clock& clock) : app_(app), clock_(clock) {}
+  absl::Status Listen(const std::vector<config::Address>& addresses, telemetry::Log& log);
 
+  App& app_;
   const base::Clock& clock_;
   std::unique_ptr<telemetry::MetricsServer> metrics_;
   std::unique_ptr<grpc::Server> server_;

@@ -25,6 +25,8 @@ absl::Status Typed(absl::StatusCode code, const std::string& message, const char
 
 absl::StatusCode CodeOf(const grpc::Status& status) { return static_cast<absl::StatusCode>(status.error_code()); }
 
+absl::Status Cancelled() { return absl::CancelledError("nobody waits for the count any more"); }
+
 absl::Status Late() { return absl::DeadlineExceededError("the deadline passed before the model was counted"); }
 
 std::chrono::system_clock::time_point RealTime(absl::Duration from_now) {
@@ -285,6 +287,7 @@ absl::StatusOr<std::shared_ptr<const RemoteCounter::Session>> RemoteCounter::Tak
                                session_ == nullptr ? "it is being started" : "it counts other models"),
                    "COUNTER_BUSY");
     }
+    if (base::IsCancelled(request.cancelled)) return Cancelled();
     WaitUntil(request.deadline);
   }
 }
@@ -350,6 +353,13 @@ absl::StatusOr<plugin::v1::CountResponse> RemoteCounter::Ask(const counting::Cou
   base::MutexLock lock(mutex_);
   while (!call->done) {
     if (clock_.Now() >= request.deadline) return Late();
+    if (base::IsCancelled(request.cancelled)) {
+      // One that would count on is left to its deadline: until then its place is taken, and it is known to hang or not. So is one
+      // whose deadline is near, which is mostly why its client has gone.
+      const bool early = clock_.Now() + options_.grace < request.deadline;
+      if (early && session->info.ends_cancelled_counts()) call->context.TryCancel();
+      return Cancelled();
+    }
     WaitUntil(request.deadline);
   }
   if (!call->status.ok()) return FailureOf(*call, request.deadline);
@@ -380,6 +390,11 @@ absl::Status RemoteCounter::SendFile(const counting::CountRequest& request) cons
     data.resize(kChunkBytes);
     stream.read(data.data(), static_cast<std::streamsize>(data.size()));
     data.resize(static_cast<size_t>(stream.gcount()));
+    if (base::IsCancelled(request.cancelled)) {
+      context.TryCancel();
+      writer->Finish();
+      return Cancelled();
+    }
     more = stream.good() && writer->Write(chunk);
     if (!more && stream.eof()) writer->Write(chunk);
     chunk.clear_file();

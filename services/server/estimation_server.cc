@@ -24,13 +24,12 @@ constexpr int kModelsOfAPage = 500;
 grpc::Status EstimationServer::Estimate(grpc::ServerContext* context, const v1::EstimateRequest* request,
                                         v1::EstimateResponse* response) {
   return rpc_.Run(method::kEstimate, *context, response,
-                  [&](const Call& call) { return estimator_.Estimate(*request, call.deadline); });
+                  [&](const Call& call) { return estimator_.Estimate(*request, call.deadline, call.cancelled); });
 }
 
 grpc::Status EstimationServer::Count(grpc::ServerContext* context, const v1::CountRequest* request,
                                      v1::CountResponse* response) {
-  return rpc_.Run(method::kCount, *context, response,
-                  [&](const Call& call) { return CountModel(*request, call.deadline); });
+  return rpc_.Run(method::kCount, *context, response, [&](const Call& call) { return CountModel(*request, call); });
 }
 
 grpc::Status EstimationServer::ValidateRuns(grpc::ServerContext* context, const v1::ValidateRunsRequest* request,
@@ -86,7 +85,7 @@ grpc::Status EstimationServer::GetVersion(grpc::ServerContext* context, const v1
 }
 
 absl::StatusOr<v1::CountResponse> EstimationServer::CountModel(const v1::CountRequest& request,
-                                                               absl::Time deadline) const {
+                                                               const Call& call) const {
   static const ShapeFields kFields = {"batch_shape.batch", "batch_shape.seq_len", "batch_shape.inputs"};
   RETURN_IF_ERROR(validate::Validate(request));
   ASSIGN_OR_RETURN(const model::ModelDescription model, ResolveModel(request.model(), kFields, models_, files_));
@@ -98,7 +97,8 @@ absl::StatusOr<v1::CountResponse> EstimationServer::CountModel(const v1::CountRe
                       .mode = convert::ModeFromProto(request.mode()),
                       .activation_element_bytes = convert::ActivationBytes(request.precision()),
                       .counter = request.counter(),
-                      .deadline = deadline});
+                      .deadline = call.deadline,
+                      .cancelled = call.cancelled});
   RETURN_IF_ERROR(CountError(report.status(), kFields, model, applicable.shape));
   v1::CountResponse response = convert::CountToProto(*report, request);
   response.set_model(model.name);

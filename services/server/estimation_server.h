@@ -50,7 +50,7 @@ class EstimationServer final
                           v1::VersionInfo* response) override;
 
  private:
-  absl::StatusOr<v1::CountResponse> CountModel(const v1::CountRequest& request, absl::Time deadline) const;
+  absl::StatusOr<v1::CountResponse> CountModel(const v1::CountRequest& request, const Call& call) const;
   absl::StatusOr<v1::ListModelsResponse> PageOfModels(const v1::ListModelsRequest& request) const;
 
   RpcRunner& rpc_;

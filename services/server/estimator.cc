@@ -10,13 +10,14 @@
 
 namespace planner::server {
 
-absl::StatusOr<v1::EstimateResponse> Estimator::Estimate(const v1::EstimateRequest& request, absl::Time deadline) {
+absl::StatusOr<v1::EstimateResponse> Estimator::Estimate(const v1::EstimateRequest& request, absl::Time deadline,
+                                                         const base::Cancellation& cancelled) {
   static const ShapeFields kFields = {"training.global_batch", "data_set.seq_len", "data_set.inputs"};
   RETURN_IF_ERROR(validate::Validate(request));
   ASSIGN_OR_RETURN(model::ModelDescription model, ResolveModel(request.model(), kFields, models_, files_));
   ASSIGN_OR_RETURN(const cluster::Snapshot snapshot, inventory_.SnapshotFor(request.resources()));
   const planning::JobSpec job = convert::JobFromProto(request, std::move(model));
-  const absl::StatusOr<planning::Plan> plan = planner_.MakePlan(job, snapshot, deadline);
+  const absl::StatusOr<planning::Plan> plan = planner_.MakePlan(job, snapshot, deadline, cancelled);
   RETURN_IF_ERROR(CountError(plan.status(), kFields, job.model, {.seq_len = job.seq_len, .inputs = job.inputs}));
   v1::EstimateResponse response = convert::PlanToProto(*plan);
   response.set_model(job.model.name);

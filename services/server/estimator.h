@@ -18,8 +18,9 @@ class Estimator {
             const planning::Planner& planner, std::string version)
       : models_(models), files_(files), inventory_(inventory), planner_(planner), version_(std::move(version)) {}
 
-  /// INVALID_ARGUMENT and NOT_FOUND with the request's field; DEADLINE_EXCEEDED.
-  absl::StatusOr<v1::EstimateResponse> Estimate(const v1::EstimateRequest& request, absl::Time deadline);
+  /// INVALID_ARGUMENT and NOT_FOUND with the request's field; DEADLINE_EXCEEDED; CANCELLED.
+  absl::StatusOr<v1::EstimateResponse> Estimate(const v1::EstimateRequest& request, absl::Time deadline,
+                                                const base::Cancellation& cancelled = {});
 
  private:
   const catalog::ModelCatalog& models_;

@@ -8,7 +8,7 @@ namespace planner::server {
 grpc::Status PlanServer::CreatePlan(grpc::ServerContext* context, const v1::CreatePlanRequest* request,
                                     v1::Plan* response) {
   return rpc_.Run(method::kCreatePlan, *context, response,
-                  [&](const Call& call) { return plans_.Create(*request, call.deadline); });
+                  [&](const Call& call) { return plans_.Create(*request, call.deadline, call.cancelled); });
 }
 
 grpc::Status PlanServer::GetPlan(grpc::ServerContext* context, const v1::GetPlanRequest* request, v1::Plan* response) {

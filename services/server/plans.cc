@@ -29,14 +29,15 @@ absl::StatusOr<v1::Plan> FromRecord(const store::Record& record) {
 
 }  // namespace
 
-absl::StatusOr<v1::Plan> Plans::Create(const v1::CreatePlanRequest& request, absl::Time deadline) {
+absl::StatusOr<v1::Plan> Plans::Create(const v1::CreatePlanRequest& request, absl::Time deadline,
+                                       const base::Cancellation& cancelled) {
   RETURN_IF_ERROR(validate::Validate(request));
   if (!request.request_id().empty()) {
     const absl::StatusOr<store::Record> earlier = store_.GetByRequestId(kKind, request.request_id());
     if (earlier.ok()) return FromRecord(*earlier);
     if (!absl::IsNotFound(earlier.status())) return earlier.status();
   }
-  absl::StatusOr<v1::EstimateResponse> estimate = estimator_.Estimate(request.plan().request(), deadline);
+  absl::StatusOr<v1::EstimateResponse> estimate = estimator_.Estimate(request.plan().request(), deadline, cancelled);
   if (!estimate.ok()) {
     return base::DetailOf(estimate.status()).field.empty() ? estimate.status()
                                                            : base::AtField("plan.request", estimate.status());

@@ -19,7 +19,8 @@ class Plans {
       : estimator_(estimator), store_(store), clock_(clock), ids_(ids) {}
 
   /// The plan is named by time and chance, "plans/20260101-000000-4f3a9c01".
-  absl::StatusOr<v1::Plan> Create(const v1::CreatePlanRequest& request, absl::Time deadline);
+  absl::StatusOr<v1::Plan> Create(const v1::CreatePlanRequest& request, absl::Time deadline,
+                                  const base::Cancellation& cancelled = {});
   absl::StatusOr<v1::Plan> Get(const v1::GetPlanRequest& request);
   absl::StatusOr<v1::ListPlansResponse> List(const v1::ListPlansRequest& request);
   absl::StatusOr<v1::Plan> Confirm(const v1::ConfirmPlanRequest& request);

@@ -65,7 +65,11 @@ absl::Status RpcRunner::Guarded(const Call& call, const StatusHandler& handler) 
   // Nothing of ours throws, but libraries may, and memory may run out: that costs one call, not the daemon.
   try {
     if (absl::Status status = late(); !status.ok()) return status;
-    if (absl::Status status = handler(call); !status.ok()) return status;
+    if (absl::Status status = handler(call); !status.ok()) {
+      return absl::IsCancelled(status) && Ending()
+                 ? absl::UnavailableError("the daemon ends, and the call took too long to wait for")
+                 : status;
+    }
     return late();
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("out of memory");
@@ -77,6 +81,7 @@ absl::Status RpcRunner::Guarded(const Call& call, const StatusHandler& handler) 
 grpc::Status RpcRunner::RunStatus(std::string_view method, grpc::ServerContext& context, const StatusHandler& handler) {
   Started started = Begin(context);
   started.call.deadline = std::min(started.call.deadline, started.start + options_.max_call);
+  started.call.cancelled = [this, &context] { return context.IsCancelled() || Ending(); };
   return End(method, started, Guarded(started.call, handler));
 }
 

@@ -4,12 +4,15 @@
 #include <grpcpp/support/status.h>
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "core/base/cancellation.h"
 #include "core/base/clock.h"
 #include "services/server/id_source.h"
 #include "services/telemetry/log.h"
@@ -21,6 +24,7 @@ namespace planner::server {
 struct Call {
   absl::Time deadline;     ///< The client's or ours, whichever comes first.
   std::string request_id;  ///< Of the client's metadata x-request-id, or made here.
+  base::Cancellation cancelled = {};  ///< The client has gone, or the daemon ends (EndCallsAt). Unary calls only.
 };
 
 /// The request id that a client has sent, its first 128 characters; a new one where it has sent none or one with anything
@@ -60,6 +64,9 @@ class RpcRunner {
   /// Once for each Begin: metrics, a line of the log, and the status for the client.
   grpc::Status End(std::string_view method, const Started& started, const absl::Status& status);
 
+  /// Unary calls that are still at work at `time` are cancelled then, and answered with UNAVAILABLE.
+  void EndCallsAt(absl::Time time) { end_nanoseconds_ = absl::ToUnixNanos(time); }
+
   const RpcOptions& options() const { return options_; }
 
  private:
@@ -77,7 +84,10 @@ class RpcRunner {
   IdSource& ids_;
   telemetry::RpcProbe& probe_;
   telemetry::Log* const log_;
+  bool Ending() const { return absl::ToUnixNanos(clock_.Now()) >= end_nanoseconds_; }
+
   std::atomic<int> running_ = 0;
+  std::atomic<int64_t> end_nanoseconds_ = std::numeric_limits<int64_t>::max();
 };
 
 }  // namespace planner::server

@@ -71,6 +71,22 @@ TEST_F(RpcRunnerTest, WorkThatEndsTooLateIsDeadlineExceeded) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
 }
 
+TEST_F(RpcRunnerTest, TheEndCancelsWhatIsAtWork) {
+  runner_.EndCallsAt(clock_.Now() + absl::Seconds(5));
+  const auto work = [&](absl::Duration duration) {
+    return Run([&, duration](const Call& call) -> Answer {
+      EXPECT_FALSE(base::IsCancelled(call.cancelled));
+      clock_.Advance(duration);
+      if (base::IsCancelled(call.cancelled)) return absl::CancelledError("stopped");
+      return v1::Cluster();
+    });
+  };
+  EXPECT_TRUE(work(absl::Seconds(4)).ok());
+  const grpc::Status status = work(absl::Seconds(1));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), HasSubstr("the daemon ends"));
+}
+
 TEST_F(RpcRunnerTest, ExceptionsCostOneCall) {
   EXPECT_EQ(Run([](const Call&) -> Answer { throw std::runtime_error("lost"); }).error_code(),
             grpc::StatusCode::INTERNAL);

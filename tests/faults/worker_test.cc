@@ -219,6 +219,32 @@ void AwaitChild(pid_t parent) {
   }
 }
 
+/// Counts that nobody waits for any more, as many as there are places, and then one that somebody waits for.
+TEST_F(WorkerTest, AnAbandonedCountFreesItsWorker) {
+  TorchCounterOptions options = Options();
+  options.zygote.max_workers = 1;
+  TorchCounter own(options);
+  ASSERT_TRUE(own.Count(Request(""), base::Clock::Real().Now() + kLong).has_count());
+  std::atomic<bool> gone = false;
+  std::vector<std::thread> clients;
+  std::atomic<int> cancelled = 0;
+  for (const char* behaviour : {"wait", "hang", "wait"}) {  // One is at work, the others wait for its place.
+    clients.emplace_back([&, behaviour] {
+      const CountResponse response =
+          own.CountUnlessCancelled(Request(behaviour), base::Clock::Real().Now() + kLong, [&] { return gone.load(); });
+      cancelled += response.error().reason() == "CANCELLED";
+    });
+  }
+  AwaitChild(own.zygote().zygote());
+  const absl::Time start = base::Clock::Real().Now();
+  gone = true;
+  EXPECT_TRUE(own.Count(Request(""), start + kLong).has_count());
+  EXPECT_LT(base::Clock::Real().Now() - start, absl::Seconds(1));
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(cancelled, 3);
+  EXPECT_EQ(own.zygote().restarts(), 0);
+}
+
 TEST_F(WorkerTest, AZygoteThatDiesIsReplaced) {
   TorchCounter own(Options());
   ASSERT_TRUE(own.Count(Request(""), base::Clock::Real().Now() + kLong).has_count());

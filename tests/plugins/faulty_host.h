@@ -17,10 +17,12 @@ inline std::unique_ptr<plugin_host::RemoteCounter> Faulty(const base::Clock& clo
   return std::make_unique<plugin_host::RemoteCounter>(std::move(spec), options, clock, nullptr);
 }
 
-inline absl::StatusOr<counting::CostReport> CountOf(const counting::Counter& counter, const std::string& mode, int salt = 0,
-                                                    absl::Time deadline = absl::InfiniteFuture()) {
+inline absl::StatusOr<counting::CostReport> CountOf(const counting::Counter& counter, const std::string& mode,
+                                                    int salt = 0, absl::Time deadline = absl::InfiniteFuture(),
+                                                    base::Cancellation cancelled = {}) {
   const model::ModelDescription model = Gpt2(mode, salt);
-  return counter.Count({.model = model, .batch = {.seq_len = 8}, .deadline = deadline});
+  return counter.Count(
+      {.model = model, .batch = {.seq_len = 8}, .deadline = deadline, .cancelled = std::move(cancelled)});
 }
 
 inline std::string ReasonOf(const absl::Status& status) { return base::DetailOf(status).reason; }

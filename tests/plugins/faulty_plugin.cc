@@ -1,4 +1,6 @@
 // A plugin that goes wrong on request: at its start by FAULTY_START, in a count by the word after "mode" in the model's text.
+// "wait" ends when it is cancelled, which is announced unless FAULTY_START is "stubborn"; "hang" never does.
+#include <poll.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -29,6 +31,8 @@ void Flood(FILE* stream) {
 
 class FaultyPlugin final : public CounterPlugin {
  public:
+  explicit FaultyPlugin(bool ends_cancelled_counts) : ends_cancelled_counts_(ends_cancelled_counts) {}
+
   v1::PluginInfo Info() override {
     v1::PluginInfo info;
     info.set_name("faulty");
@@ -37,7 +41,17 @@ class FaultyPlugin final : public CounterPlugin {
     info.add_formats(v1::TORCHSCRIPT);
     info.set_reads_local_files(true);
     info.add_missing_measures("everything");
+    info.set_ends_cancelled_counts(ends_cancelled_counts_);
     return info;
+  }
+
+  v1::CountResponse CountUnlessCancelled(const v1::CountRequest& request, absl::Time deadline,
+                                         const base::Cancellation& cancelled) override {
+    if (!request.has_file() && ModeOf(request.hugging_face_config()) == "wait") {
+      while (!cancelled()) poll(nullptr, 0, 10);
+      return Error(absl::StatusCode::kCancelled, "cancelled");
+    }
+    return Count(request, deadline);
   }
 
   v1::CountResponse Count(const v1::CountRequest& request, absl::Time deadline) override {
@@ -80,6 +94,7 @@ class FaultyPlugin final : public CounterPlugin {
     return text.substr(begin, text.find('"', begin) - begin);
   }
 
+  const bool ends_cancelled_counts_;
   const counting::AnalyticCounter counter_;
 };
 
@@ -99,11 +114,11 @@ int main(int argc, char** argv) {
   if (how == "no_newline") {
     for (int i = 0; i < 10'000; ++i) std::putchar('x');
   }
-  if (!how.empty() && how != "deaf") {
+  if (!how.empty() && how != "deaf" && how != "stubborn") {
     std::fflush(stdout);
     planner::plugin::Hang();
   }
-  planner::plugin::FaultyPlugin plugin;
+  planner::plugin::FaultyPlugin plugin(how != "stubborn");
   const int code = planner::plugin::Serve(plugin, argc, argv);
   if (how == "deaf") planner::plugin::Hang();  // Neither the end of its input nor SIGTERM ends it.
   return code;

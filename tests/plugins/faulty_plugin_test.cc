@@ -82,6 +82,45 @@ TEST(FaultyPluginTest, AHangEndsAtTheDeadlineAndThePluginSoonAfter) {
   EXPECT_EQ(kill(hung, 0), -1);
 }
 
+/// Says so when it has been asked a few times: the count is at work by then.
+base::Cancellation AfterAWhile() {
+  return [asked = 0]() mutable { return ++asked > 10; };
+}
+
+TEST(FaultyPluginTest, AnAbandonedCountFreesThePlugin) {
+  const auto counter = Faulty(base::Clock::Real());
+  ASSERT_TRUE(CountOf(*counter, "").ok());
+  const pid_t pid = counter->pid();
+  const absl::Time start = base::Clock::Real().Now();
+  const absl::Status status = CountOf(*counter, "wait", 0, start + absl::Seconds(60), AfterAWhile()).status();
+  EXPECT_TRUE(absl::IsCancelled(status)) << status;
+  EXPECT_TRUE(CountOf(*counter, "", 0, start + absl::Seconds(60)).ok());
+  EXPECT_LT(base::Clock::Real().Now() - start, absl::Seconds(2));
+  EXPECT_EQ(counter->pid(), pid);
+}
+
+TEST(FaultyPluginTest, AnAbandonedCountOfAPluginThatCannotCancelEndsAtItsDeadline) {
+  const auto counter = Faulty(base::Clock::Real(), "stubborn", {.grace = absl::Milliseconds(200)});
+  ASSERT_TRUE(CountOf(*counter, "").ok());
+  const pid_t hung = counter->pid();
+  const absl::Time start = base::Clock::Real().Now();
+  const absl::Status status = CountOf(*counter, "hang", 0, start + absl::Seconds(1), AfterAWhile()).status();
+  EXPECT_TRUE(absl::IsCancelled(status)) << status;
+  EXPECT_TRUE(CountOf(*counter, "", 0, start + absl::Seconds(30)).ok());  // Waits for the new one.
+  EXPECT_NE(counter->pid(), hung);
+}
+
+TEST(FaultyPluginTest, AClientThatLeavesAtTheDeadlineDoesNotHideAHang) {
+  const auto counter = Faulty(base::Clock::Real(), "", {.grace = absl::Seconds(1)});
+  ASSERT_TRUE(CountOf(*counter, "").ok());
+  const pid_t hung = counter->pid();
+  const absl::Time start = base::Clock::Real().Now();
+  const absl::Status status = CountOf(*counter, "hang", 0, start + absl::Milliseconds(800), AfterAWhile()).status();
+  EXPECT_TRUE(absl::IsCancelled(status)) << status;
+  EXPECT_TRUE(CountOf(*counter, "", 0, start + absl::Seconds(30)).ok());  // Waits for the new one.
+  EXPECT_NE(counter->pid(), hung);
+}
+
 TEST(FaultyPluginTest, AModelThatCrashedTwiceIsRefused) {
   base::FakeClock clock;
   const auto counter = Faulty(clock);

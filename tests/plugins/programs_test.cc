@@ -2,6 +2,10 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/async_unary_call.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <prometheus/collectable.h>
@@ -17,8 +21,11 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/base/clock.h"
 #include "planner/v1/estimation_service.grpc.pb.h"
 #include "services/app/app.h"
+#include "services/app/daemon.h"
+#include "services/telemetry/log.h"
 
 namespace planner::plugins_test {
 namespace {
@@ -86,6 +93,94 @@ TEST_F(PlannerWithPlugins, AllAreListedAndMeasured) {
     EXPECT_THAT(text, HasSubstr(std::string("planner_plugin_up{counter=\"") + name + "\"}"));
     EXPECT_THAT(text, HasSubstr(std::string("planner_count_duration_seconds_count{counter=\"") + name + "\"}"));
   }
+}
+
+/// A daemon in this process over the faulty plugin, which counts one model at once, and a count of it without end.
+class CountWithoutEnd : public ::testing::Test {
+ protected:
+  CountWithoutEnd() {
+    app::AppOptions options;
+    options.plugin_folder = "";
+    config::v1::CounterPlugin& faulty = options.counter_plugins.emplace_back();
+    faulty.set_name("faulty");
+    faulty.mutable_command()->set_program(FAULTY_PLUGIN);
+    auto made = app::App::Create(std::move(options));
+    EXPECT_TRUE(made.ok()) << made.status();
+    app_ = *std::move(made);
+    std::string pattern = (std::filesystem::temp_directory_path() / "planner-programs-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+    config::Settings settings;
+    settings.listen.emplace_back().unix_path = (folder_ / "p.sock").string();
+    auto daemon = app::Daemon::Start(*app_, settings, base::Clock::Real(), log_);
+    EXPECT_TRUE(daemon.ok()) << daemon.status();
+    daemon_ = *std::move(daemon);
+    stub_ = v1::EstimationService::NewStub(
+        grpc::CreateChannel("unix:" + (folder_ / "p.sock").string(), grpc::InsecureChannelCredentials()));
+    EXPECT_TRUE(Count(absl::Seconds(30)).ok());  // The plugin is up.
+    endless_context_.set_deadline(absl::ToChronoTime(base::Clock::Real().Now() + absl::Seconds(29)));
+    reader_ = stub_->AsyncCount(&endless_context_, Request("wait"), &queue_);
+    reader_->Finish(&endless_response_, &endless_status_, this);
+    // It is at work when others find no place.
+    const absl::Time end = base::Clock::Real().Now() + absl::Seconds(20);
+    while (Count(absl::Milliseconds(500)).ok() && base::Clock::Real().Now() < end) {
+    }
+  }
+  ~CountWithoutEnd() override {
+    queue_.Shutdown();
+    daemon_.reset();
+    app_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  static v1::CountRequest Request(const std::string& mode) {
+    v1::CountRequest request;
+    request.mutable_model()->set_hugging_face_config(
+        R"({"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2, "vocab_size": 8, "n_positions": 16, "mode": ")" +
+        mode + "\"}");
+    request.set_counter("faulty");
+    return request;
+  }
+  grpc::Status Count(absl::Duration allowed) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(base::Clock::Real().Now() + allowed));
+    v1::CountResponse response;
+    return stub_->Count(&context, Request(""), &response);
+  }
+  grpc::Status AwaitEndless() {
+    void* tag = nullptr;
+    bool ok = false;
+    EXPECT_TRUE(queue_.Next(&tag, &ok));
+    return endless_status_;
+  }
+
+  telemetry::Log log_{base::Clock::Real()};
+  std::filesystem::path folder_;
+  std::unique_ptr<app::App> app_;
+  std::unique_ptr<app::Daemon> daemon_;
+  std::unique_ptr<v1::EstimationService::Stub> stub_;
+  grpc::CompletionQueue queue_;
+  grpc::ClientContext endless_context_;
+  grpc::Status endless_status_;
+  v1::CountResponse endless_response_;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<v1::CountResponse>> reader_;
+};
+
+TEST_F(CountWithoutEnd, FreesItsPlaceWhenItsClientGoes) {
+  const absl::Time start = base::Clock::Real().Now();
+  endless_context_.TryCancel();
+  EXPECT_EQ(AwaitEndless().error_code(), grpc::StatusCode::CANCELLED);
+  const grpc::Status status = Count(absl::Seconds(20));
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_LT(base::Clock::Real().Now() - start, absl::Seconds(1));
+}
+
+TEST_F(CountWithoutEnd, IsCancelledByTheEndOfTheDaemon) {
+  const absl::Time start = base::Clock::Real().Now();
+  daemon_->Drain(absl::Milliseconds(200));
+  EXPECT_LT(base::Clock::Real().Now() - start, absl::Seconds(3));
+  const grpc::Status status = AwaitEndless();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), HasSubstr("the daemon ends"));
 }
 
 TEST(AppTest, AWrongPluginIsAWrongConfiguration) {

@@ -11,6 +11,7 @@ plugin::v1::CountResponse Error(int code, std::string_view reason, std::string_v
 
 // Of google.rpc.Code.
 inline constexpr int kInvalidArgument = 3;
+inline constexpr int kCancelled = 1;
 inline constexpr int kDeadlineExceeded = 4;
 inline constexpr int kNotFound = 5;
 inline constexpr int kResourceExhausted = 8;

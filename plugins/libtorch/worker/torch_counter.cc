@@ -41,6 +41,7 @@ plugin::v1::PluginInfo TorchCounter::Info() {
   info.set_counts_backward(true);
   info.add_formats(plugin::v1::TORCHSCRIPT);
   info.set_reads_local_files(true);
+  info.set_ends_cancelled_counts(true);
   info.set_max_concurrent_counts(options_.zygote.max_workers);
   const absl::StatusOr<std::vector<std::string>> missing = zygote_.MissingMeasures(clock_.Now() + kStart);
   if (!missing.ok()) {
@@ -52,6 +53,11 @@ plugin::v1::PluginInfo TorchCounter::Info() {
 }
 
 CountResponse TorchCounter::Count(const CountRequest& request, absl::Time deadline) {
+  return CountUnlessCancelled(request, deadline, {});
+}
+
+CountResponse TorchCounter::CountUnlessCancelled(const CountRequest& request, absl::Time deadline,
+                                                 const base::Cancellation& cancelled) {
   if (request.model_case() != CountRequest::kFile) {
     return Error(kUnimplemented, "FORMAT_NOT_SUPPORTED", "this counter takes TorchScript files only", "model");
   }
@@ -100,10 +106,12 @@ CountResponse TorchCounter::Count(const CountRequest& request, absl::Time deadli
   // A worker reads the file by its descriptor; where it lies is none of its business.
   CountRequest stripped = request;
   stripped.mutable_file()->clear_path();
-  const absl::StatusOr<WorkerOutcome> outcome = zygote_.Run(file.get(), job, stripped, deadline);
+  const absl::StatusOr<WorkerOutcome> outcome = zygote_.Run(file.get(), job, stripped, deadline, cancelled);
   const absl::StatusOr<std::string> found = digest.valid() ? digest.get() : absl::StatusOr<std::string>(named.sha256());
   if (!outcome.ok()) {
     switch (outcome.status().code()) {
+      case absl::StatusCode::kCancelled:
+        return Error(kCancelled, "CANCELLED", std::string(outcome.status().message()));
       case absl::StatusCode::kDeadlineExceeded:
         return Error(kDeadlineExceeded, "DEADLINE_EXCEEDED", std::string(outcome.status().message()));
       case absl::StatusCode::kInvalidArgument:

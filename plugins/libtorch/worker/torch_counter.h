@@ -34,6 +34,9 @@ class TorchCounter final : public plugin::CounterPlugin {
 
   plugin::v1::PluginInfo Info() override;
   plugin::v1::CountResponse Count(const plugin::v1::CountRequest& request, absl::Time deadline) override;
+  /// The same; once `cancelled` says so the worker is killed and the answer is CANCELLED.
+  plugin::v1::CountResponse CountUnlessCancelled(const plugin::v1::CountRequest& request, absl::Time deadline,
+                                                 const base::Cancellation& cancelled) override;
 
   /// For tests.
   ZygoteClient& zygote() { return zygote_; }

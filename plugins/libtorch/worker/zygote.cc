@@ -112,10 +112,15 @@ class Zygote {
   /// Waits for something to do and does it. False at the end.
   bool Serve() {
     std::vector<pollfd> files = {{socket_, POLLIN, 0}, {children_.get(), POLLIN, 0}};
-    for (const Worker& worker : workers_) files.push_back({worker.killed || !worker.timer.valid() ? -1 : worker.timer.get(), POLLIN, 0});
+    for (const Worker& worker : workers_) {
+      files.push_back({worker.killed || !worker.timer.valid() ? -1 : worker.timer.get(), POLLIN, 0});
+      // Of the end that is written to, poll tells one thing without being asked: nobody holds the other one.
+      files.push_back({worker.killed ? -1 : worker.report.get(), 0, 0});
+    }
     if (poll(files.data(), files.size(), -1) < 0) return errno == EINTR;
     for (size_t i = 0; i < workers_.size(); ++i) {
-      if (files[2 + i].revents != 0) Expire(workers_[i]);
+      if (files[2 + 2 * i].revents != 0) Expire(workers_[i]);
+      if (files[3 + 2 * i].revents != 0) Abandon(workers_[i]);
     }
     if (files[1].revents != 0) Reap();
     if (files[0].revents != 0) {
@@ -147,6 +152,12 @@ class Zygote {
     JobReport report = ReportOf(worker);
     report.outcome = JobReport::Outcome::kDeadline;
     Report(worker.report, report);
+  }
+
+  /// Kills a worker that nobody waits for any more.
+  static void Abandon(Worker& worker) {
+    worker.killed = true;
+    kill(worker.pid, SIGKILL);
   }
 
   /// What a worker has told of itself.

@@ -17,14 +17,19 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "core/base/status_macros.h"
 
 namespace planner::libtorch {
 namespace {
 
 /// Past its deadline a worker is dead, unless the zygote itself hangs.
 constexpr absl::Duration kZygoteGrace = absl::Seconds(5);
+/// How often a waiting thread looks whether anybody still waits for its count.
+constexpr absl::Duration kLook = absl::Milliseconds(50);
 /// A zygote that ends sooner than this after it was ready is not started again at once.
 constexpr absl::Duration kShortLife = absl::Seconds(1);
+
+absl::Status Cancelled() { return absl::CancelledError("nobody waits for the count any more"); }
 
 bool MakePipe(Descriptor& read_end, Descriptor& write_end) {
   std::array<int, 2> ends = {};
@@ -148,17 +153,26 @@ pid_t ZygoteClient::zygote() const {
   return pid_;
 }
 
+absl::Status ZygoteClient::Await(const Gate& gate, bool take, absl::Time deadline, const base::Cancellation& cancelled,
+                                 const char* late) const {
+  while (true) {
+    if (base::IsCancelled(cancelled)) return Cancelled();
+    const absl::Time look = std::min(deadline, clock_.Now() + kLook);
+    if (take ? gate.Take(look, clock_) : gate.Wait(look, clock_)) return absl::OkStatus();
+    if (look == deadline) return absl::DeadlineExceededError(late);
+  }
+}
+
 absl::StatusOr<WorkerOutcome> ZygoteClient::Run(int model, JobHeader job, const plugin::v1::CountRequest& request,
-                                                absl::Time deadline) {
-  if (!workers_.Take(deadline, clock_)) return absl::DeadlineExceededError("no worker became free in time");
+                                                absl::Time deadline, const base::Cancellation& cancelled) {
+  RETURN_IF_ERROR(Await(workers_, /*take=*/true, deadline, cancelled, "no worker became free in time"));
   struct Place {
     const Gate& gate;
     ~Place() { gate.Give(); }
   };
   const Place place = {workers_};
-  if (!ready_.Wait(deadline, clock_)) {
-    return absl::DeadlineExceededError("the process that forks workers was not ready in time");
-  }
+  RETURN_IF_ERROR(
+      Await(ready_, /*take=*/false, deadline, cancelled, "the process that forks workers was not ready in time"));
   Descriptor reply_read, reply_write, report_read, report_write;
   if (!MakePipe(reply_read, reply_write) || !MakePipe(report_read, report_write)) {
     return absl::ResourceExhaustedError(absl::StrCat("no pipe: ", std::strerror(errno)));
@@ -180,18 +194,22 @@ absl::StatusOr<WorkerOutcome> ZygoteClient::Run(int model, JobHeader job, const 
   // Their ends are in the packet now; closed here, they tell of the end of the other side.
   reply_write.Close();
   report_write.Close();
-  return Collect(std::move(reply_read), report_read.get(), job, deadline);
+  return Collect(std::move(reply_read), report_read.get(), job, deadline, cancelled);
 }
 
-absl::StatusOr<WorkerOutcome> ZygoteClient::Collect(Descriptor reply, int report, const JobHeader& job, absl::Time deadline) {
+absl::StatusOr<WorkerOutcome> ZygoteClient::Collect(Descriptor reply, int report, const JobHeader& job,
+                                                    absl::Time deadline, const base::Cancellation& cancelled) {
   WorkerOutcome outcome;
   std::array<pollfd, 2> files = {{{reply.get(), POLLIN, 0}, {report, POLLIN, 0}}};
   std::array<char, 65536> buffer = {};
   bool reported = false;
   while (files[0].fd >= 0 || !reported) {
-    const int timeout = PollTimeout(deadline + kZygoteGrace, clock_);
-    const int ready = poll(files.data(), files.size(), timeout);
-    if (ready < 0 && errno == EINTR) continue;
+    // The zygote sees that nobody holds the other end of its report any more, and kills the worker.
+    if (base::IsCancelled(cancelled)) return Cancelled();
+    const absl::Time end = deadline + kZygoteGrace;
+    const absl::Time look = std::min(end, clock_.Now() + kLook);
+    const int ready = poll(files.data(), files.size(), PollTimeout(look, clock_));
+    if ((ready < 0 && errno == EINTR) || (ready == 0 && look < end)) continue;
     if (ready <= 0) {
       // The zygote should have killed the worker long ago: it hangs. The supervisor starts another one.
       const base::MutexLock lock(mutex_);

@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "core/base/cancellation.h"
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
 #include "planner/plugin/v1/counter_plugin.pb.h"
@@ -46,8 +47,9 @@ class ZygoteClient {
 
   /// Runs one job in a worker of its own, which is killed at `deadline`. `job.nanoseconds` is filled in.
   /// DEADLINE_EXCEEDED: no worker was free, or no zygote ready, by then. UNAVAILABLE: the zygote ended; another one is being
-  /// started.
-  absl::StatusOr<WorkerOutcome> Run(int model, JobHeader job, const plugin::v1::CountRequest& request, absl::Time deadline);
+  /// started. CANCELLED: `cancelled` said so; the worker, if there was one, is being killed.
+  absl::StatusOr<WorkerOutcome> Run(int model, JobHeader job, const plugin::v1::CountRequest& request,
+                                    absl::Time deadline, const base::Cancellation& cancelled = {});
 
   /// Waits until a zygote is ready, and says which protective measures are missing here. UNAVAILABLE if none is by `deadline`.
   absl::StatusOr<std::vector<std::string>> MissingMeasures(absl::Time deadline);
@@ -58,9 +60,13 @@ class ZygoteClient {
   pid_t zygote() const;
 
  private:
+  /// Waits for a place of `gate`, and takes it or not. DEADLINE_EXCEEDED with the text `late`; CANCELLED.
+  absl::Status Await(const Gate& gate, bool take, absl::Time deadline, const base::Cancellation& cancelled,
+                     const char* late) const;
   void Supervise();
   void StartOne();
-  absl::StatusOr<WorkerOutcome> Collect(Descriptor reply, int report, const JobHeader& job, absl::Time deadline);
+  absl::StatusOr<WorkerOutcome> Collect(Descriptor reply, int report, const JobHeader& job, absl::Time deadline,
+                                        const base::Cancellation& cancelled);
 
   const ZygoteClientOptions options_;
   const base::Clock& clock_;
