@@ -195,6 +195,14 @@ BlockTimes Estimator::Block() const {
     block.backward.elementwise += 1.5 * cast;
   }
 
+  if (!job_.frozen_base) {
+    // The gradient of a weight is written and read: added to the sum over the microbatches, which is read and written too, or
+    // (ZeRO-3) sent to the card that owns it.
+    const double weights = parameters_.dense / tensor + parameters_.experts / split_.expert;
+    const double sum = layout_.zero_stage >= 3 ? 0 : job_.recipe.gradient_bytes;
+    block.backward.elementwise += 2 * (machine_.element_bytes + sum) * weights / machine_.memory;
+  }
+
   const double moe = moe_share();
   if (moe < 1) AddMlp(block, split_.tokens, ToDouble(shape_.ffn) / tensor, machine_.matmul, 1, 1 - moe);
   if (moe > 0) AddExperts(block, moe);
@@ -287,11 +295,13 @@ double Estimator::DataSeconds(double layers, bool first, bool last, double step_
   const double weight = machine_.element_bytes;
   const double gradient = std::min(job_.recipe.gradient_bytes, weight);
   const auto exposed = [&](double exchange, double hidden_behind) {
-    return job_.framework.exposed * exchange + (1 - job_.framework.exposed) * std::max(0.0, exchange - hidden_behind);
+    return job_.framework.exposed * exchange +
+           std::max(0.0, 1 - job_.framework.exposed) * std::max(0.0, exchange - hidden_behind);
   };
   if (replicas <= 1 && expert_replicas <= 1) return 0;
-  if (layout_.zero_stage >= 3) {
-    // Weights are gathered for the forward and for the backward pass of every microbatch, gradients scattered.
+  if (layout_.zero_stage >= 3 && split_.pipeline <= 1) {
+    // Weights are gathered for the forward and for the backward pass of every microbatch, gradients scattered. The stages of a
+    // pipeline keep both from the first microbatch to the last, as with a sharded optimizer.
     const double frozen = job_.frozen_base ? layers * parameters_.dense / split_.tensor : 0;
     const double bytes = (2 * weight + gradient) * dense + 2 * std::min(weight, job_.frozen_bytes) * frozen;
     const double expert_bytes = (2 * weight + gradient) * expert;
@@ -418,8 +428,10 @@ StepTime Estimator::Run(const MicroBatchTime& micro_batch) const {
   step.launch = m * (slowest.cpu_bound - slowest.gpu);
   step.pipeline = m * send;
   step.bubble = (all - slowest.cpu_bound + (pipeline - 1) * send) / split_.virtual_pipeline;
-  // Sums hide behind the last microbatch and the draining pipeline, gathers behind the first one and the filling.
-  step.data = DataSeconds(most, true, !has_middle, m * slowest.cpu_bound, slowest.cpu_bound + step.bubble);
+  // Sums hide behind the last microbatch and the draining pipeline, gathers behind the first one and the filling. Chunks of an
+  // interleaved pipeline take p microbatches each in turn, so that all but one chunk has that many to hide behind.
+  const double turn = std::max(1.0, std::min(m, pipeline) * (1 - 1 / split_.virtual_pipeline));
+  step.data = DataSeconds(most, true, !has_middle, m * slowest.cpu_bound, turn * slowest.cpu_bound + step.bubble);
   step.optimizer = OptimizerSeconds(most, true, !has_middle);
   return step;
 }

@@ -159,7 +159,19 @@ TEST(StepTimeTest, ABlocksProductsTakeSixTimesItsParametersFlopsPerToken) {
   EXPECT_EQ(step.tensor, 0);
   EXPECT_EQ(step.bubble, 0);
   EXPECT_EQ(step.recompute, 0);
-  EXPECT_NEAR(step.total(), step.matmul + step.attention, 1e-9);
+  // Its gradients, of 2 bytes, are written and read, at 1 TB/s.
+  EXPECT_NEAR(step.elementwise, 3 * 4 * 12.0 * 4096 * 4096 / 1e12, 1e-6);
+  EXPECT_NEAR(step.total(), step.matmul + step.attention + step.elementwise, 1e-9);
+}
+
+TEST(StepTimeTest, GradientsAreAddedToTheirSumUnlessTheirOwnerDoesIt) {
+  StepJob job = Gpt(1);
+  job.recipe.gradient_bytes = 4;
+  const auto elementwise = [&](int zero_stage) {
+    return EstimateStepTime(job, RoundMachine(), NoLosses(), {.zero_stage = zero_stage}, 1).elementwise;
+  };
+  EXPECT_NEAR(elementwise(0), 12 * 12.0 * 4096 * 4096 / 1e12, 1e-6);
+  EXPECT_NEAR(elementwise(3), 4 * 12.0 * 4096 * 4096 / 1e12, 1e-6);
 }
 
 TEST(StepTimeTest, FullRecomputationIsAnotherForwardPass) {
@@ -175,7 +187,7 @@ TEST(StepTimeTest, EvenStagesHaveTheKnownBubble) {
   machine.link_latency = machine.network_latency = 0;
   const StepTime step = EstimateStepTime(Gpt(8), machine, NoLosses(), layout, 12);
   // (p - 1)/m of the rest.
-  EXPECT_NEAR(step.bubble, (step.matmul + step.attention) * 3 / 12, 1e-9);
+  EXPECT_NEAR(step.bubble, (step.matmul + step.attention + step.elementwise) * 3 / 12, 1e-9);
   layout.virtual_pipeline = 2;
   EXPECT_NEAR(EstimateStepTime(Gpt(8), machine, NoLosses(), layout, 12).bubble, step.bubble / 2, 1e-9);
 }
@@ -220,6 +232,9 @@ TEST(StepTimeTest, GradientsHideBehindTheMicrobatchAsFarAsTheFrameworkHidesThem)
   // Weights twice and gradients once, for every microbatch.
   EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), sharded, 5).data, 5 * 0.875 * 6 * 24 * 4096 * 4096 / 100e9,
               1e-6);
+  // In a pipeline they are kept: half of the blocks, once.
+  sharded.pipeline_parallel = 2;
+  EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), sharded, 5).data, 0.875 * 4 * 12 * 4096 * 4096 / 100e9, 1e-6);
 }
 
 TEST(StepTimeTest, SmallBlocksTakeAsLongAsTheCpuNeeds) {

@@ -231,7 +231,11 @@ absl::StatusOr<perf::Layout> LayoutOf(const MeasuredRun& run, int64_t batch) {
   return layout;
 }
 
-int64_t DefaultMicroBatch(int64_t share, double positions) {
+int64_t DefaultMicroBatch(std::string_view framework, const perf::Layout& layout, int64_t share, double positions) {
+  // JAX programs do not accumulate gradients unless told to; torchtitan has as many microbatches as stages.
+  if (framework == "jax") return share;
+  if (framework == "torchtitan" && layout.pipeline_parallel > 1)
+    return std::max<int64_t>(1, share / layout.pipeline_parallel);
   int64_t micro_batch = 1;
   while (share % (2 * micro_batch) == 0 && 2 * ToDouble(micro_batch) * positions <= kMicroBatchTokens) micro_batch *= 2;
   return micro_batch;
@@ -357,9 +361,7 @@ absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardwar
   description.layout_is_unknown = !run.tensor_parallel && !run.pipeline_parallel && !run.data_parallel;
   perf::Layout& layout = description.layout;
   const int64_t share = std::max<int64_t>(1, batch / layout.data_parallel);
-  // JAX programs do not accumulate gradients unless told to.
-  layout.micro_batch_size =
-      SizeOr(run.micro_batch, run.framework == "jax" ? share : DefaultMicroBatch(share, job.positions));
+  layout.micro_batch_size = SizeOr(run.micro_batch, DefaultMicroBatch(run.framework, layout, share, job.positions));
   description.micro_batches =
       std::max(1.0, ToDouble(batch) / ToDouble(layout.data_parallel) / ToDouble(layout.micro_batch_size));
 

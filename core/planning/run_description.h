@@ -42,7 +42,7 @@ struct RunDescription {
 ///   parallelism is known and the framework shards by data alone (fsdp, torchtitan, jax, none): the fastest tensor parallelism
 ///   of 1 to 8 cards that leaves a sequence for every replica (StepTimeOf compares them);
 /// - global_batch: 4M tokens; microbatch: the largest power of two that divides a card's share, up to 8,192 tokens;
-///   all of the share in jax;
+///   all of the share in jax; the share over the pipeline degree in pipelines of torchtitan (its own default);
 /// - recompute: the least that fits the memory; zero_stage: 3 for fsdp, torchtitan and jax, else 1, 0 on a single card or
 ///   for ddp;
 /// - attention: flash, on Volta and older eager; sequence_parallel: with tensor parallelism in megatron-core and

@@ -107,13 +107,15 @@ class Fit {
   Fit(std::vector<Parameter> parameters, const std::vector<Row>& rows)
       : parameters_(std::move(parameters)), rows_(rows) {}
 
+  using Rows = std::function<bool(const Row&)>;
+
   /// Rows of `left_out` do not count. Returns the loss.
-  double Run(StepTimeConstants& constants, int left_out, int iterations, double scale = 0.06) {
+  double Run(StepTimeConstants& constants, const Rows& left_out, int iterations, double scale = 0.06) {
     scale_ = scale;
     converged_ = false;
     std::vector<const Row*> used;
     for (const Row& row : rows_) {
-      if (static_cast<int>(row.source_index) != left_out) used.push_back(&row);
+      if (!left_out(row)) used.push_back(&row);
     }
     const size_t n = parameters_.size();
     std::vector<double> x(n);
@@ -433,39 +435,57 @@ int Main(int argc, char** argv) {
   StepTimeConstants constants = fit_it ? *priors : *values;
   constants.intervals = values->intervals;
   Fit fit(ParametersOf(*priors), rows);
+  const Fit::Rows none = [](const Row&) { return false; };
   if (fit_it) {
     // From far away all rows pull as they are off; near the end outliers no longer do.
-    for (const double scale : {0.5, 0.2}) fit.Run(constants, -1, 40, scale);
-    fit.Run(constants, -1, 60);
+    for (const double scale : {0.5, 0.2}) fit.Run(constants, none, 40, scale);
+    fit.Run(constants, none, 60);
     WeighByNoise(rows, constants);
-    const double loss = fit.Run(constants, -1, 150);
+    const double loss = fit.Run(constants, none, 150);
     std::printf("loss %.5f, %zu rows of %d, %zu publications\n", loss, rows.size(), comparable, publications.size());
   }
   for (const auto& [why, count] : skipped) std::printf("skipped %d: %s\n", count, why.c_str());
 
-  std::vector<double> crossed(rows.size());
+  std::vector<double> crossed(rows.size()), crossed_by_table(rows.size());
   if (cross) {
-    for (const auto& [publication, index] : publications) {
+    const auto leave_out = [&](const std::string& name, const Fit::Rows& left_out, std::vector<double>& ratios) {
       StepTimeConstants without = constants;
       // Back part of the way to the priors, and fitted again without these rows.
       for (const Parameter& parameter : fit.parameters()) {
         double& value = parameter.at(without);
         value = std::exp(0.7 * std::log(value) + 0.3 * std::log(parameter.prior));
       }
-      const double start = fit.Run(without, static_cast<int>(index), 0);
-      fit.Run(without, static_cast<int>(index), 10, 0.2);
-      if (!(fit.Run(without, static_cast<int>(index), 40) < start)) {
-        std::fprintf(stderr, "left out %s: the refit found nothing better than its start\n", publication.c_str());
-        return 1;
-      }
+      const double start = fit.Run(without, left_out, 0);
+      fit.Run(without, left_out, 10, 0.2);
+      const bool better = fit.Run(without, left_out, 40) < start;
       double moved = 0;
       for (const Parameter& parameter : fit.parameters())
         moved = std::max(moved, std::abs(std::log(parameter.at(without) / parameter.at(constants))));
       for (size_t r = 0; r < rows.size(); ++r) {
-        if (rows[r].source_index == index) crossed[r] = LogRatio(rows[r], without);
+        if (left_out(rows[r])) ratios[r] = LogRatio(rows[r], without);
       }
-      std::fprintf(stderr, "left out %s: constants moved by up to %.1f %%\n", publication.c_str(),
+      std::fprintf(stderr, "left out %s: constants moved by up to %.1f %%\n", name.c_str(),
                    100 * (std::exp(moved) - 1));
+      return better;
+    };
+    const auto complain = [](const std::string& name) {
+      std::fprintf(stderr, "left out %s: the refit found nothing better than its start\n", name.c_str());
+      return 1;
+    };
+    for (const auto& [publication, index] : publications) {
+      const auto left_out = [index = index](const Row& row) { return row.source_index == index; };
+      if (!leave_out(publication, left_out, crossed)) return complain(publication);
+    }
+    // The tables of a publication that has several, one by one.
+    crossed_by_table = crossed;
+    std::map<std::string, std::string> tables;
+    for (const Row& row : rows) tables.emplace(row.source, Publication(row.source));
+    for (const auto& [table, publication] : tables) {
+      const bool several = std::any_of(tables.begin(), tables.end(), [&](const auto& other) {
+        return other.second == publication && other.first != table;
+      });
+      const auto left_out = [table = table](const Row& row) { return row.source == table; };
+      if (several && !leave_out(table, left_out, crossed_by_table)) return complain(table);
     }
   }
 
@@ -483,8 +503,8 @@ int Main(int argc, char** argv) {
                                                       rows[r].description.gpu->architecture,
                                                       rows[r].description.memory.parameters);
   };
-  std::map<std::string, Errors> by_source, by_family, by_framework, cross_source;
-  Errors all, all_crossed;
+  std::map<std::string, Errors> by_source, by_family, by_framework, cross_source, cross_table;
+  Errors all, all_crossed, all_crossed_by_table;
   for (size_t r = 0; r < rows.size(); ++r) {
     const double ratio = LogRatio(rows[r], constants);
     by_source[rows[r].source].Add(ratio, covered(r));
@@ -493,18 +513,21 @@ int Main(int argc, char** argv) {
     all.Add(ratio, covered(r));
     if (cross) {
       cross_source[rows[r].source].Add(crossed[r]);
+      cross_table[rows[r].source].Add(crossed_by_table[r]);
       all_crossed.Add(crossed[r]);
+      all_crossed_by_table.Add(crossed_by_table[r]);
     }
   }
-  std::printf("%6s %8s %8s %8s %8s  %s\n", "rows", "MAPE %", "crossed", "median", "within %", "source");
-  const auto print = [&](const std::string& name, Errors& errors, double crossed_mape) {
-    std::printf("%6d %8.2f %8.2f %8.3f %8.1f  %s\n", errors.rows, errors.mape(), crossed_mape, errors.median(),
+  // Crossed: with the table left out of the fit, and with the whole publication left out.
+  std::printf("%6s %8s %8s %8s %8s %8s  %s\n", "rows", "MAPE %", "table", "publ.", "median", "within %", "source");
+  const auto print = [&](const std::string& name, Errors& errors, double by_table, double by_publication) {
+    std::printf("%6d %8.2f %8.2f %8.2f %8.3f %8.1f  %s\n", errors.rows, errors.mape(), by_table, by_publication, errors.median(),
                 100.0 * errors.covered / std::max(1, errors.rows), name.c_str());
   };
-  for (auto& [source, errors] : by_source) print(source, errors, cross_source[source].mape());
-  for (auto& [family, errors] : by_family) print("family " + family, errors, 0);
-  for (auto& [framework, errors] : by_framework) print("framework " + framework, errors, 0);
-  print("all", all, all_crossed.mape());
+  for (auto& [source, errors] : by_source) print(source, errors, cross_table[source].mape(), cross_source[source].mape());
+  for (auto& [family, errors] : by_family) print("family " + family, errors, 0, 0);
+  for (auto& [framework, errors] : by_framework) print("framework " + framework, errors, 0, 0);
+  print("all", all, all_crossed_by_table.mape(), all_crossed.mape());
   PrintMemory(*runs, {gpus, models, constants}, memory_rows);
 
   if (!residuals_path.empty()) {
