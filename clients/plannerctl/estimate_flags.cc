@@ -63,7 +63,7 @@ absl::Status FillLayout(const EstimateFlags& flags, v1::LayoutConstraints& layou
     const std::string& text;
     void (v1::LayoutConstraints::*set)(int64_t);
   };
-  const std::array<Degree, 8> degrees = {{
+  const std::array<Degree, 9> degrees = {{
       {"--tp", flags.tensor_parallel, &v1::LayoutConstraints::set_tensor_parallel},
       {"--pp", flags.pipeline_parallel, &v1::LayoutConstraints::set_pipeline_parallel},
       {"--vpp", flags.virtual_pipeline, &v1::LayoutConstraints::set_virtual_pipeline},
@@ -72,6 +72,7 @@ absl::Status FillLayout(const EstimateFlags& flags, v1::LayoutConstraints& layou
       {"--ep", flags.expert_parallel, &v1::LayoutConstraints::set_expert_parallel},
       {"--micro-batch", flags.micro_batch, &v1::LayoutConstraints::set_micro_batch_size},
       {"--zero", flags.zero_stage, &v1::LayoutConstraints::set_zero_stage},
+      {"--shard-group", flags.shard_group, &v1::LayoutConstraints::set_shard_group},
   }};
   for (const Degree& degree : degrees) {
     RETURN_IF_ERROR(
@@ -155,6 +156,7 @@ void AddEstimateFlags(CLI::App& command, EstimateFlags& flags) {
   add(group, "--sequence-parallel", flags.sequence_parallel, "Sequence parallelism", "BOOL");
   add(group, "--micro-batch", flags.micro_batch, "Samples per micro-batch", "N");
   add(group, "--zero", flags.zero_stage, "ZeRO stage, 0 to 3", "N");
+  add(group, "--shard-group", flags.shard_group, "ZeRO-3: replicas that share one copy of the states [all]", "N");
 
   group = "Speed";
   CLI::Option* hfu = add(group, "--utilization", flags.utilization,

@@ -247,6 +247,7 @@ std::string LayoutText(const v1::Layout& layout) {
     if (!text.empty()) text += multiplies ? " × " : ", ";
     text += fmt::format("{} {}", name, degree);
   }
+  if (layout.shard_group() > 0) text += fmt::format(", sharded by {}", layout.shard_group());
   return text.empty() ? "single GPU" : text;
 }
 

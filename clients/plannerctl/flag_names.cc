@@ -11,7 +11,7 @@ namespace {
 using FieldAndFlag = std::pair<std::string_view, std::string_view>;
 
 /// Fields whose names cannot be anything else, wherever they stand in a text.
-constexpr std::array<FieldAndFlag, 35> kPaths = {{
+constexpr std::array<FieldAndFlag, 36> kPaths = {{
     {"batch_shape.batch", "--batch"},
     {"batch_shape.seq_len", "--seq-len"},
     {"batch_shape.inputs", "--input"},
@@ -36,6 +36,7 @@ constexpr std::array<FieldAndFlag, 35> kPaths = {{
     {"layout.expert_parallel", "--ep"},
     {"layout.micro_batch_size", "--micro-batch"},
     {"layout.zero_stage", "--zero"},
+    {"layout.shard_group", "--shard-group"},
     {"layout.sequence_parallel", "--sequence-parallel"},
     {"resources.gpu_types", "--gpu"},
     {"resources.min_gpus", "--gpus"},

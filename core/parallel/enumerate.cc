@@ -101,6 +101,22 @@ std::span<const int> ZeroStages(const Split& split) {
   return kAlone;
 }
 
+/// Calls `visit` for the groups that ZeRO-3 may shard within: all replicas, then those of one fast domain, of two, of four, ….
+template <typename Visit>
+void ForEachShardGroup(const LayoutSpace& space, const Layout& layout, Visit visit) {
+  if (space.fixed.shard_group) {
+    if (layout.replicas() % *space.fixed.shard_group == 0) visit(*space.fixed.shard_group);
+    return;
+  }
+  visit(0);
+  // Experts have their own groups already.
+  if (layout.zero_stage < 3 || layout.expert_parallel > 1) return;
+  const int64_t first = space.scale_up_domain / layout.tensor_parallel;
+  for (int64_t group = first; group > 1 && group < layout.replicas(); group *= 2) {
+    if (layout.replicas() % group == 0) visit(group);
+  }
+}
+
 }  // namespace
 
 int64_t LayoutSpace::most_micro_batch() const {
@@ -226,10 +242,13 @@ void ForEachLayout(const LayoutSpace& space, int64_t gpus, absl::FunctionRef<boo
           layout.virtual_pipeline = chunks;
           for (const int zero : zero_stages) {
             layout.zero_stage = zero;
-            for (const Recompute recompute : recomputes) {
-              layout.recompute = recompute;
-              visit(candidate);
-            }
+            ForEachShardGroup(space, layout, [&](int64_t group) {
+              layout.shard_group = zero >= 3 ? group : 0;
+              for (const Recompute recompute : recomputes) {
+                layout.recompute = recompute;
+                visit(candidate);
+              }
+            });
           }
         }
         layout.virtual_pipeline = space.fixed.virtual_pipeline.value_or(1);

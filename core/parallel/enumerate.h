@@ -62,7 +62,8 @@ std::optional<std::string> FixedDegreesError(const LayoutSpace& space);
 ///   least;
 /// - microbatches are powers of two, or all of a rank's share, up to 8,192 tokens (1,024 samples without a shape)
 ///   unless fixed;
-/// - ZeRO 1 with pipelines; 1, 2 and 3 without; 0 on a card of its own.
+/// - ZeRO 1 with pipelines; 1, 2 and 3 without; 0 on a card of its own; ZeRO-3 over all replicas, or, without expert parallelism,
+///   within groups: those of one fast domain, of two, of four, ….
 ///
 /// Before the layouts of one split of the cards, `wanted` is shown a layout of it with the most microbatches, the lowest
 /// ZeRO stage, no recomputation (unless fixed) and no expert parallelism; they are left out if it returns false.

@@ -39,7 +39,7 @@ TEST(ForEachLayoutTest, DegreesMultiplyToTheCardsAndTheBatch) {
   const LayoutSpace space = Space(80, 64, 8, 512);
   const std::vector<BatchedLayout> layouts = All(space, 64);
   ASSERT_FALSE(layouts.empty());
-  std::set<std::tuple<int64_t, int64_t, int64_t, int64_t, int, int>> seen;
+  std::set<std::tuple<int64_t, int64_t, int64_t, int64_t, int, int64_t, int>> seen;
   for (const auto& [layout, batch, micro_batches] : layouts) {
     EXPECT_EQ(layout.gpus(), 64);
     EXPECT_EQ(batch, 512);
@@ -48,7 +48,8 @@ TEST(ForEachLayoutTest, DegreesMultiplyToTheCardsAndTheBatch) {
     EXPECT_LE(layout.tensor_parallel, 8);
     EXPECT_LE(layout.pipeline_parallel, 80);
     EXPECT_TRUE(seen.emplace(layout.data_parallel, layout.tensor_parallel, layout.pipeline_parallel,
-                             layout.micro_batch_size, layout.zero_stage, static_cast<int>(layout.recompute))
+                             layout.micro_batch_size, layout.zero_stage, layout.shard_group,
+                             static_cast<int>(layout.recompute))
                     .second);
   }
 }
@@ -82,6 +83,31 @@ TEST(ForEachLayoutTest, ChunksShareOutAStageEvenly) {
     space.interleaved = false;
     for (const BatchedLayout& one : All(space, 8)) EXPECT_EQ(one.layout.virtual_pipeline, 1);
   }
+}
+
+TEST(ForEachLayoutTest, Zero3AlsoShardsWithinDomains) {
+  // 64 cards: tensor 1: groups of 8, 16 and 32; tensor 2: 32 replicas, four in a domain: 4, 8 and 16.
+  LayoutSpace space = Space(32, 32, 8, 256);
+  space.fixed.pipeline_parallel = 1;
+  for (const auto& [tensor, expected] : {std::pair<int64_t, std::set<int64_t>>{1, {0, 8, 16, 32}}, {2, {0, 4, 8, 16}}, {8, {0}}}) {
+    space.fixed.tensor_parallel = tensor;
+    space.Prepare();
+    std::set<int64_t> groups;
+    for (const BatchedLayout& one : All(space, 64)) {
+      if (one.layout.zero_stage < 3) {
+        EXPECT_EQ(one.layout.shard_group, 0);
+      } else {
+        groups.insert(one.layout.shard_group);
+      }
+    }
+    EXPECT_EQ(groups, expected) << tensor;
+  }
+  space.fixed.tensor_parallel = 1;
+  space.fixed.zero_stage = 3;
+  space.fixed.shard_group = 16;
+  space.Prepare();
+  for (const BatchedLayout& one : All(space, 64)) EXPECT_EQ(one.layout.shard_group, 16);
+  EXPECT_THAT(All(space, 24), IsEmpty());
 }
 
 TEST(ForEachLayoutTest, KeepsToWhatIsFixed) {

@@ -15,6 +15,7 @@ struct LayoutConstraints {
   std::optional<int64_t> data_parallel, tensor_parallel, pipeline_parallel, virtual_pipeline, context_parallel,
       expert_parallel, micro_batch_size;
   std::optional<int> zero_stage;
+  std::optional<int64_t> shard_group;  ///< Of ZeRO-3; 0: all replicas.
   std::optional<bool> sequence_parallel;
   std::optional<Recompute> recompute;
 };

@@ -112,7 +112,7 @@ double BlockActivationBytes(const MemoryInputs& inputs, const Layout& layout) {
 double LeastStateBytes(const MemoryInputs& inputs, const Layout& layout) {
   if (!inputs.shape || inputs.frozen_base) return 0;
   const double model_cards = ToDouble(layout.tensor_parallel * layout.pipeline_parallel);
-  const double shards = ToDouble(layout.data_parallel * layout.context_parallel);
+  const double shards = ToDouble(layout.shards());
   const double expert_parallel = ToDouble(layout.expert_parallel);
   const double blocks = std::max(0.0, inputs.parameters - inputs.embedding_parameters - inputs.expert_parameters);
   return ShardedState(blocks / model_cards, inputs.recipe, layout.zero_stage, shards).total() +
@@ -125,7 +125,7 @@ MemoryPerGpu PeakMemory(const MemoryInputs& inputs, const Layout& layout, double
   const double tensor = ToDouble(layout.tensor_parallel);
   const double pipeline = ToDouble(layout.pipeline_parallel);
   const double context = ToDouble(layout.context_parallel);
-  const double shards = ToDouble(layout.data_parallel) * context;
+  const double shards = ToDouble(layout.shards());
   const double expert_shards = std::max(1.0, shards / ToDouble(layout.expert_parallel));
   const MemoryHabits& habits = inputs.habits;
   const int zero = habits.gradient_copy_bytes > 0 ? std::max(1, layout.zero_stage) : layout.zero_stage;

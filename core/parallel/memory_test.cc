@@ -153,6 +153,18 @@ TEST(PeakMemoryTest, ZeroStagesTradeStateForGatheredBlocks) {
   }
 }
 
+TEST(PeakMemoryTest, GroupsShardTheStatesAmongThemselves) {
+  const MemoryInputs llama = Llama70B();
+  Layout layout = Degrees(64, 1, 1);
+  layout.zero_stage = 3;
+  layout.shard_group = 16;
+  const MemoryPerGpu memory = PeakMemory(llama, layout, 1);
+  EXPECT_NEAR(static_cast<double>(memory.parameter_bytes), 2 * llama.parameters / 16, 10);
+  EXPECT_NEAR(static_cast<double>(memory.optimizer_bytes), 12 * llama.parameters / 16, 10);
+  EXPECT_NEAR(LeastStateBytes(llama, layout),
+              llama.recipe.total() * (llama.parameters - llama.embedding_parameters) / 16, 10);
+}
+
 TEST(PeakMemoryTest, ExpertsAreShardedOverTheCardsThatHoldTheSame) {
   MemoryInputs moe = Llama70B();
   moe.shape->experts = 8;

@@ -286,10 +286,11 @@ double Estimator::StageParameters(double layers, bool first, bool last) const {
 
 double Estimator::DataSeconds(double layers, bool first, bool last, double step_compute, double idle) const {
   const double replicas = split_.data * split_.context;
-  const Group group{replicas, split_.tensor};
+  const double shards = ToDouble(layout_.shards());
+  const Group group{shards, split_.tensor};
   const double dense = StageParameters(layers, first, last);
   const double expert = job_.frozen_base ? 0 : layers * parameters_.experts / split_.expert;
-  const double expert_replicas = std::max(1.0, replicas * split_.tensor / split_.expert);
+  const double expert_replicas = std::max(1.0, shards * split_.tensor / split_.expert);
   const Group expert_group{expert_replicas, split_.expert};
   // Gradients travel in the type of the activations, whatever they are summed in.
   const double weight = machine_.element_bytes;
@@ -305,10 +306,15 @@ double Estimator::DataSeconds(double layers, bool first, bool last, double step_
     const double frozen = job_.frozen_base ? layers * parameters_.dense / split_.tensor : 0;
     const double bytes = (2 * weight + gradient) * dense + 2 * std::min(weight, job_.frozen_bytes) * frozen;
     const double expert_bytes = (2 * weight + gradient) * expert;
-    const double exchange = 3 * layers * CollectiveLatency(machine_, group) +
-                            (GatherSeconds(machine_, shared_, group, bytes) +
-                             GatherSeconds(machine_, shared_, expert_group, expert_bytes)) /
-                                job_.framework.shard_bandwidth;
+    double exchange = 3 * layers * CollectiveLatency(machine_, group) +
+                      (GatherSeconds(machine_, shared_, group, bytes) +
+                       GatherSeconds(machine_, shared_, expert_group, expert_bytes)) /
+                          job_.framework.shard_bandwidth;
+    if (shards < replicas) {
+      // Groups sum what each of their cards has of the gradients.
+      const Group groups{replicas / shards, split_.tensor * shards};
+      exchange += 2 * GatherSeconds(machine_, shared_, groups, gradient * (dense + expert) / shards);
+    }
     return exposed(micro_batches_ * exchange, step_compute);
   }
   // Gradients are summed once a step (ZeRO-2: for every microbatch); sharded optimizers gather the weights.
@@ -320,7 +326,7 @@ double Estimator::DataSeconds(double layers, bool first, bool last, double step_
 }
 
 double Estimator::OptimizerSeconds(double layers, bool first, bool last) const {
-  const double replicas = split_.data * split_.context;
+  const double replicas = ToDouble(layout_.shards());
   const double expert = job_.frozen_base ? 0 : layers * parameters_.experts / split_.expert;
   const double expert_replicas = std::max(1.0, replicas * split_.tensor / split_.expert);
   const bool sharded = layout_.zero_stage >= 1;

@@ -232,6 +232,11 @@ TEST(StepTimeTest, GradientsHideBehindTheMicrobatchAsFarAsTheFrameworkHidesThem)
   // Weights twice and gradients once, for every microbatch.
   EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), sharded, 5).data, 5 * 0.875 * 6 * 24 * 4096 * 4096 / 100e9,
               1e-6);
+  // Within groups of two of the eight: gathered among two, and halves of the gradients summed by four groups.
+  sharded.shard_group = 2;
+  EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), sharded, 5).data,
+              5 * (0.5 * 6 + 2 * 0.75 * 2 / 2) * 24 * 4096 * 4096 / 100e9, 1e-6);
+  sharded.shard_group = 0;
   // In a pipeline they are kept: half of the blocks, once.
   sharded.pipeline_parallel = 2;
   EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), sharded, 5).data, 0.875 * 4 * 12 * 4096 * 4096 / 100e9, 1e-6);

@@ -47,7 +47,7 @@ const Framework* FindFramework(std::string_view name) {
 absl::Status CheckFramework(std::string_view name, const parallel::LayoutConstraints& fixed) {
   const Framework* framework = FindFramework(name);
   if (framework == nullptr) return absl::OkStatus();
-  if (const int zero = fixed.zero_stage.value_or(0); zero > framework->most_zero_stage) {
+  if (const int zero = fixed.zero_stage.value_or(fixed.shard_group ? 3 : 0); zero > framework->most_zero_stage) {
     return Contradiction("layout.zero_stage", name, "ZeRO stage above " + std::to_string(framework->most_zero_stage),
                          zero);
   }

@@ -77,6 +77,9 @@ LaunchFlags Megatron(const LaunchJob& job) {
     line.Add("--use-megatron-fsdp --data-parallel-sharding-strategy",
              layout.zero_stage == 2 ? "optim_grads" : "optim_grads_params");
   }
+  if (layout.shards() < layout.replicas()) {
+    line.Add("--num-distributed-optimizer-instances", layout.replicas() / layout.shards());
+  }
   if (layout.recompute == Recompute::kFull) {
     line.Add("--recompute-granularity full --recompute-method uniform --recompute-num-layers 1");
   } else if (layout.recompute == Recompute::kSelective) {
@@ -95,11 +98,17 @@ LaunchFlags Torchtitan(const LaunchJob& job) {
   LaunchFlags answer{.framework = "torchtitan", .flags = {}, .config = {}, .unsupported = {}};
   Line line;
   // Its sharding is that of FSDP2: weights are always sharded, and stay gathered between forward and backward if not resharded.
+  if (layout.shards() < layout.replicas() && layout.shards() % layout.context_parallel != 0) {
+    answer.unsupported = fmt::format("states shared by {} cards, of sequences over {}", layout.shards(), layout.context_parallel);
+    return answer;
+  }
   if (layout.zero_stage == 0) {
     line.Add("--parallelism.data_parallel_replicate_degree", layout.data_parallel);
     line.Add("--parallelism.data_parallel_shard_degree 1");
   } else {
-    line.Add("--parallelism.data_parallel_shard_degree", layout.data_parallel);
+    line.AddDegree("--parallelism.data_parallel_replicate_degree", layout.replicas() / layout.shards());
+    // Its sequence-parallel cards shard, too.
+    line.Add("--parallelism.data_parallel_shard_degree", layout.shards() / layout.context_parallel);
     line.Add("--parallelism.fsdp_reshard_after_forward", layout.zero_stage >= 3 ? "always" : "never");
   }
   line.AddDegree("--parallelism.tensor_parallel_degree", layout.tensor_parallel);
@@ -156,8 +165,9 @@ LaunchFlags DeepSpeed(const LaunchJob& job) {
   if (job.flash_attention) line.Add("--use-flash-attn-v2");
   line.Add("--deepspeed_config FILE");
   answer.config = fmt::format(
-      "{{\"train_batch_size\": {}, \"train_micro_batch_size_per_gpu\": {}, \"zero_optimization\": {{\"stage\": {}}}{}}}",
+      "{{\"train_batch_size\": {}, \"train_micro_batch_size_per_gpu\": {}, \"zero_optimization\": {{\"stage\": {}{}}}{}}}",
       job.global_batch, layout.micro_batch_size, layout.zero_stage,
+      layout.shards() < layout.replicas() ? fmt::format(", \"mics_shard_size\": {}", layout.shards()) : "",
       type.empty() ? "" : fmt::format(", \"{}\": {{\"enabled\": true}}", type));
   answer.flags = std::move(line).text();
   return answer;

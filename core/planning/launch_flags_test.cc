@@ -110,6 +110,18 @@ TEST(LaunchFlagsTest, ShardedWeightsAreFsdpOrZero3) {
   EXPECT_THAT(flags["deepspeed"].config, Not(HasSubstr("enabled")));
 }
 
+TEST(LaunchFlagsTest, WeightsShardedWithinGroupsAreHybridSharding) {
+  LaunchJob job = Job();
+  job.layout = {.data_parallel = 32, .context_parallel = 2, .zero_stage = 3, .shard_group = 8};
+  auto flags = Flags(job);
+  EXPECT_THAT(flags["megatron-core"].flags, HasSubstr("--num-distributed-optimizer-instances 8"));
+  EXPECT_THAT(flags["torchtitan"].flags,
+              HasSubstr("--parallelism.data_parallel_replicate_degree 8 --parallelism.data_parallel_shard_degree 4"));
+  EXPECT_THAT(flags["deepspeed"].config, HasSubstr("\"stage\": 3, \"mics_shard_size\": 8"));
+  job.layout.context_parallel = 16;
+  EXPECT_EQ(Flags(job)["torchtitan"].unsupported, "states shared by 8 cards, of sequences over 16");
+}
+
 TEST(LaunchFlagsTest, APipelineHasNoShardedGradients) {
   LaunchJob job = Job();
   job.layout.zero_stage = 2;

@@ -95,11 +95,12 @@ std::string UtilizationSentence(const PoolContext& context, const Trial& trial, 
 std::string MemorySentence(const Recommendation& answer) {
   const parallel::MemoryPerGpu& memory = answer.memory;
   return fmt::format(
-      "Memory {} of {}: weights {}, gradients {}, optimizer {} (ZeRO-{}), activations {} (recomputation {}), overhead "
+      "Memory {} of {}: weights {}, gradients {}, optimizer {} (ZeRO-{}{}), activations {} (recomputation {}), overhead "
       "{}.",
       Gib(static_cast<double>(memory.total_bytes())), Gib(static_cast<double>(answer.capacity_bytes)),
       Gib(static_cast<double>(memory.parameter_bytes)), Gib(static_cast<double>(memory.gradient_bytes)),
       Gib(static_cast<double>(memory.optimizer_bytes)), answer.layout.zero_stage,
+      answer.layout.shard_group > 0 ? fmt::format(" in groups of {}", answer.layout.shard_group) : "",
       Gib(static_cast<double>(memory.activation_bytes)), NameOf(answer.layout.recompute),
       Gib(static_cast<double>(memory.overhead_bytes)));
 }

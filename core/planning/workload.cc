@@ -35,6 +35,12 @@ absl::Status CheckLayout(const parallel::LayoutConstraints& layout) {
   RETURN_IF_ERROR(CheckPositive(layout.context_parallel, "layout.context_parallel", kMostDegree));
   RETURN_IF_ERROR(CheckPositive(layout.expert_parallel, "layout.expert_parallel", kMostDegree));
   RETURN_IF_ERROR(CheckPositive(layout.micro_batch_size, "layout.micro_batch_size", kMostDegree));
+  if (layout.shard_group) {
+    RETURN_IF_ERROR(CheckPositive(layout.shard_group, "layout.shard_group", kMostDegree));
+    if (layout.zero_stage.value_or(3) != 3) {
+      return base::InvalidField("layout.shard_group", fmt::format("needs ZeRO stage 3: zero_stage={}", *layout.zero_stage));
+    }
+  }
   if (layout.zero_stage && (*layout.zero_stage < 0 || *layout.zero_stage > 3)) {
     return base::InvalidField("layout.zero_stage", fmt::format("must be from 0 to 3: value={}", *layout.zero_stage));
   }
@@ -274,6 +280,7 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
   work.space.flash_attention = job.flash_attention;
   work.space.fixed = job.layout;
   ApplyFramework(job.framework, work.space.fixed, work.explanation, work.warnings);
+  if (work.space.fixed.shard_group) work.space.fixed.zero_stage = 3;
 
   if (shape && !module) SetStepJob(job, work);
   work.ratio_is_given = job.hardware_flops_ratio.has_value() || job.model_flops_ratio.has_value();

@@ -53,6 +53,7 @@ parallel::LayoutConstraints LayoutFromProto(const v1::LayoutConstraints& proto) 
   if (proto.has_expert_parallel()) layout.expert_parallel = proto.expert_parallel();
   if (proto.has_micro_batch_size()) layout.micro_batch_size = proto.micro_batch_size();
   if (proto.has_zero_stage()) layout.zero_stage = static_cast<int>(proto.zero_stage());
+  if (proto.has_shard_group()) layout.shard_group = proto.shard_group();
   if (proto.has_sequence_parallel()) layout.sequence_parallel = proto.sequence_parallel();
   return layout;
 }

@@ -38,6 +38,7 @@ void SetLayout(const parallel::Layout& layout, v1::Layout& proto) {
   proto.set_expert_parallel(layout.expert_parallel);
   proto.set_micro_batch_size(layout.micro_batch_size);
   proto.set_zero_stage(layout.zero_stage);
+  proto.set_shard_group(layout.shard_group);
   proto.set_recompute(RecomputeToProto(layout.recompute));
   proto.set_sequence_parallel(layout.sequence_parallel);
 }

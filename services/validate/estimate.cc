@@ -145,6 +145,7 @@ absl::Status ValidateLayout(const v1::LayoutConstraints& layout) {
   if (layout.has_micro_batch_size())
     RETURN_IF_ERROR(Between("layout.micro_batch_size", layout.micro_batch_size(), 1, kMaxDegree));
   if (layout.has_zero_stage()) RETURN_IF_ERROR(Between("layout.zero_stage", layout.zero_stage(), 0, 3));
+  if (layout.has_shard_group()) RETURN_IF_ERROR(Between("layout.shard_group", layout.shard_group(), 2, kMaxDegree));
   return absl::OkStatus();
 }
 

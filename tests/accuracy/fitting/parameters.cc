@@ -1,0 +1,40 @@
+#include "tests/accuracy/fitting/parameters.h"
+
+#include "fmt/format.h"
+
+namespace planner::fitting {
+
+using perf::StepTimeConstants;
+
+std::vector<Parameter> ParametersOf(const StepTimeConstants& priors) {
+  std::vector<Parameter> parameters;
+  for (const auto& [family, values] : priors.families) {
+    for (const auto& field : perf::FamilyFields()) {
+      if (field.spread <= 0) continue;
+      parameters.push_back({fmt::format("families.{}.{}", family, field.name),
+                            [name = family, member = field.member](StepTimeConstants& c) -> double& {
+                              return c.families.find(name)->second.*member;
+                            },
+                            values.*field.member, field.spread, field.low, field.high, family});
+    }
+  }
+  for (const auto& [framework, values] : priors.frameworks) {
+    for (const auto& field : perf::FrameworkFields()) {
+      if (field.spread <= 0) continue;
+      parameters.push_back({fmt::format("frameworks.{}.{}", framework, field.name),
+                            [name = framework, member = field.member](StepTimeConstants& c) -> double& {
+                              return c.frameworks.find(name)->second.*member;
+                            },
+                            values.*field.member, field.spread, field.low, field.high, "", framework, false});
+    }
+  }
+  for (const auto& field : perf::SharedFields()) {
+    if (field.spread <= 0) continue;
+    parameters.push_back({fmt::format("shared.{}", field.name),
+                          [member = field.member](StepTimeConstants& c) -> double& { return c.shared.*member; },
+                          priors.shared.*field.member, field.spread, field.low, field.high, "", "", true});
+  }
+  return parameters;
+}
+
+}  // namespace planner::fitting

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/perf/step_constants.h"
+#include "tests/accuracy/fitting/row.h"
+
+namespace planner::fitting {
+
+/// A constant that may move: its place, and what is believed of it before any run was seen.
+struct Parameter {
+  std::string name;
+  std::function<double&(perf::StepTimeConstants&)> at;
+  double prior = 0;
+  double spread = 0;
+  double low = 0, high = 0;
+  std::string family, framework;  ///< Rows of others do not depend on it; empty: all do.
+  bool all_frameworks = true;
+
+  bool Concerns(const Row& row) const {
+    return (family.empty() || row.family == family) && (all_frameworks || row.framework_key == framework);
+  }
+};
+
+
+/// All that the fields' spreads let move.
+std::vector<Parameter> ParametersOf(const perf::StepTimeConstants& priors);
+
+}  // namespace planner::fitting
