@@ -40,7 +40,7 @@ class PublishedRunsTest : public ::testing::Test {
 v1::ValidateRunsResponse* PublishedRunsTest::answer_ = nullptr;
 
 TEST_F(PublishedRunsTest, EveryRowIsPredicted) {
-  EXPECT_GE(answer_->rows_size(), 290);
+  EXPECT_GE(answer_->rows_size(), 310);
   for (const v1::RunPrediction& row : answer_->rows()) EXPECT_EQ(row.skipped(), "") << row.id();
 }
 
@@ -74,6 +74,9 @@ TEST_F(PublishedRunsTest, StepTimesAreWithinTheBoundOfTheirPublication) {
       {"tpu-recipes, v5p", 0.31},
       {"gpu-recipes, MaxText", 0.192},
       {"fms-fsdp README", 0.84},
+      {"torchao training benchmarks", 0.27},
+      {"JAX-Toolbox", 0.202},
+      {"XTuner Megatron MoE benchmark", 0.087},
   };
   for (const v1::RunGroup& group : answer_->publications()) {
     if (group.time_count() == 0) continue;
@@ -96,14 +99,14 @@ TEST_F(PublishedRunsTest, WhatRanOutOfMemoryIsPredictedNotToFit) {
   const v1::RunGroup& all = answer_->overall();
   EXPECT_GE(all.oom_count(), 5);
   EXPECT_EQ(all.oom_right_count(), all.oom_count());
-  // Of runs that fitted, 57 of 290 are predicted not to: what the table cannot say (host offload of TPUs, weights kept in FP8,
+  // Of runs that fitted, 59 of 311 are predicted not to: what the table cannot say (host offload of TPUs, weights kept in FP8,
   // gradients in BF16) and LoRA's activations beside frozen layers, which are predicted too large.
   EXPECT_LE(all.ran_wrong_count(), all.ran_count() * 24 / 100);
 }
 
 TEST_F(PublishedRunsTest, PeakMemoryOfTorchtitanIsKnownToBePredictedTooLow) {
-  // 8 % is asked for; these rows are not among those that the memory model was made with.
-  EXPECT_LE(answer_->overall().memory_mape(), 0.40);
+  // 8 % is asked for; these rows, and torchao's, are not among those that the memory model was made with.
+  EXPECT_LE(answer_->overall().memory_mape(), 0.132);
 }
 
 }  // namespace
