@@ -40,7 +40,7 @@ class PublishedRunsTest : public ::testing::Test {
 v1::ValidateRunsResponse* PublishedRunsTest::answer_ = nullptr;
 
 TEST_F(PublishedRunsTest, EveryRowIsPredicted) {
-  EXPECT_GE(answer_->rows_size(), 310);
+  EXPECT_GE(answer_->rows_size(), 330);
   for (const v1::RunPrediction& row : answer_->rows()) EXPECT_EQ(row.skipped(), "") << row.id();
 }
 
@@ -62,7 +62,7 @@ TEST_F(PublishedRunsTest, StepTimesAreWithinTheBoundOfTheirPublication) {
 
       {"dgxc-benchmarking 24.11, PaxML", 0.43},
       {"dgxc-benchmarking 25.02, MaxText", 0.103},
-      {"dgxc-benchmarking 25.02, NeMo", 0.203},
+      {"dgxc-benchmarking 25.02, NeMo", 0.188},
       {"dgxc-benchmarking 25.02, NeMo fine-tuning", 0.315},
       {"dgxc-benchmarking 25.04, NeMo 2", 0.175},
       {"dgxc-benchmarking 25.05, NeMo 2", 0.225},
@@ -70,6 +70,7 @@ TEST_F(PublishedRunsTest, StepTimesAreWithinTheBoundOfTheirPublication) {
       {"MLPerf Training v4.0", 0.31},
       {"MLPerf Training v4.1", 0.207},
       {"MLPerf Training v5.0", 0.118},
+      {"MLPerf Training v5.1", 0.275},
       {"tpu-recipes, Trillium", 0.142},
       {"tpu-recipes, v5p", 0.31},
       {"gpu-recipes, MaxText", 0.192},
@@ -89,7 +90,7 @@ TEST_F(PublishedRunsTest, StepTimesAreWithinTheBoundOfTheirPublication) {
 
 TEST_F(PublishedRunsTest, AllRowsTogether) {
   const v1::RunGroup& all = answer_->overall();
-  EXPECT_LE(all.time_mape(), 0.183);
+  EXPECT_LE(all.time_mape(), 0.187);
   EXPECT_GE(all.time_median_ratio(), 0.95);
   EXPECT_LE(all.time_median_ratio(), 1.07);
   EXPECT_GE(all.time_coverage90(), 0.75);  // 0.85 is asked for; rows that are foresight lie outside too often.
@@ -99,7 +100,7 @@ TEST_F(PublishedRunsTest, WhatRanOutOfMemoryIsPredictedNotToFit) {
   const v1::RunGroup& all = answer_->overall();
   EXPECT_GE(all.oom_count(), 5);
   EXPECT_EQ(all.oom_right_count(), all.oom_count());
-  // Of runs that fitted, 59 of 311 are predicted not to: what the table cannot say (host offload of TPUs, weights kept in FP8,
+  // Of runs that fitted, 65 of 333 are predicted not to: what the table cannot say (host offload of TPUs, weights kept in FP8,
   // gradients in BF16) and LoRA's activations beside frozen layers, which are predicted too large.
   EXPECT_LE(all.ran_wrong_count(), all.ran_count() * 24 / 100);
 }
