@@ -172,7 +172,7 @@ MemoryPerGpu PeakMemory(const MemoryInputs& inputs, const Layout& layout, double
       if (layout.recompute == Recompute::kFull) {
         const double checkpoint = inputs.activation_bytes * batch * inputs.positions / context *
                                   ToDouble(inputs.shape->hidden) / (layout.sequence_parallel ? tensor : 1);
-        activations = checkpoint * layers * in_flight + working_set;
+        activations = (habits.offloads_block_inputs ? 0 : checkpoint * layers * in_flight) + working_set;
       } else {
         activations = block * layers * in_flight + working_set;
       }

@@ -33,6 +33,7 @@ struct MemoryHabits {
   double context_bytes = 1 << 30;    ///< Driver context 0.5 to 0.8 GiB, cuBLAS and other workspaces.
   bool unfused_blocks = false;       ///< Norms keep fp32 copies (8 h a token), activations their halves (2 f).
   double score_gradient_bytes = 0;   ///< Eager attention: of each score of the block whose backward pass runs.
+  bool offloads_block_inputs = false;  ///< Full recomputation keeps the inputs of blocks in the host's memory (MaxText on TPUs).
   double selective_share = 1;        ///< Selective recomputation with fused attention keeps this share (PyTorch: 0.4).
 };
 

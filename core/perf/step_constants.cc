@@ -36,16 +36,17 @@ constexpr std::array kFamilyFields = {
 };
 
 constexpr std::array kFrameworkFields = {
-    ConstantField<FrameworkConstants>{"layer_launch_us", &FrameworkConstants::layer_launch_us, 0.5, 1, 1e5},
-    ConstantField<FrameworkConstants>{"kernel_share", &FrameworkConstants::kernel_share, 0.5, 0.01, 1},
+    ConstantField<FrameworkConstants>{"layer_launch_us", &FrameworkConstants::layer_launch_us, 0.3, 1, 1e5},
+    ConstantField<FrameworkConstants>{"kernel_share", &FrameworkConstants::kernel_share, 0.3, 0.01, 1},
     ConstantField<FrameworkConstants>{"micro_batch_ms", &FrameworkConstants::micro_batch_ms, 0.7, 0.01, 1e3},
-    ConstantField<FrameworkConstants>{"step_ms", &FrameworkConstants::step_ms, 1.0, 0.01, 1e4},
+    ConstantField<FrameworkConstants>{"step_ms", &FrameworkConstants::step_ms, 0.7, 0.01, 1e4},
     ConstantField<FrameworkConstants>{"elementwise", &FrameworkConstants::elementwise, 0.3, 0.2, 10},
     ConstantField<FrameworkConstants>{"sync_us", &FrameworkConstants::sync_us, 0.5, 0.1, 300},
+    ConstantField<FrameworkConstants>{"tensor_exposed", &FrameworkConstants::tensor_exposed, 0.3, 0.05, 1},
     ConstantField<FrameworkConstants>{"exposed", &FrameworkConstants::exposed, 0.5, 0.01, 4},
     ConstantField<FrameworkConstants>{"send", &FrameworkConstants::send, 0.7, 0.01, 4},
     ConstantField<FrameworkConstants>{"shard_bandwidth", &FrameworkConstants::shard_bandwidth, 0.3, 0.02, 1},
-    ConstantField<FrameworkConstants>{"attention", &FrameworkConstants::attention, 0.3, 0.2, 3},
+    ConstantField<FrameworkConstants>{"attention", &FrameworkConstants::attention, 0.2, 0.2, 3},
     ConstantField<FrameworkConstants>{"narrow_heads", &FrameworkConstants::narrow_heads, 0.3, 0.3, 3},
     ConstantField<FrameworkConstants>{"recomputed", &FrameworkConstants::recomputed, 0.05, 0.3, 1.2},
     ConstantField<FrameworkConstants>{"scatters_sends", &FrameworkConstants::scatters_sends, 0, 0, 1},
@@ -66,17 +67,16 @@ constexpr std::array kSharedFields = {
     ConstantField<SharedConstants>{"cast", &SharedConstants::cast, 0.5, 0.01, 10},
     ConstantField<SharedConstants>{"backward_launch", &SharedConstants::backward_launch, 0.3, 0.3, 3},
     ConstantField<SharedConstants>{"parallel_launch", &SharedConstants::parallel_launch, 0.5, 0.01, 3},
-    ConstantField<SharedConstants>{"expert_launch", &SharedConstants::expert_launch, 0.4, 1, 10},
+    ConstantField<SharedConstants>{"expert_launch", &SharedConstants::expert_launch, 0.3, 1, 10},
     ConstantField<SharedConstants>{"imbalance", &SharedConstants::imbalance, 0.1, 1, 2},
     ConstantField<SharedConstants>{"link_latency_us", &SharedConstants::link_latency_us, 0.5, 0.1, 200},
     ConstantField<SharedConstants>{"network_latency_us", &SharedConstants::network_latency_us, 0.5, 0.1, 1000},
     ConstantField<SharedConstants>{"congestion", &SharedConstants::congestion, 0.15, 0.001, 1},
-    ConstantField<SharedConstants>{"tensor_exposed", &SharedConstants::tensor_exposed, 0.3, 0.05, 1},
     ConstantField<SharedConstants>{"context_exposed", &SharedConstants::context_exposed, 0.5, 0.01, 1},
     ConstantField<SharedConstants>{"expert_exposed", &SharedConstants::expert_exposed, 0.4, 0.05, 1},
     ConstantField<SharedConstants>{"shared_port", &SharedConstants::shared_port, 0.1, 0.1, 1},
     ConstantField<SharedConstants>{"optimizer_passes", &SharedConstants::optimizer_passes, 0.3, 0.3, 5},
-    ConstantField<SharedConstants>{"power", &SharedConstants::power, 0.3, 0.05, 1},
+    ConstantField<SharedConstants>{"power", &SharedConstants::power, 0.15, 0.05, 1},
     ConstantField<SharedConstants>{"adapter_launch", &SharedConstants::adapter_launch, 0.4, 0.05, 5},
     ConstantField<SharedConstants>{"dequantize", &SharedConstants::dequantize, 1.0, 0.2, 50},
 };
@@ -180,7 +180,10 @@ absl::StatusOr<StepTimeConstants> ReadStepTimeConstants(std::string_view text, s
     }
     constants.family_of_architecture[architecture] = known;
   }
-  if (!constants.frameworks.contains("")) return base::InvalidField(name + ".frameworks", "has no \"\"");
+  for (const std::string_view needed : {std::string_view(), kTypicalFramework}) {
+    if (!constants.frameworks.contains(needed))
+      return base::InvalidField(name + ".frameworks", fmt::format("has no \"{}\"", needed));
+  }
   if (!constants.families.contains("Hopper")) return base::InvalidField(name + ".families", "has no \"Hopper\"");
   return constants;
 }

@@ -36,6 +36,7 @@ struct FrameworkConstants {
   double step_ms = 0;          ///< Once a step: optimizer launches, gradient norm, logging.
   double elementwise = 0;      ///< Bytes of element-wise work relative to fused kernels.
   double sync_us = 0;  ///< Waiting for each other before a tensor-parallel exchange, for each doubling of the cards.
+  double tensor_exposed = 0;  ///< Share of tensor-parallel collectives that no product hides.
   double exposed = 0;  ///< Share of gradient and weight collectives that no computation hides.
   double send = 0;     ///< Time of sends between stages that is not hidden, over that of their bytes.
   double shard_bandwidth = 0;  ///< Of the gathers of ZeRO-3, block by block, over large collectives.
@@ -67,7 +68,6 @@ struct SharedConstants {
   double link_latency_us = 0;     ///< Of a collective within the domain, for each doubling of the group.
   double network_latency_us = 0;  ///< Between nodes, for each doubling of the nodes.
   double congestion = 0;          ///< Loss of network bandwidth for each doubling of the nodes.
-  double tensor_exposed = 0;      ///< Share of tensor-parallel collectives that is not hidden.
   double context_exposed = 0;     ///< Share of the ring's exchange that is not hidden.
   double expert_exposed = 0;      ///< Share of all-to-all that is not hidden.
   double shared_port = 0;         ///< Rate of network ports that several cards share, over that of their own.
@@ -87,10 +87,13 @@ struct IntervalWidth {
 /// "small" below 3e9 parameters, "medium" below 50e9, else "large".
 std::string_view SizeClass(double parameters);
 
+/// What is assumed where a caller names no framework: the mean of those that large models are trained with on GPUs.
+inline constexpr std::string_view kTypicalFramework = "typical";
+
 struct StepTimeConstants {
   std::map<std::string, FamilyConstants, std::less<>> families;
   std::map<std::string, std::string, std::less<>> family_of_architecture;
-  std::map<std::string, FrameworkConstants, std::less<>> frameworks;  ///< "" is the one of unknown frameworks.
+  std::map<std::string, FrameworkConstants, std::less<>> frameworks;  ///< "": of rows of runs that name none or an unknown one; kTypicalFramework.
   SharedConstants shared;
   std::vector<IntervalWidth> intervals;
 

@@ -224,7 +224,7 @@ BlockTimes Estimator::Block() const {
     // An all-reduce, or a reduce-scatter and an all-gather, after each half of the block.
     const Group group{tensor, 1};
     const double bytes = machine_.element_bytes * split_.tokens * hidden;
-    const double exchange = shared_.tensor_exposed * 4 * GatherSeconds(machine_, shared_, group, bytes) +
+    const double exchange = job_.framework.tensor_exposed * 4 * GatherSeconds(machine_, shared_, group, bytes) +
                             2 * job_.framework.sync_us * 1e-6 * std::log2(tensor);
     block.forward.tensor = exchange;
     block.backward.tensor = exchange;

@@ -34,7 +34,7 @@ SharedConstants NoLosses() {
   shared.backward_bytes = 1;
   shared.backward_launch = 1;
   shared.imbalance = 1;
-  shared.tensor_exposed = shared.context_exposed = shared.expert_exposed = 1;
+  shared.context_exposed = shared.expert_exposed = 1;
   shared.optimizer_passes = 1;
   shared.expert_launch = 1;
   shared.dequantize = 1;
@@ -148,7 +148,7 @@ StepJob Gpt(int64_t layers) {
                .tied_embeddings = true};
   job.positions = 2048;
   job.framework.attention = job.framework.narrow_heads = job.framework.recomputed = 1;
-  job.framework.shard_bandwidth = 1;
+  job.framework.shard_bandwidth = job.framework.tensor_exposed = 1;
   return job;
 }
 

@@ -84,7 +84,7 @@ TEST(StepModelTest, WithoutANameTheFrameworkIsTheLayouts) {
     return model->Time({{.data_parallel = 64, .zero_stage = zero_stage}, 512, 8}).total();
   };
   EXPECT_EQ(seconds("", 3), seconds("fsdp", 3));
-  EXPECT_EQ(seconds("", 1), seconds("no such framework", 1));
+  EXPECT_EQ(seconds("", 1), seconds("typical", 1));
   EXPECT_NE(seconds("fsdp", 3), seconds("megatron-core", 3));
 }
 

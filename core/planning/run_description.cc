@@ -257,6 +257,8 @@ void ChooseRecompute(RunDescription& description) {
     return;
   }
   if (!description.job.flash_attention && bytes(perf::Recompute::kSelective) <= description.capacity_bytes) return;
+  if (description.framework == "jax" && bytes(perf::Recompute::kFull) > description.capacity_bytes)
+    description.memory.habits.offloads_block_inputs = true;
   const double full = bytes(perf::Recompute::kFull);
   const double share = full < none ? std::clamp((none - description.capacity_bytes) / (none - full), 0.0, 1.0) : 1;
   description.job.recompute_share = share * share;
@@ -300,6 +302,8 @@ parallel::MemoryHabits HabitsOf(std::string_view framework) {
     habits.unfused_blocks = true;
   } else if (framework == "fsdp") {
     habits.selective_share = 0.4;
+  } else if (framework == "jax") {
+    habits.logit_bytes = 2;  // XLA joins the loss to the product of the logits.
   } else if (framework == "torchtitan") {
     habits.selective_share = 0.4;
     // The loss of eager PyTorch: logits, their fp32 copy, its log-softmax and the gradient.
@@ -382,6 +386,8 @@ absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardwar
   memory.expert_parameters = layers * parameters.experts;
   memory.parameters = layers * (parameters.dense + parameters.experts) + memory.embedding_parameters;
   memory.recipe = job.recipe;
+  // In 8 bits, weights and their transposes, without a copy in 16 bits.
+  if (run.framework == "megatron-core") memory.recipe.weight_bytes = std::min(memory.recipe.weight_bytes, 2.0);
   memory.activation_bytes = description.precision->activation_bytes;
   memory.positions = job.positions;
   memory.has_logits = job.shape.causal;

@@ -43,7 +43,7 @@ struct RunDescription {
 ///   of 1 to 8 cards that leaves a sequence for every replica (StepTimeOf compares them);
 /// - global_batch: 4M tokens; microbatch: the largest power of two that divides a card's share, up to 8,192 tokens;
 ///   all of the share in jax; the share over the pipeline degree in pipelines of torchtitan (its own default);
-/// - recompute: the least that fits the memory; zero_stage: 3 for fsdp, torchtitan and jax, else 1, 0 on a single card or
+/// - recompute: the least that fits the memory, in jax with the inputs of blocks on the host if need be; zero_stage: 3 for fsdp, torchtitan and jax, else 1, 0 on a single card or
 ///   for ddp;
 /// - attention: flash, on Volta and older eager; sequence_parallel: with tensor parallelism in megatron-core and
 ///   torchtitan; nic_gbps_per_gpu and node_size: the GPU type's.

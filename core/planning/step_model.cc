@@ -24,8 +24,8 @@ absl::StatusOr<StepModel> StepModel::Make(const Workload& work, const cluster::P
   options.node_gpus = pool.gpus_per_node;
   ASSIGN_OR_RETURN(const perf::Machine machine, perf::MakeMachine(pool.gpu, *work.precision, constants, options));
   StepModel model(work, machine, constants.shared);
-  const std::string& plain = work.framework;
-  const std::string sharded = work.framework.empty() ? "fsdp" : work.framework;
+  const std::string_view plain = work.framework.empty() ? perf::kTypicalFramework : work.framework;
+  const std::string_view sharded = work.framework.empty() ? "fsdp" : work.framework;
   model.job_.framework = constants.Framework(plain);
   model.sharded_job_.framework = constants.Framework(sharded);
   const double parameters = work.memory.parameters;

@@ -46,38 +46,27 @@ TEST_F(PublishedRunsTest, EveryRowIsPredicted) {
 
 TEST_F(PublishedRunsTest, StepTimesAreWithinTheBoundOfTheirPublication) {
   // Mean error of a publication's rows: what README.md says was measured, and a quarter more. The second block is whole trainings
-  // (ramp-ups, restarts and all); no constant was fitted to the third, which says what the errors of unseen publications are.
+  // (ramp-ups, restarts and all) and what is known to be off.
   const std::map<std::string, double> bounds = {
       {"Narayanan et al. 2021, arXiv 2104.04473", 0.03},
-      {"Korthikanti et al. 2022, arXiv 2205.05198", 0.035},
-      {"BigScience 2022, arXiv 2211.05100 and model page", 0.05},
-      {"Jiang et al. 2024, arXiv 2402.15627", 0.10},
-      {"llm-foundry scripts/train/benchmarking", 0.045},
-      {"torchtitan benchmarks 2024-12", 0.095},
+      {"Korthikanti et al. 2022, arXiv 2205.05198", 0.03},
+      {"BigScience 2022, arXiv 2211.05100 and model page", 0.03},
+      {"Jiang et al. 2024, arXiv 2402.15627", 0.04},
+      {"llm-foundry scripts/train/benchmarking", 0.04},
+      {"torchtitan benchmarks 2024-12", 0.093},
+      {"dgxc-benchmarking", 0.115},
+      {"MLPerf Training", 0.139},
+      {"tpu-recipes", 0.048},
+      {"gpu-recipes, MaxText", 0.047},
+      {"torchao training benchmarks", 0.03},
+      {"JAX-Toolbox", 0.175},
+      {"XTuner Megatron MoE benchmark", 0.09},
+      {"fms-fsdp README", 0.28},
 
-      {"Touvron et al. 2023, arXiv 2302.13971", 0.15},
-      {"Touvron et al. 2023, arXiv 2307.09288", 0.16},
-      {"Smith et al. 2022, arXiv 2201.11990", 0.22},
-      {"Chowdhery et al. 2022, arXiv 2204.02311", 0.29},
-
-      {"dgxc-benchmarking 24.11, PaxML", 0.43},
-      {"dgxc-benchmarking 25.02, MaxText", 0.103},
-      {"dgxc-benchmarking 25.02, NeMo", 0.188},
-      {"dgxc-benchmarking 25.02, NeMo fine-tuning", 0.315},
-      {"dgxc-benchmarking 25.04, NeMo 2", 0.175},
-      {"dgxc-benchmarking 25.05, NeMo 2", 0.225},
-      {"MLPerf Training v3.1", 0.085},
-      {"MLPerf Training v4.0", 0.31},
-      {"MLPerf Training v4.1", 0.207},
-      {"MLPerf Training v5.0", 0.118},
-      {"MLPerf Training v5.1", 0.275},
-      {"tpu-recipes, Trillium", 0.142},
-      {"tpu-recipes, v5p", 0.31},
-      {"gpu-recipes, MaxText", 0.192},
-      {"fms-fsdp README", 0.84},
-      {"torchao training benchmarks", 0.27},
-      {"JAX-Toolbox", 0.202},
-      {"XTuner Megatron MoE benchmark", 0.087},
+      {"Touvron et al. 2023, arXiv 2302.13971", 0.13},
+      {"Touvron et al. 2023, arXiv 2307.09288", 0.22},
+      {"Smith et al. 2022, arXiv 2201.11990", 0.16},
+      {"Chowdhery et al. 2022, arXiv 2204.02311", 0.16},
   };
   for (const v1::RunGroup& group : answer_->publications()) {
     if (group.time_count() == 0) continue;
@@ -90,19 +79,19 @@ TEST_F(PublishedRunsTest, StepTimesAreWithinTheBoundOfTheirPublication) {
 
 TEST_F(PublishedRunsTest, AllRowsTogether) {
   const v1::RunGroup& all = answer_->overall();
-  EXPECT_LE(all.time_mape(), 0.187);
+  EXPECT_LE(all.time_mape(), 0.106);
   EXPECT_GE(all.time_median_ratio(), 0.95);
-  EXPECT_LE(all.time_median_ratio(), 1.07);
-  EXPECT_GE(all.time_coverage90(), 0.75);  // 0.85 is asked for; rows that are foresight lie outside too often.
+  EXPECT_LE(all.time_median_ratio(), 1.05);
+  EXPECT_GE(all.time_coverage90(), 0.85);
 }
 
 TEST_F(PublishedRunsTest, WhatRanOutOfMemoryIsPredictedNotToFit) {
   const v1::RunGroup& all = answer_->overall();
   EXPECT_GE(all.oom_count(), 5);
   EXPECT_EQ(all.oom_right_count(), all.oom_count());
-  // Of runs that fitted, 65 of 333 are predicted not to: what the table cannot say (host offload of TPUs, weights kept in FP8,
-  // gradients in BF16) and LoRA's activations beside frozen layers, which are predicted too large.
-  EXPECT_LE(all.ran_wrong_count(), all.ran_count() * 24 / 100);
+  // Of runs that fitted, 55 of 333 are predicted not to: what the table cannot say (gradients in BF16) and LoRA's activations
+  // beside frozen layers, which are predicted too large.
+  EXPECT_LE(all.ran_wrong_count(), all.ran_count() * 20 / 100);
 }
 
 TEST_F(PublishedRunsTest, PeakMemoryOfTorchtitanIsKnownToBePredictedTooLow) {

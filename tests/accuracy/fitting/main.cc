@@ -53,6 +53,7 @@ StepTimeConstants FitAll(Fit& fit, std::vector<Row>& rows, StepTimeConstants con
   fit.Run(constants, none, 60);
   WeighByNoise(rows, constants);
   std::printf("loss %.5f, %zu rows\n", fit.Run(constants, none, 150), rows.size());
+  SetTypicalFramework(constants);
   return constants;
 }
 

@@ -1,5 +1,8 @@
 #include "tests/accuracy/fitting/parameters.h"
 
+#include <array>
+#include <cmath>
+
 #include "fmt/format.h"
 
 namespace planner::fitting {
@@ -19,6 +22,7 @@ std::vector<Parameter> ParametersOf(const StepTimeConstants& priors) {
     }
   }
   for (const auto& [framework, values] : priors.frameworks) {
+    if (framework == perf::kTypicalFramework) continue;
     for (const auto& field : perf::FrameworkFields()) {
       if (field.spread <= 0) continue;
       parameters.push_back({fmt::format("frameworks.{}.{}", framework, field.name),
@@ -35,6 +39,17 @@ std::vector<Parameter> ParametersOf(const StepTimeConstants& priors) {
                           priors.shared.*field.member, field.spread, field.low, field.high, "", "", true});
   }
   return parameters;
+}
+
+void SetTypicalFramework(StepTimeConstants& constants) {
+  constexpr std::array kKnown = {"megatron-core", "megatron-lm", "megatron-deepspeed", "fsdp",
+                                 "torchtitan",    "deepspeed",   "internevo"};
+  for (const auto& field : perf::FrameworkFields()) {
+    if (field.spread <= 0) continue;
+    double sum = 0;
+    for (const char* name : kKnown) sum += std::log(constants.Framework(name).*field.member);
+    constants.frameworks.find(perf::kTypicalFramework)->second.*field.member = std::exp(sum / kKnown.size());
+  }
 }
 
 }  // namespace planner::fitting

@@ -25,7 +25,10 @@ struct Parameter {
 };
 
 
-/// All that the fields' spreads let move.
+/// All that the fields' spreads let move, but for the typical framework.
 std::vector<Parameter> ParametersOf(const perf::StepTimeConstants& priors);
+
+/// Makes the typical framework the geometric mean of those that large models are trained with on GPUs.
+void SetTypicalFramework(perf::StepTimeConstants& constants);
 
 }  // namespace planner::fitting
