@@ -25,7 +25,7 @@ absl::StatusOr<StepModel> StepModel::Make(const Workload& work, const cluster::P
   ASSIGN_OR_RETURN(const perf::Machine machine, perf::MakeMachine(pool.gpu, *work.precision, constants, options));
   StepModel model(work, machine, constants.shared);
   const std::string_view plain = work.framework.empty() ? perf::kTypicalFramework : work.framework;
-  const std::string_view sharded = work.framework.empty() ? "fsdp" : work.framework;
+  const std::string_view sharded = work.framework.empty() ? std::string_view("fsdp") : work.framework;
   model.job_.framework = constants.Framework(plain);
   model.sharded_job_.framework = constants.Framework(sharded);
   const double parameters = work.memory.parameters;
