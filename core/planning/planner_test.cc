@@ -270,6 +270,12 @@ TEST_F(PlannerTest, GoalsOrderTheAnswers) {
   ASSERT_GE(fastest.recommendations.size(), 2u);
   EXPECT_EQ(fastest.recommendations[0].gpu_count, 1024);
   EXPECT_EQ(fastest.recommendations[0].limited_by, "cards");
+  EXPECT_EQ(fastest.recommendations[0].next_better,
+            "A100-SXM-80GB: no more than 1024 cards were looked at; name a number of cards for more");
+  JobSpec bounded = job;
+  bounded.min_gpus = 8;
+  bounded.max_gpus = 512;
+  EXPECT_EQ(Make(bounded, {Pool("a100")}).recommendations.at(0).next_better, "A100-SXM-80GB: no more than 512 cards are asked for");
   job.goal = Goal::kFewest;
   const Plan fewest = Make(job, {Pool("a100"), small});
   EXPECT_EQ(fewest.recommendations[0].gpu_type, "B200-SXM-180GB");
@@ -281,6 +287,31 @@ TEST_F(PlannerTest, GoalsOrderTheAnswers) {
   small.price_per_gpu_hour = 100;
   small.currency = "USD";
   EXPECT_EQ(Make(job, {small, cheap}).recommendations[0].gpu_type, "A100-SXM-80GB");
+}
+
+TEST_F(PlannerTest, BothLimitsAreSaidWhereBothRuleOut) {
+  JobSpec job = Job(FakeLlama7B(), 1e12);
+  job.deadline = absl::Hours(24 * 14);
+  job.budget = 100;
+  cluster::Pool pool = Pool("a100");
+  pool.price_per_gpu_hour = 2;
+  pool.currency = "USD";
+  const Plan plan = Make(job, {pool});
+  EXPECT_THAT(plan.recommendations, IsEmpty());
+  ASSERT_THAT(plan.infeasible_reasons, SizeIs(1));
+  EXPECT_THAT(plan.infeasible_reasons[0], AllOf(HasSubstr("longer than the deadline allows"), HasSubstr("over the budget of 100.00")));
+}
+
+// A pipeline of 16 stages with one microbatch at a time waits for its bubble more than it computes.
+TEST_F(PlannerTest, TheLargestPartOfTheStepIsNamed) {
+  JobSpec job = Fixed(Job(FakeGpt3(), 300e9), 128);
+  job.global_batch = 1;
+  job.layout.tensor_parallel = 8;
+  job.layout.pipeline_parallel = 16;
+  job.layout.virtual_pipeline = 1;
+  const Plan plan = Make(job, {Pool("a100")});
+  ASSERT_THAT(plan.recommendations, SizeIs(1));
+  EXPECT_EQ(plan.recommendations[0].limited_by, "pipeline");
 }
 
 TEST_F(PlannerTest, APoolBoundsTheCards) {
