@@ -38,7 +38,9 @@ absl::StatusOr<ExitCode> Estimate(const Flags& flags, Session& session) {
   });
   if (!flags.html.empty() && request.has_inference()) {
     session.Warn("--html is ignored: there is no page of a model that is served");
-  } else if (!flags.html.empty()) RETURN_IF_ERROR(WritePage(flags.html, EstimatePage(*answer)));
+  } else if (!flags.html.empty()) {
+    RETURN_IF_ERROR(WritePage(flags.html, EstimatePage(*answer)));
+  }
   if (!answer->recommendations().empty() || !answer->inference().empty()) return ExitCode::kOk;
   for (const std::string& reason : answer->infeasible_reasons()) {
     session.Error("infeasible: " + reason);

@@ -89,8 +89,9 @@ absl::Status FillInference(const EstimateFlags& flags, v1::EstimateRequest& requ
   RETURN_IF_ERROR(FillFlag("--mode", flags.mode, OneOf(kModes), [&](Mode mode) {
     if (mode == Mode::kInference) request.mutable_inference();
   }));
-  for (const auto& [flag, text] : {std::pair("--prompt-len", &flags.prompt_len), std::pair("--output-len", &flags.output_len),
-                                   std::pair("--batch", &flags.batch), std::pair("--kv-precision", &flags.kv_precision)}) {
+  for (const auto& [flag, text] :
+       {std::pair("--prompt-len", &flags.prompt_len), std::pair("--output-len", &flags.output_len),
+        std::pair("--batch", &flags.batch), std::pair("--kv-precision", &flags.kv_precision)}) {
     if (!request.has_inference() && !text->empty())
       return absl::InvalidArgumentError(fmt::format("{}: is of --mode inference", flag));
   }
@@ -189,7 +190,8 @@ void AddInferenceFlags(CLI::App& command, EstimateFlags& flags) {
   const auto add = [&command](const char* name, std::string& value, const char* text, const char* type) {
     AddFlag(command, name, value, text, type)->group("Inference");
   };
-  add("--mode", flags.mode, "training or inference: tokens a second and memory of a model that is served [training]", "MODE");
+  add("--mode", flags.mode, "training or inference: tokens a second and memory of a model that is served [training]",
+      "MODE");
   add("--prompt-len", flags.prompt_len, "Tokens of a prompt [1024]", "N");
   add("--output-len", flags.output_len, "Tokens of an output [256]", "N");
   add("--batch", flags.batch, "Sequences decoded together [1]", "N");

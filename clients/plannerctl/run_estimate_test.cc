@@ -129,8 +129,8 @@ TEST_F(RunEstimateTest, ModeInferenceAsksForAServedModel) {
   option.set_max_batch(100);
   option.set_max_batch_tokens_per_second(5000);
   option.set_max_batch_tokens_per_second_per_gpu(2500);
-  EXPECT_EQ(Run({"estimate", "-m", "gpt2", "--mode", "inference", "--prompt-len", "2k", "--output-len", "128", "--batch", "16",
-                 "--kv-precision", "fp8"}),
+  EXPECT_EQ(Run({"estimate", "-m", "gpt2", "--mode", "inference", "--prompt-len", "2k", "--output-len", "128",
+                 "--batch", "16", "--kv-precision", "fp8"}),
             0)
       << err();
   const v1::Inference& inference = estimation_.estimate_request.inference();

@@ -18,7 +18,9 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(HuggingFaceRefusalsTest, RefusesWhatWouldBeCountedWrong) {
-  const auto error = [](const std::string& json) { return base::DetailOf(ParseHuggingFaceConfig(json).status()).field; };
+  const auto error = [](const std::string& json) {
+    return base::DetailOf(ParseHuggingFaceConfig(json).status()).field;
+  };
   const std::string bert = R"({"model_type":"bert","hidden_size":64,"intermediate_size":256,"num_attention_heads":4,
       "num_hidden_layers":2,"vocab_size":100,"max_position_embeddings":32)";
   EXPECT_EQ(error(bert + R"(,"position_embedding_type":"relative_key"})"), "position_embedding_type");

@@ -41,8 +41,8 @@ struct InferenceMemory {
 /// at most 8,192 tokens of prompts (vLLM's default), one block at a time, and fp32 logits of the batch; overhead 1 GiB of context and
 /// workspaces, 0.5 GiB of captured graphs, 0.5 GiB of communication buffers, 2 % of the weights that allocators lose. Llama-3-8B in bf16 on
 /// one card, one sequence of 1,024 + 256: 16.06 GB of weights, 0.17 GB of cache.
-InferenceMemory MemoryOfServing(const InferenceMemoryInputs& inputs, int64_t tensor_parallel, double batch, double prompt,
-                                double output);
+InferenceMemory MemoryOfServing(const InferenceMemoryInputs& inputs, int64_t tensor_parallel, double batch,
+                                double prompt, double output);
 
 /// Sequences that fit at most; 0: not one.
 int64_t MostSequences(const InferenceMemoryInputs& inputs, int64_t tensor_parallel, double prompt, double output,

@@ -7,8 +7,15 @@ namespace {
 
 InferenceMemoryInputs Llama8B() {
   InferenceMemoryInputs inputs;
-  inputs.shape = model::TransformerShape{
-      .layers = 32, .hidden = 4096, .heads = 32, .kv_heads = 8, .qk_dim = 128, .v_dim = 128, .ffn = 14336, .gated = true, .vocab = 128256};
+  inputs.shape = model::TransformerShape{.layers = 32,
+                                         .hidden = 4096,
+                                         .heads = 32,
+                                         .kv_heads = 8,
+                                         .qk_dim = 128,
+                                         .v_dim = 128,
+                                         .ffn = 14336,
+                                         .gated = true,
+                                         .vocab = 128256};
   inputs.parameters = 8030261248.0;
   inputs.embedding_parameters = 2 * 128256.0 * 4096;
   return inputs;
@@ -25,7 +32,8 @@ TEST(CacheBytesTest, GroupedQueriesKeepFewerHeads) {
 // DeepSeek-V3: 61 blocks of 512 + 64 elements, which every card needs whole.
 TEST(CacheBytesTest, LatentAttentionKeepsItsCompression) {
   InferenceMemoryInputs inputs;
-  inputs.shape = model::TransformerShape{.layers = 61, .heads = 128, .kv_heads = 128, .qk_dim = 192, .v_dim = 128, .cached_elements = 576};
+  inputs.shape = model::TransformerShape{
+      .layers = 61, .heads = 128, .kv_heads = 128, .qk_dim = 192, .v_dim = 128, .cached_elements = 576};
   EXPECT_DOUBLE_EQ(CacheBytes(inputs, 1), 70272);
   EXPECT_DOUBLE_EQ(CacheShare(inputs, 8), 1);
 }

@@ -247,7 +247,8 @@ TEST(PeakMemoryTest, LogitsAndWorkingSetAreNotThereTogether) {
   // Checkpoints in the host's memory.
   layout.zero_stage = 3;
   llama.habits.checkpoints_on_host = true;
-  EXPECT_NEAR(static_cast<double>(PeakMemory(llama, layout, 1).activation_bytes), BlockActivationBytes(llama, layout), 1);
+  EXPECT_NEAR(static_cast<double>(PeakMemory(llama, layout, 1).activation_bytes), BlockActivationBytes(llama, layout),
+              1);
 }
 
 // 96 layers on 8 stages: a microbatch on its way in and one on its way out, 2048 x 12288 x 2 bytes each, split by sequence parallelism.

@@ -152,12 +152,13 @@ std::string ReasonOf(const PoolContext& context, const Trial& trial) {
   const std::string name = context.Name();
   switch (trial.verdict) {
     case Verdict::kDeadline:
-      return fmt::format("{} x {}: takes {}, {} longer than the deadline allows{}", name, trial.gpus,
-                         Duration(trial.total_seconds), Duration(trial.total_seconds - context.limits.deadline_seconds),
-                         trial.cost > context.limits.budget
-                             ? fmt::format(", and costs {:.2f} {}, {:.2f} over the budget of {:.2f}", trial.cost,
-                                           context.pool.currency, trial.cost - context.limits.budget, context.limits.budget)
-                             : "");
+      return fmt::format(
+          "{} x {}: takes {}, {} longer than the deadline allows{}", name, trial.gpus, Duration(trial.total_seconds),
+          Duration(trial.total_seconds - context.limits.deadline_seconds),
+          trial.cost > context.limits.budget
+              ? fmt::format(", and costs {:.2f} {}, {:.2f} over the budget of {:.2f}", trial.cost,
+                            context.pool.currency, trial.cost - context.limits.budget, context.limits.budget)
+              : "");
     case Verdict::kBudget:
       return fmt::format("{} x {}: costs {:.2f} {}, {:.2f} over the budget of {:.2f}", name, trial.gpus, trial.cost,
                          context.pool.currency, trial.cost - context.limits.budget, context.limits.budget);

@@ -66,7 +66,8 @@ struct InferencePlan {
 /// perf::DecodeSeconds. INVALID_ARGUMENT at the field for what is not served token by token; NOT_FOUND where a card has no peak for the
 /// precision is an infeasible reason of its pool. Deterministic, safe for concurrent use.
 absl::StatusOr<InferencePlan> PlanInference(const InferenceJob& job, const counting::Counter& counter,
-                                            const cluster::Snapshot& snapshot, absl::Time deadline = absl::InfiniteFuture(),
+                                            const cluster::Snapshot& snapshot,
+                                            absl::Time deadline = absl::InfiniteFuture(),
                                             const base::Cancellation& cancelled = {});
 
 }  // namespace planner::planning

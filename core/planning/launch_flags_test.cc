@@ -46,8 +46,10 @@ TEST(LaunchFlagsTest, DataParallelismAloneIsPlainFsdpToo) {
   job.micro_batches = 2;
   job.precision = "fp8";
   EXPECT_EQ(Flags(job)["fsdp"].flags,
-            "accelerate launch --num_machines 2 --num_processes 16 --mixed_precision bf16 --use_fsdp --fsdp_sharding_strategy FULL_SHARD "
-            "--fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP --fsdp_activation_checkpointing true --gradient_accumulation_steps 2");
+            "accelerate launch --num_machines 2 --num_processes 16 --mixed_precision bf16 --use_fsdp "
+            "--fsdp_sharding_strategy FULL_SHARD "
+            "--fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP --fsdp_activation_checkpointing true "
+            "--gradient_accumulation_steps 2");
   job.layout.zero_stage = 0;
   EXPECT_THAT(Flags(job)["fsdp"].flags, HasSubstr("--multi_gpu"));
   job.layout.tensor_parallel = 2;

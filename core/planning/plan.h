@@ -51,7 +51,7 @@ struct Recommendation {
   std::vector<std::string> explanation;
   Goodput goodput;
   std::optional<perf::StepTime> step;  ///< The step's terms; absent where no step-time model told the time.
-  std::vector<LaunchFlags> launch;  ///< Of the first recommendation.
+  std::vector<LaunchFlags> launch;     ///< Of the first recommendation.
 };
 
 /// An option that no other beats in time, cards and cost at once.

@@ -153,24 +153,25 @@ Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, cons
     return Better(a.trial, priced(a), b.trial, priced(b), limits.goal);
   });
   for (const Offer& offer : offers) {
-    plan.recommendations.push_back(MakeRecommendation(*contexts[offer.pool], offer.trial, snapshot.time,
-                                                      offer.rank == 0 ? limited_by[offer.pool]
-                                                                       : LargestPart(*contexts[offer.pool], offer.trial)));
+    plan.recommendations.push_back(
+        MakeRecommendation(*contexts[offer.pool], offer.trial, snapshot.time,
+                           offer.rank == 0 ? limited_by[offer.pool] : LargestPart(*contexts[offer.pool], offer.trial)));
     if (offer.rank == 0) plan.recommendations.back().next_better = std::move(next_better[offer.pool]);
   }
   if (job.with_pareto_front) plan.pareto_front = FrontOf(contexts, offers);
   if (!plan.recommendations.empty()) {
     const Recommendation& best = plan.recommendations.front();
     if (work.space.batch_is_default && BatchIsFarFrom(best.global_batch, work.space.global_batch)) {
-      plan.warnings.push_back(fmt::format("the default global batch of {} is changed to {} for what {} cards can split; give "
-                                          "training.global_batch to keep it",
-                                          work.space.global_batch, best.global_batch, best.gpu_count));
+      plan.warnings.push_back(
+          fmt::format("the default global batch of {} is changed to {} for what {} cards can split; give "
+                      "training.global_batch to keep it",
+                      work.space.global_batch, best.global_batch, best.gpu_count));
     }
     if (best.memory_high_bytes > best.capacity_bytes) {
-      plan.warnings.push_back(fmt::format("{} x {}: {} of {} may not be enough: the memory's 90 % interval ends at {}", best.gpu_type,
-                                          best.gpu_count, Gib(static_cast<double>(best.memory.total_bytes())),
-                                          Gib(static_cast<double>(best.capacity_bytes)),
-                                          Gib(static_cast<double>(best.memory_high_bytes))));
+      plan.warnings.push_back(
+          fmt::format("{} x {}: {} of {} may not be enough: the memory's 90 % interval ends at {}", best.gpu_type,
+                      best.gpu_count, Gib(static_cast<double>(best.memory.total_bytes())),
+                      Gib(static_cast<double>(best.capacity_bytes)), Gib(static_cast<double>(best.memory_high_bytes))));
     }
     plan.recommendations.front().launch = LaunchOf(*contexts[offers.front().pool], offers.front().trial);
     plan.model_flops = plan.recommendations.front().model_flops;

@@ -199,8 +199,8 @@ TEST_F(PlannerTest, TooLittleMemorySaysByHowMuchAndWhatWouldFit) {
   ASSERT_THAT(plan.infeasible_reasons, SizeIs(1));
   EXPECT_THAT(plan.infeasible_reasons[0],
               AllOf(HasSubstr("A100-SXM-80GB x 8: needs "), HasSubstr("has 79.3 GiB"), HasSubstr("GiB too much"),
-                    HasSubstr("even in the layout that needs the least: "), HasSubstr("microbatch 1, ZeRO-3, full recomputation"),
-                    HasSubstr("; 40 cards would fit")));
+                    HasSubstr("even in the layout that needs the least: "),
+                    HasSubstr("microbatch 1, ZeRO-3, full recomputation"), HasSubstr("; 40 cards would fit")));
   // What it promises holds, and no node less would do: 32 x 79.35 GiB are 15.6 bytes for a parameter that needs 16.
   EXPECT_THAT(Make(Fixed(Job(FakeGpt3(), 300e9), 40), {Pool("a100")}).recommendations, SizeIs(1));
   EXPECT_THAT(Make(Fixed(Job(FakeGpt3(), 300e9), 32), {Pool("a100")}).recommendations, IsEmpty());
@@ -275,7 +275,8 @@ TEST_F(PlannerTest, GoalsOrderTheAnswers) {
   JobSpec bounded = job;
   bounded.min_gpus = 8;
   bounded.max_gpus = 512;
-  EXPECT_EQ(Make(bounded, {Pool("a100")}).recommendations.at(0).next_better, "A100-SXM-80GB: no more than 512 cards are asked for");
+  EXPECT_EQ(Make(bounded, {Pool("a100")}).recommendations.at(0).next_better,
+            "A100-SXM-80GB: no more than 512 cards are asked for");
   job.goal = Goal::kFewest;
   const Plan fewest = Make(job, {Pool("a100"), small});
   EXPECT_EQ(fewest.recommendations[0].gpu_type, "B200-SXM-180GB");
@@ -299,7 +300,8 @@ TEST_F(PlannerTest, BothLimitsAreSaidWhereBothRuleOut) {
   const Plan plan = Make(job, {pool});
   EXPECT_THAT(plan.recommendations, IsEmpty());
   ASSERT_THAT(plan.infeasible_reasons, SizeIs(1));
-  EXPECT_THAT(plan.infeasible_reasons[0], AllOf(HasSubstr("longer than the deadline allows"), HasSubstr("over the budget of 100.00")));
+  EXPECT_THAT(plan.infeasible_reasons[0],
+              AllOf(HasSubstr("longer than the deadline allows"), HasSubstr("over the budget of 100.00")));
 }
 
 // A pipeline of 16 stages with one microbatch at a time waits for its bubble more than it computes.

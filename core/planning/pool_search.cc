@@ -170,7 +170,8 @@ Limit LimitOf(PoolContext& context, const Trial& best) {
   }
   const bool is_asked = context.limits.deadline_seconds < Limits::kNone;
   if (!up && next < context.LeastCardsForMemory() && !is_asked) return {"memory", StatesReason(context, next)};
-  if (context.limits.goal == Goal::kUnspecified && next < context.LeastCardsFor(kUnaskedDeadlineSeconds)) return {part, ""};
+  if (context.limits.goal == Goal::kUnspecified && next < context.LeastCardsFor(kUnaskedDeadlineSeconds))
+    return {part, ""};
   const Trial trial = context.Try(next);
   const auto because = [&](const char* by) { return Limit{by, ReasonOf(context, trial)}; };
   switch (trial.verdict) {
@@ -311,7 +312,8 @@ std::string LargestPart(const PoolContext& context, const Trial& trial) {
              {"launch", trial.wait.launch},
              {"data parallel", trial.wait.gradients}};
   }
-  return std::max_element(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.second < b.second; })->first;
+  return std::max_element(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.second < b.second; })
+      ->first;
 }
 
 bool Better(const Trial& a, bool a_priced, const Trial& b, bool b_priced, Goal goal) {

@@ -44,7 +44,7 @@ struct Trial {
   LayoutChoice::Fit layout;  ///< For kMemory what comes closest; meaningless for kNoLayout.
   double step_seconds = 0;
   perf::StepTime step;  ///< Where the step-time model tells the time.
-  perf::CountedWait wait;  ///< Within step_seconds, where counts tell it.
+  perf::CountedWait wait;    ///< Within step_seconds, where counts tell it.
   double total_seconds = 0;  ///< 0: no data set.
   double gpu_hours = 0;
   double cost = 0;  ///< 0: no price.
@@ -68,7 +68,8 @@ struct PoolContext {
   std::optional<StepModel> step_model;
   /// Where no step-time model tells the time. Low and high equal the ratio where it was given.
   perf::Utilization utilization;
-  std::optional<perf::Machine> machine;  ///< Of counted models that are no transformers: for what waits between their cards.
+  std::optional<perf::Machine>
+      machine;  ///< Of counted models that are no transformers: for what waits between their cards.
 
   /// The preferred layout of so many cards, and whether it keeps the limits.
   Trial Try(int64_t gpus);
@@ -92,7 +93,7 @@ absl::StatusOr<PoolContext> MakePoolContext(const Workload& work, const cluster:
 /// What a pool has to offer.
 struct PoolAnswer {
   std::vector<Trial> options;  ///< All meet the limits; best first. At most 1 + `alternatives`.
-  std::string limited_by;      ///< Of the first option: "memory", "deadline", "budget", "batch", "cards", or LargestPart.
+  std::string limited_by;  ///< Of the first option: "memory", "deadline", "budget", "batch", "cards", or LargestPart.
   std::string next_better;        ///< Why the next better number of cards is not possible; empty where nothing rules it out.
   std::string infeasible_reason;  ///< Where there is no option: by how much.
 };

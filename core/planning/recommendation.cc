@@ -75,8 +75,8 @@ std::string TimeSentence(const PoolContext& context, const Trial& trial) {
   const double flops = samples * context.work.TimedFlops(trial.layout.batched.layout.recompute);
   const double wait = trial.wait.total() * (context.work.samples > 0 ? trial.total_seconds / trial.step_seconds : 1);
   const std::string waits =
-      wait > 0 ? fmt::format(" + {} of waiting, in each step {:.3g} ms for launches and {:.3g} ms for gradients,", Duration(wait),
-                             trial.wait.launch * 1e3, trial.wait.gradients * 1e3)
+      wait > 0 ? fmt::format(" + {} of waiting, in each step {:.3g} ms for launches and {:.3g} ms for gradients,",
+                             Duration(wait), trial.wait.launch * 1e3, trial.wait.gradients * 1e3)
                : "";
   return fmt::format("Time: {:.4g} {} FLOPs {}/ ({} x {:.5g} TFLOP/s x {:.4g}){} = {}.", flops,
                      context.work.ratio_counts_recompute ? "hardware" : "model",

@@ -33,7 +33,8 @@ absl::Status ClearSocketFile(const std::string& path) {
   std::error_code error;
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   if (!folder.empty() && !std::filesystem::is_directory(folder, error)) {
-    return absl::InvalidArgumentError(fmt::format("listen: the socket's folder does not exist: path={}", folder.string()));
+    return absl::InvalidArgumentError(
+        fmt::format("listen: the socket's folder does not exist: path={}", folder.string()));
   }
   const std::filesystem::file_status status = std::filesystem::symlink_status(path, error);
   if (status.type() == std::filesystem::file_type::not_found) return absl::OkStatus();

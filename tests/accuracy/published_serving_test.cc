@@ -70,9 +70,9 @@ TEST_F(PublishedServingTest, ThroughputAndFirstTokens) {
   for (const Row& row : ReadRows()) {
     const planning::InferenceOption option = Predict(row);
     const auto report = [&](const char* what, double predicted, double measured, double& sum, int& count) {
-      std::cout << row.at("source") << ", " << row.at("model") << " x " << row.at("tp") << ", batch " << row.at("batch") << ", "
-                << row.at("prompt") << " + " << row.at("output") << ": " << what << " " << predicted << ", published " << measured << ", ratio "
-                << predicted / measured << "\n";
+      std::cout << row.at("source") << ", " << row.at("model") << " x " << row.at("tp") << ", batch " << row.at("batch")
+                << ", " << row.at("prompt") << " + " << row.at("output") << ": " << what << " " << predicted
+                << ", published " << measured << ", ratio " << predicted / measured << "\n";
       // A release's kernels read the cache of grouped heads once for each query head: the next one's were 2.4 times as fast.
       const bool old_kernels = row.at("notes").find("query head") != std::string::npos;
       EXPECT_LT(std::abs(std::log(predicted / measured)), std::log(old_kernels ? 3.2 : 1.7)) << what;
@@ -84,13 +84,14 @@ TEST_F(PublishedServingTest, ThroughputAndFirstTokens) {
       report("tokens/s", option.tokens_per_second, std::stod(row.at("tokens_per_s")), throughput_error, throughputs);
     }
     if (!row.at("first_token_ms").empty()) {
-      report("first token ms", option.prefill_seconds * 1e3, std::stod(row.at("first_token_ms")), prefill_error, prefills);
+      report("first token ms", option.prefill_seconds * 1e3, std::stod(row.at("first_token_ms")), prefill_error,
+             prefills);
     }
   }
   ASSERT_GE(throughputs, 14);
   ASSERT_GE(prefills, 10);
-  std::cout << "throughput: mean error " << throughput_error / throughputs << " of " << throughputs << "; first token: " << prefill_error / prefills
-            << " of " << prefills << "\n";
+  std::cout << "throughput: mean error " << throughput_error / throughputs << " of " << throughputs
+            << "; first token: " << prefill_error / prefills << " of " << prefills << "\n";
   EXPECT_LT(throughput_error / throughputs, 0.2);
   EXPECT_LT(prefill_error / prefills, 0.12);
 }

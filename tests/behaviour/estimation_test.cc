@@ -50,8 +50,9 @@ TEST_P(EstimationBehaviour, AGivenUtilizationIsTheTimeModel) {
 }
 
 TEST_P(EstimationBehaviour, AServedModelIsCardsThatHoldItAndTokensASecond) {
-  const auto answer = Ask(&Service::Estimate,
-                          "model { preset: 'llama-3-8b' } resources { gpu_types: 'h100' } inference { prompt_length: 1000 batch: 8 }");
+  const auto answer =
+      Ask(&Service::Estimate,
+          "model { preset: 'llama-3-8b' } resources { gpu_types: 'h100' } inference { prompt_length: 1000 batch: 8 }");
   ASSERT_FALSE(answer.inference().empty());
   EXPECT_TRUE(answer.recommendations().empty());
   const v1::InferenceOption& option = answer.inference(0);
