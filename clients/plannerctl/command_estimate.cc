@@ -7,6 +7,7 @@
 #include "clients/plannerctl/estimate_view.h"
 #include "clients/plannerctl/flag_names.h"
 #include "clients/plannerctl/html.h"
+#include "clients/plannerctl/inference_view.h"
 #include "clients/plannerctl/model_file.h"
 #include "core/base/status_macros.h"
 #include "planner/v1/estimation_service.grpc.pb.h"
@@ -28,9 +29,19 @@ absl::StatusOr<ExitCode> Estimate(const Flags& flags, Session& session) {
       CallAboutModel(&v1::EstimationService::Stub::Estimate, request, request.model(), flags.job.model, session);
   if (!answer.ok()) return NameFlags(answer.status());
   for (const std::string& warning : answer->warnings()) session.Warn(NameFlags(warning));
-  session.Print(*answer, [&](std::ostream& out) { PrintEstimate(*answer, flags.explain, session.style(), out); });
-  if (!flags.html.empty()) RETURN_IF_ERROR(WritePage(flags.html, EstimatePage(*answer)));
-  if (!answer->recommendations().empty()) return ExitCode::kOk;
+  session.Print(*answer, [&](std::ostream& out) {
+    if (request.has_inference()) {
+      PrintInference(*answer, flags.explain, session.style(), out);
+    } else {
+      PrintEstimate(*answer, flags.explain, session.style(), out);
+    }
+  });
+  if (!flags.html.empty() && request.has_inference()) {
+    session.Warn("--html is ignored: there is no page of a model that is served");
+  } else if (!flags.html.empty()) {
+    RETURN_IF_ERROR(WritePage(flags.html, EstimatePage(*answer)));
+  }
+  if (!answer->recommendations().empty() || !answer->inference().empty()) return ExitCode::kOk;
   for (const std::string& reason : answer->infeasible_reasons()) {
     session.Error("infeasible: " + reason);
   }
@@ -44,6 +55,7 @@ void AddEstimateCommand(CLI::App& root, Action& chosen) {
   CLI::App& command =
       *root.add_subcommand("estimate", "How many cards, of which type, in which layout, for how long, at what cost");
   AddEstimateFlags(command, flags->job);
+  AddInferenceFlags(command, flags->job);
   command.add_flag("--explain", flags->explain, "Say how the numbers came about");
   command.add_option("--html", flags->html, "Write the answer as a page, too")->type_name("FILE");
   command.footer(
@@ -51,6 +63,7 @@ void AddEstimateCommand(CLI::App& root, Action& chosen) {
       "  plannerctl estimate --model llama-65b --tokens 1.4T --gpu a100 --gpus 2048\n"
       "  plannerctl estimate --model ./config.json --tokens 300B --deadline 30d\n"
       "  plannerctl estimate --model net.pt --input 1x3x224x224 --samples 1.28M --epochs 90 --gpu a100\n"
+      "  plannerctl estimate --model llama-3-8b --mode inference --batch 16 --gpu a100,h100\n"
       "  plannerctl estimate --model resnet50 --samples 1.28M --epochs 90 --gpu a100 --gpus 8");
   command.callback([flags, &chosen] { chosen = [flags](Session& session) { return Estimate(*flags, session); }; });
 }

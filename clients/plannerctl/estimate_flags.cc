@@ -82,6 +82,30 @@ absl::Status FillLayout(const EstimateFlags& flags, v1::LayoutConstraints& layou
                   [&](bool value) { layout.set_sequence_parallel(value); });
 }
 
+/// Whether the model is served; INVALID_ARGUMENT for a flag of inference without --mode inference.
+absl::Status FillInference(const EstimateFlags& flags, v1::EstimateRequest& request) {
+  enum class Mode { kTraining, kInference };
+  constexpr std::array<std::pair<std::string_view, Mode>, 2> kModes = {
+      {{"training", Mode::kTraining}, {"inference", Mode::kInference}}};
+  RETURN_IF_ERROR(FillFlag("--mode", flags.mode, OneOf(kModes), [&](Mode mode) {
+    if (mode == Mode::kInference) request.mutable_inference();
+  }));
+  for (const auto& [flag, text] :
+       {std::pair("--prompt-len", &flags.prompt_len), std::pair("--output-len", &flags.output_len),
+        std::pair("--batch", &flags.batch), std::pair("--kv-precision", &flags.kv_precision)}) {
+    if (!request.has_inference() && !text->empty())
+      return absl::InvalidArgumentError(fmt::format("{}: is of --mode inference", flag));
+  }
+  if (!request.has_inference()) return absl::OkStatus();
+  v1::Inference& inference = *request.mutable_inference();
+  RETURN_IF_ERROR(FillFlag("--prompt-len", flags.prompt_len, ParseInteger,
+                           [&](int64_t value) { inference.set_prompt_length(value); }));
+  RETURN_IF_ERROR(FillFlag("--output-len", flags.output_len, ParseInteger,
+                           [&](int64_t value) { inference.set_output_length(value); }));
+  inference.set_cache_precision(flags.kv_precision);
+  return FillFlag("--batch", flags.batch, ParseInteger, [&](int64_t value) { inference.set_batch(value); });
+}
+
 void SetDeadline(const Deadline& deadline, v1::Resources& resources) {
   const auto split = [](absl::Duration since_zero, auto& message) {
     absl::Duration rest;
@@ -164,6 +188,18 @@ void AddEstimateFlags(CLI::App& command, EstimateFlags& flags) {
   add(group, "--mfu", flags.mfu, "The same without recomputation", "R")->excludes(hfu);
 }
 
+void AddInferenceFlags(CLI::App& command, EstimateFlags& flags) {
+  const auto add = [&command](const char* name, std::string& value, const char* text, const char* type) {
+    AddFlag(command, name, value, text, type)->group("Inference");
+  };
+  add("--mode", flags.mode, "training or inference: tokens a second and memory of a model that is served [training]",
+      "MODE");
+  add("--prompt-len", flags.prompt_len, "Tokens of a prompt [1024]", "N");
+  add("--output-len", flags.output_len, "Tokens of an output [256]", "N");
+  add("--batch", flags.batch, "Sequences decoded together [1]", "N");
+  add("--kv-precision", flags.kv_precision, "Of cached keys and values: bf16, fp8, … [bf16]", "NAME");
+}
+
 absl::StatusOr<v1::EstimateRequest> BuildEstimateRequest(const EstimateFlags& flags, std::istream& standard_input) {
   v1::EstimateRequest request;
   RETURN_IF_ERROR(FillFlag(
@@ -174,6 +210,7 @@ absl::StatusOr<v1::EstimateRequest> BuildEstimateRequest(const EstimateFlags& fl
   RETURN_IF_ERROR(FillTraining(flags, *request.mutable_training()));
   RETURN_IF_ERROR(FillLayout(flags, *request.mutable_layout()));
   RETURN_IF_ERROR(FillResources(flags, *request.mutable_resources()));
+  RETURN_IF_ERROR(FillInference(flags, request));
   RETURN_IF_ERROR(FillFlag("--goal", flags.goal, OneOf(kGoals), [&](auto value) { request.set_goal(value); }));
   RETURN_IF_ERROR(FillFlag("--utilization", flags.utilization, ParseRatio,
                            [&](double value) { request.mutable_utilization()->set_hardware_flops_ratio(value); }));

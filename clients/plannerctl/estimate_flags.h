@@ -25,10 +25,14 @@ struct EstimateFlags {
   std::string tensor_parallel, pipeline_parallel, virtual_pipeline, data_parallel, context_parallel, expert_parallel,
       sequence_parallel, micro_batch, zero_stage, shard_group;
   std::string utilization, mfu;
+  std::string mode, prompt_len, output_len, batch, kv_precision;  ///< Of inference but for mode; of `estimate` alone.
 };
 
 /// Adds the flags to a command. `flags` must outlive the parsing.
 void AddEstimateFlags(CLI::App& command, EstimateFlags& flags);
+
+/// Adds those of serving a model: --mode, --prompt-len and so on.
+void AddInferenceFlags(CLI::App& command, EstimateFlags& flags);
 
 /// The request that the flags mean. INVALID_ARGUMENT with the flag's name; ranges are the server's
 /// to check.

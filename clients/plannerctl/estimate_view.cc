@@ -174,6 +174,10 @@ void PrintExplanation(const v1::Recommendation& best, const TableStyle& style, s
                                                                  {"  total", memory.total_bytes()},
                                                                  {"  capacity", memory.capacity_bytes()}}};
   for (const auto& [name, bytes] : parts) table.AddRow({name, FormatGib(bytes)});
+  if (memory.high_bytes() > 0) {
+    table.AddRow(
+        {"  90 % interval", fmt::format("{} to {}", FormatGib(memory.low_bytes()), FormatGib(memory.high_bytes()))});
+  }
   table.Print(out, {.headers = false, .bold = style.bold});
 
   if (!best.step_terms().empty()) {

@@ -28,6 +28,8 @@ inline v1::ValidateRunsResponse FakeValidation() {
   fast.set_high_step_seconds(11);
   fast.set_measured_peak_memory_gib(40);
   fast.set_predicted_peak_memory_gib(44);
+  fast.set_low_peak_memory_gib(38);
+  fast.set_high_peak_memory_gib(51);
   fast.set_fits(true);
   v1::RunPrediction& slow = *validation.mutable_rows(1);
   slow.set_predicted_step_seconds(15);
@@ -49,6 +51,7 @@ inline v1::ValidateRunsResponse FakeValidation() {
     group.set_memory_count(1);
     group.set_memory_mape(0.1);
     group.set_memory_median_ratio(1.1);
+    group.set_memory_coverage90(1);
     group.set_ran_count(2);
     group.set_ran_wrong_count(1);
   };

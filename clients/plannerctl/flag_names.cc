@@ -11,7 +11,7 @@ namespace {
 using FieldAndFlag = std::pair<std::string_view, std::string_view>;
 
 /// Fields whose names cannot be anything else, wherever they stand in a text.
-constexpr std::array<FieldAndFlag, 36> kPaths = {{
+constexpr std::array<FieldAndFlag, 40> kPaths = {{
     {"batch_shape.batch", "--batch"},
     {"batch_shape.seq_len", "--seq-len"},
     {"batch_shape.inputs", "--input"},
@@ -48,16 +48,21 @@ constexpr std::array<FieldAndFlag, 36> kPaths = {{
     {"resources.price_per_gpu_hour", "--price"},
     {"utilization.hardware_flops_ratio", "--utilization"},
     {"utilization.model_flops_ratio", "--mfu"},
+    {"inference.prompt_length", "--prompt-len"},
+    {"inference.output_length", "--output-len"},
+    {"inference.batch", "--batch"},
+    {"inference.cache_precision", "--kv-precision"},
 }};
 
 /// Fields that are plain words: only at the beginning of an error.
-constexpr std::array<FieldAndFlag, 6> kWords = {{
+constexpr std::array<FieldAndFlag, 7> kWords = {{
     {"runs_csv", "--runs"},
     {"model", "--model"},
     {"data_set", "--tokens or --samples"},
     {"counter", "--counter"},
     {"depth", "--depth"},
     {"precision", "--precision"},
+    {"inference", "--mode inference"},
 }};
 
 bool IsPartOfName(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.'; }

@@ -20,7 +20,7 @@ constexpr std::string_view kStyle =
     "color:var(--text);background:var(--page)}"
     "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}"
     "th,td{padding:.3rem .7rem;border-bottom:1px solid var(--line);text-align:right}"
-    "th:first-child,td:first-child,td.text,th.text{text-align:left}"
+    "td{white-space:nowrap}th:first-child,td:first-child,td.text,th.text{text-align:left;white-space:normal}"
     ".bar{display:flex;height:1.4rem;background:var(--soft)}.bar div{height:100%}li{margin:.2rem 0}";
 
 }  // namespace

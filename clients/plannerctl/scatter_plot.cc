@@ -47,15 +47,18 @@ class LogAxis {
   double low() const { return std::pow(10, low_); }
   double high() const { return std::pow(10, high_); }
 
-  /// Powers of ten; between them 2 and 5, too, where the axis is short.
+  /// Powers of ten; between them 2 and 5 where the axis is short, every digit where it is shorter than a decade.
   std::vector<double> Ticks() const {
     std::vector<double> ticks;
+    const double decades = high_ - low_;
+    const std::vector<double> digits = decades > 3   ? std::vector<double>{1}
+                                       : decades > 1 ? std::vector<double>{1, 2, 5}
+                                                     : std::vector<double>{1, 2, 3, 4, 5, 6, 7, 8, 9};
     const int first = static_cast<int>(std::floor(low_));
     const int last = static_cast<int>(std::ceil(high_));
     const int step = std::max(1, (last - first) / 12);
     for (int power = first; power <= last; power += step) {
-      for (const double digit : {1.0, 2.0, 5.0}) {
-        if (digit > 1 && high_ - low_ > 3) continue;
+      for (const double digit : digits) {
         const double tick = digit * std::pow(10, power);
         if (std::log10(tick) >= low_ && std::log10(tick) <= high_) ticks.push_back(tick);
       }

@@ -65,12 +65,14 @@ std::vector<ScatterPoint> MemoryPoints(const v1::ValidateRunsResponse& validatio
     const double measured = row.measured_peak_memory_gib();
     const double predicted = row.predicted_peak_memory_gib();
     if (measured <= 0 || predicted <= 0) continue;
-    points.push_back({.measured = measured,
-                      .predicted = predicted,
-                      .series = MarkOf(series, row.publication()),
-                      .filled = true,
-                      .tooltip = fmt::format("{}: measured {:.1f} GiB, predicted {:.1f} GiB ({}); {}", What(row),
-                                             measured, predicted, DeviationText(predicted, measured), row.source())});
+    points.push_back(
+        {.measured = measured,
+         .predicted = predicted,
+         .series = MarkOf(series, row.publication()),
+         .filled = row.low_peak_memory_gib() <= measured && measured <= row.high_peak_memory_gib(),
+         .tooltip = fmt::format("{}: measured {:.1f} GiB, predicted {:.1f} GiB ({}), {:.1f} to {:.1f} GiB; {}",
+                                What(row), measured, predicted, DeviationText(predicted, measured),
+                                row.low_peak_memory_gib(), row.high_peak_memory_gib(), row.source())});
   }
   return points;
 }

@@ -114,9 +114,10 @@ std::vector<std::string> ValidationSummary(const v1::ValidateRunsResponse& valid
         FormatPercent(all.time_coverage90())));
   }
   if (all.memory_count() > 0) {
-    sentences.push_back(fmt::format("peak memory of {} rows: mean error {}, median of predicted / measured {}",
-                                    FormatGrouped(all.memory_count()), FormatPercent(all.memory_mape()),
-                                    Ratio(all.memory_median_ratio())));
+    sentences.push_back(fmt::format(
+        "peak memory of {} rows: mean error {}, median of predicted / measured {}, {} within the 90 % interval",
+        FormatGrouped(all.memory_count()), FormatPercent(all.memory_mape()), Ratio(all.memory_median_ratio()),
+        FormatPercent(all.memory_coverage90())));
   }
   if (all.oom_count() > 0) {
     sentences.push_back(fmt::format("{} of {} rows that ran out of memory are predicted not to fit",

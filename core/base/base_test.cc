@@ -51,6 +51,8 @@ TEST(ErrorTest, LikelyNamesAreSlipsOnly) {
   EXPECT_EQ(LikelyName("lst", {"get", "list"}), "list");
   EXPECT_EQ(LikelyName("drop", {"get", "list"}), "");
   EXPECT_EQ(LikelyName("x", {}), "");
+  EXPECT_EQ(LikelyName("--modle", {"--mode", "--model"}), "--model");
+  EXPECT_EQ(LikelyName("--mdoe", {"--mode", "--model"}), "--mode");
 }
 
 TEST(ErrorTest, NearestNamesAreSortedByDistance) {

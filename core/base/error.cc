@@ -5,6 +5,9 @@
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/cord.h"
 
@@ -24,17 +27,19 @@ absl::Status Make(absl::StatusCode code, std::string_view message, const ErrorDe
   return status;
 }
 
+/// Letters to change, add or leave out; two neighbours that changed places are one. Without regard to case.
 size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
+  const auto same = [&](size_t i, size_t j) {
+    return std::tolower(static_cast<unsigned char>(a[i - 1])) == std::tolower(static_cast<unsigned char>(b[j - 1]));
+  };
+  std::vector<size_t> before, last, row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
+    before = std::exchange(last, row);
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      const auto lower = [](char c) { return std::tolower(static_cast<unsigned char>(c)); };
-      const size_t substitution = diagonal + (lower(a[i - 1]) == lower(b[j - 1]) ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitution});
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (same(i, j) ? 0 : 1)});
+      if (i > 1 && j > 1 && same(i, j - 1) && same(i - 1, j)) row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
   return row[b.size()];
@@ -85,11 +90,16 @@ ErrorDetail DetailOf(const absl::Status& status) {
 }
 
 std::vector<std::string> NearestNames(std::string_view name, const std::vector<std::string>& candidates, int count) {
-  std::vector<std::pair<size_t, size_t>> ranked;
-  for (size_t i = 0; i < candidates.size(); ++i) ranked.emplace_back(EditDistance(name, candidates[i]), i);
+  // Of equally near ones, one of the same length: "modle" is model rather than mode.
+  std::vector<std::tuple<size_t, size_t, size_t>> ranked;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    const size_t length = candidates[i].size();
+    ranked.emplace_back(EditDistance(name, candidates[i]),
+                        std::max(length, name.size()) - std::min(length, name.size()), i);
+  }
   std::sort(ranked.begin(), ranked.end());
   std::vector<std::string> nearest;
-  for (const auto& [distance, index] : ranked) {
+  for (const auto& [distance, length, index] : ranked) {
     if (nearest.size() == static_cast<size_t>(count)) break;
     nearest.push_back(candidates[index]);
   }

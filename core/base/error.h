@@ -39,8 +39,8 @@ absl::Status WithField(std::string_view field, const absl::Status& status);
 /// The detail that one of the functions above attached; empty fields if there is none.
 ErrorDetail DetailOf(const absl::Status& status);
 
-/// The names of `candidates` closest to `name` by edit distance, best first, at most `count`; equal
-/// distances in the order given.
+/// The names of `candidates` closest to `name` by edit distance, best first, at most `count`; of equal
+/// distances those of its own length first, then in the order given.
 std::vector<std::string> NearestNames(std::string_view name, const std::vector<std::string>& candidates, int count = 3);
 
 /// The one of `candidates` that `name` is likely a slip of: the nearest, if no more than a third of the letters of `name`

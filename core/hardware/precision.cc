@@ -107,7 +107,8 @@ absl::StatusOr<Recipe> TrainingRecipe(const Precision& precision, const Optimize
                               fmt::format("is for stored weights, not for training: precision=\"{}\"", precision.name));
   }
   const double moment = optimizer.moment_bytes > 0 ? optimizer.moment_bytes : precision.moment_bytes;
-  return Recipe{precision.weight_bytes, precision.gradient_bytes, precision.master_bytes + optimizer.moments * moment};
+  return Recipe{precision.weight_bytes, precision.gradient_bytes, precision.master_bytes + optimizer.moments * moment,
+                precision.master_bytes};
 }
 
 absl::StatusOr<Peak> PeakFor(const GpuType& gpu, const Precision& precision) {

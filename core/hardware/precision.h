@@ -41,6 +41,7 @@ struct Recipe {
   double weight_bytes = 0;
   double gradient_bytes = 0;
   double optimizer_bytes = 0;  ///< Master weights and moments.
+  double master_bytes = 0;     ///< Of them the fp32 copy; 0: the optimizer updates the weights themselves.
   double total() const { return weight_bytes + gradient_bytes + optimizer_bytes; }
 };
 

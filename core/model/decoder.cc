@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/base/checked.h"
 #include "core/base/status_macros.h"
 #include "core/model/batch_sizes.h"
 
@@ -178,7 +179,12 @@ TransformerShape ShapeOf(const std::vector<BlockGroup>& groups) {
     shape.gated = block.feed_forward.gated;
     shape.causal = attention.causal;
     shape.window = std::max(shape.window, attention.window);
-    if (attention.latent.has_value()) shape.attention_projection = LatentProjection(attention, block.hidden);
+    if (attention.window > 0) shape.window_layers += group.count;
+    if (attention.latent.has_value()) {
+      shape.attention_projection = LatentProjection(attention, block.hidden);
+      shape.cached_elements =
+          (base::Checked(attention.latent->key_value_rank) + attention.latent->rotary_dim).ValueOrZero();
+    }
     if (!block.experts.has_value()) continue;
     shape.experts = block.experts->count;
     shape.experts_per_token = block.experts->per_token;

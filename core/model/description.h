@@ -51,7 +51,8 @@ struct TransformerShape {
   int64_t vocab = 0;   ///< 0 where there is none (ViT).
   bool tied_embeddings = false;
   bool causal = true;
-  int64_t window = 0;   ///< Sliding window of those layers that have one; 0: none.
+  int64_t window = 0;         ///< Sliding window of those layers that have one; 0: none.
+  int64_t window_layers = 0;  ///< Blocks with a window.
   int64_t experts = 0;  ///< Routed experts per MoE block; 0: dense.
   int64_t experts_per_token = 0;
   int64_t expert_ffn = 0;         ///< Width of one routed expert.
@@ -59,6 +60,15 @@ struct TransformerShape {
   int64_t moe_layers = 0;         ///< Blocks with experts.
   /// Weights of a block's attention projections where they are low-rank (multi-head latent attention); 0: as the widths say.
   int64_t attention_projection = 0;
+  /// Elements that inference keeps of a token in one block where they are fewer than the keys and values of all heads
+  /// (multi-head latent attention: the compressed ones and the rotary key, 512 + 64); 0: kv_heads (qk_dim + v_dim).
+  int64_t cached_elements = 0;
+};
+
+/// What a model keeps of a sequence however long it is.
+struct RecurrentState {
+  int64_t blocks = 0;    ///< That have one; 0: none has.
+  int64_t elements = 0;  ///< Of all of them, for one sequence.
 };
 
 enum class ModelKind {
@@ -109,6 +119,7 @@ struct ModelDescription {
   int64_t default_batch = 1;       ///< Samples that are counted if the caller names none: a layer graph's own.
   int64_t max_seq_len = 0;         ///< Positions it was made for; 0: unlimited.
   std::optional<TransformerShape> transformer;  ///< Absent for CNNs, RNNs and others that only data parallelism splits.
+  RecurrentState state;                         ///< Of state-space models.
   int64_t extra_stored_parameters =
       0;  ///< What the published file stores beyond the unique tensors: a tied head, MTP layers.
   std::vector<std::string> warnings;  ///< What was assumed: said in every answer that uses it.

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/base/checked.h"
 #include "core/base/status_macros.h"
 #include "core/model/batch_sizes.h"
 #include "core/model/decoder.h"
@@ -101,6 +102,10 @@ ModelDescription DescribeMamba(MambaArchitecture architecture) {
   description.kind = ModelKind::kStateSpace;
   description.default_seq_len = DefaultPositions(0);
   description.inputs = {{.sequence_dimension = 1}};
+  // The scan's states, and the inputs that the convolution still needs.
+  const auto per_channel = base::Checked(architecture.state) + architecture.kernel;
+  description.state = {architecture.layers,
+                       (base::Checked(architecture.layers) * architecture.inner * per_channel).ValueOrZero()};
   const auto shared = std::make_shared<const MambaArchitecture>(std::move(architecture));
   description.expand = [shared](const BatchShape& shape) -> absl::StatusOr<Module> {
     ASSIGN_OR_RETURN(const TokenBatch tokens, ResolveTokens(shape, DefaultPositions(0), 0));

@@ -58,6 +58,17 @@ Owned OwnedBy(const MemoryInputs& inputs, const Layout& layout, bool first, bool
   return owned;
 }
 
+/// Bytes per parameter as the framework keeps them: ZeRO-3 has no weights beside the master copy (MemoryHabits::shards_master_weights).
+hardware::Recipe KeptRecipe(const MemoryInputs& inputs, int zero_stage) {
+  hardware::Recipe recipe = inputs.recipe;
+  if (inputs.habits.gradient_bytes > 0) recipe.gradient_bytes = inputs.habits.gradient_bytes;
+  recipe.optimizer_bytes += inputs.habits.gradient_part_bytes;
+  if (zero_stage < 3 || !inputs.habits.shards_master_weights || recipe.master_bytes <= 0) return recipe;
+  recipe.weight_bytes = recipe.master_bytes;
+  recipe.optimizer_bytes -= recipe.master_bytes;
+  return recipe;
+}
+
 }  // namespace
 
 StateBytes ShardedState(double parameters, const hardware::Recipe& recipe, int zero_stage, double shards) {
@@ -115,8 +126,9 @@ double LeastStateBytes(const MemoryInputs& inputs, const Layout& layout) {
   const double shards = ToDouble(layout.shards());
   const double expert_parallel = ToDouble(layout.expert_parallel);
   const double blocks = std::max(0.0, inputs.parameters - inputs.embedding_parameters - inputs.expert_parameters);
-  return ShardedState(blocks / model_cards, inputs.recipe, layout.zero_stage, shards).total() +
-         ShardedState(inputs.expert_parameters / (model_cards * expert_parallel), inputs.recipe, layout.zero_stage,
+  const hardware::Recipe recipe = KeptRecipe(inputs, layout.zero_stage);
+  return ShardedState(blocks / model_cards, recipe, layout.zero_stage, shards).total() +
+         ShardedState(inputs.expert_parameters / (model_cards * expert_parallel), recipe, layout.zero_stage,
                       std::max(1.0, shards / expert_parallel))
              .total();
 }
@@ -129,6 +141,7 @@ MemoryPerGpu PeakMemory(const MemoryInputs& inputs, const Layout& layout, double
   const double expert_shards = std::max(1.0, shards / ToDouble(layout.expert_parallel));
   const MemoryHabits& habits = inputs.habits;
   const int zero = habits.gradient_copy_bytes > 0 ? std::max(1, layout.zero_stage) : layout.zero_stage;
+  const hardware::Recipe recipe = KeptRecipe(inputs, zero);
   const double batch = ToDouble(layout.micro_batch_size);
   const double block = inputs.shape ? BlockActivationBytes(inputs, layout) : 0;
   double working_set = 0;  // Of the one block whose backward pass runs, beyond what is kept of it.
@@ -148,14 +161,14 @@ MemoryPerGpu PeakMemory(const MemoryInputs& inputs, const Layout& layout, double
     StateBytes state;
     if (inputs.frozen_base) {
       const double share = inputs.parameters > 0 ? (owned.dense + owned.experts) / inputs.parameters : 0;
-      state = ShardedState(inputs.adapter_parameters * share, inputs.recipe, zero, shards);
+      state = ShardedState(inputs.adapter_parameters * share, recipe, zero, shards);
       // Tables stay in 16 bits where the matrices are narrower.
       const double tables = inputs.frozen_bytes < 2 ? std::min(owned.dense, inputs.embedding_parameters / tensor) : 0;
       state.weights += (inputs.frozen_bytes * (owned.dense - tables) + 2 * tables) / (zero >= 3 ? shards : 1) +
                        inputs.frozen_bytes * owned.experts / (zero >= 3 ? expert_shards : 1);
     } else {
-      const StateBytes dense = ShardedState(owned.dense, inputs.recipe, zero, shards);
-      const StateBytes experts = ShardedState(owned.experts, inputs.recipe, zero, expert_shards);
+      const StateBytes dense = ShardedState(owned.dense, recipe, zero, shards);
+      const StateBytes experts = ShardedState(owned.experts, recipe, zero, expert_shards);
       state = {dense.weights + experts.weights, dense.gradients + experts.gradients,
                dense.optimizer + experts.optimizer};
       if (zero < 2) state.gradients += habits.gradient_copy_bytes * (owned.dense + owned.experts);
@@ -164,35 +177,39 @@ MemoryPerGpu PeakMemory(const MemoryInputs& inputs, const Layout& layout, double
 
     double activations = 0;
     double gathered = 0;
+    double boundary = 0;  // Activations of one microbatch, at the boundary of two blocks.
     if (inputs.shape) {
+      boundary = inputs.activation_bytes * batch * inputs.positions / context * ToDouble(inputs.shape->hidden) /
+                 (layout.sequence_parallel ? tensor : 1);
       const double layers = SizesOf(*inputs.shape, layout).layers;
       double in_flight = first ? std::min(micro_batches, pipeline) : 1;
       if (first && layout.virtual_pipeline > 1)
         in_flight *= 1 + (pipeline - 1) / (pipeline * ToDouble(layout.virtual_pipeline));
-      if (layout.recompute == Recompute::kFull) {
-        const double checkpoint = inputs.activation_bytes * batch * inputs.positions / context *
-                                  ToDouble(inputs.shape->hidden) / (layout.sequence_parallel ? tensor : 1);
-        activations = (habits.offloads_block_inputs ? 0 : checkpoint * layers * in_flight) + working_set;
-      } else {
-        activations = block * layers * in_flight + working_set;
-      }
+      double kept = block;  // Of one block.
+      if (layout.recompute == Recompute::kFull) kept = habits.checkpoints_on_host && zero >= 3 ? 0 : boundary;
+      // The logits are gone before the backward pass of the blocks begins.
+      double logits = 0;
       if (last && inputs.has_logits) {
-        activations += habits.logit_bytes * batch * inputs.positions / context * ToDouble(inputs.shape->vocab) / tensor;
+        logits = habits.logit_bytes * batch * inputs.positions / context * ToDouble(inputs.shape->vocab) / tensor;
       }
+      activations = kept * layers * in_flight + std::max(working_set, logits);
     } else {
       activations = inputs.sample_activation_bytes * batch;
     }
-    if (shards > 1 && zero >= 3) gathered += 2 * inputs.activation_bytes * owned.block;
+    if (shards > 1 && zero >= 3)
+      gathered += inputs.activation_bytes * std::min(2 * owned.block, habits.most_live_parameters);
     // Under a pipeline they stay gathered between microbatches, and the gradients whole until the last one.
     if (shards > 1 && zero >= 3 && pipeline > 1 && !inputs.frozen_base)
       gathered += 2 * inputs.activation_bytes * owned.dense;
-    if (shards > 1 && zero >= 2 && !inputs.frozen_base) gathered += inputs.recipe.gradient_bytes * owned.block;
+    if (shards > 1 && zero >= 2 && !inputs.frozen_base)
+      gathered += inputs.recipe.gradient_bytes * std::min(owned.block, habits.most_reduced_parameters);
     // Weights in 4 bits are expanded block by block.
     if (inputs.frozen_base && inputs.frozen_bytes < 1) gathered += inputs.activation_bytes * owned.block;
 
     const int dimensions = (layout.data_parallel > 1) + (layout.tensor_parallel > 1) + (layout.pipeline_parallel > 1) +
                            (layout.context_parallel > 1) + (layout.expert_parallel > 1);
-    const double overhead = habits.context_bytes + kCommunicatorBytes * dimensions + gathered +
+    const double sent = pipeline > 1 ? 2 * boundary : 0;  // One received, one sent: an activation, a gradient.
+    const double overhead = habits.context_bytes + kCommunicatorBytes * dimensions + sent + gathered +
                             habits.allocator_fraction * (state.total() + activations + gathered);
     return MemoryPerGpu{ToBytes(state.weights), ToBytes(state.gradients), ToBytes(state.optimizer),
                         ToBytes(activations), ToBytes(overhead)};

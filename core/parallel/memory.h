@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "core/hardware/precision.h"
@@ -22,10 +23,14 @@ StateBytes ShardedState(double parameters, const hardware::Recipe& recipe, int z
 
 /// What frameworks do differently with memory. The defaults are Megatron-core's and FSDP's.
 struct MemoryHabits {
-  /// Bytes of a second copy of the gradients that is kept whole below ZeRO-2, the optimizer being sharded whatever the
-  /// stage: Megatron-DeepSpeed (GPT 1.3B on eight V100 16 GiB in all, less than 16 bytes a parameter; BLOOM's 20B on eight
-  /// A100 67 GiB, 23 more than 16 bytes a parameter). 0: none.
+  /// Gradients of Megatron-DeepSpeed, which shards the optimizer whatever the stage: `gradient_bytes` of the 16-bit ones
+  /// whatever the recipe says, `gradient_copy_bytes` of an fp32 copy that is whole below ZeRO-2, and `gradient_part_bytes` of
+  /// what was reduced, sharded like the optimizer. 2 + 2 + 4 whole and 12 + 2 sharded: BLOOM's 20B on eight A100 22 bytes a
+  /// parameter (67 GiB in fp16, 68 in bf16), its 200B on 80 and 160 22 and 15 (73 to 75 and 53 GiB), GPT 1.3B on eight V100
+  /// 9.75 (16 GiB). All 0: the recipe's gradients and nothing else.
+  double gradient_bytes = 0;
   double gradient_copy_bytes = 0;
+  double gradient_part_bytes = 0;
   /// Weights are updated during the backward pass, gradients never kept together: recipes for a single card (torchtune).
   bool updates_in_backward = false;
   double logit_bytes = 2 + 4;  ///< Of one logit: activations' type, and fp32, in which the loss leaves the gradient.
@@ -33,7 +38,16 @@ struct MemoryHabits {
   double context_bytes = 1 << 30;    ///< Driver context 0.5 to 0.8 GiB, cuBLAS and other workspaces.
   bool unfused_blocks = false;       ///< Norms keep fp32 copies (8 h a token), activations their halves (2 f).
   double score_gradient_bytes = 0;   ///< Eager attention: of each score of the block whose backward pass runs.
-  bool offloads_block_inputs = false;  ///< Full recomputation keeps the inputs of blocks in the host's memory (MaxText on TPUs).
+  /// ZeRO-3 keeps the shard of the weights in one copy, the fp32 one that the optimizer updates, and casts what it gathers:
+  /// FSDP's 4 + 4 + 8 = 16 bytes a parameter with bf16 and Adam. DeepSpeed keeps a 16-bit shard beside it.
+  bool shards_master_weights = true;
+  /// What ZeRO-3 gathers at once, and reduces at once, in parameters: FSDP whole blocks, the next one ahead of its use;
+  /// DeepSpeed at most stage3_max_live_parameters and one reduce_bucket_size (its documentation's defaults: 1e9, 5e8).
+  double most_live_parameters = std::numeric_limits<double>::infinity();
+  double most_reduced_parameters = std::numeric_limits<double>::infinity();
+  /// With ZeRO-3 the checkpoints of full recomputation are kept in the host's memory: DeepSpeed's launch scripts of Megatron
+  /// with ZeRO-3 (--checkpoint-in-cpu), MaxText's recipes for TPUs.
+  bool checkpoints_on_host = false;
   double selective_share = 1;        ///< Selective recomputation with fused attention keeps this share (PyTorch: 0.4).
 };
 
@@ -73,11 +87,12 @@ double BlockActivationBytes(const MemoryInputs& inputs, const Layout& layout);
 double LeastStateBytes(const MemoryInputs& inputs, const Layout& layout);
 
 /// Peak memory of the fullest card. The first pipeline stage keeps the activations of min(m, p) microbatches of its
-/// layers; the last one has the logits; recomputation needs the working set of one block at a time. States as
-/// ShardedState over data x context parallel cards (experts over those that hold the same experts). Overhead: 1 GiB of
-/// context and library workspaces, 0.5 GiB of communication buffers per dimension that is used, what ZeRO-3 gathers
-/// (two blocks; all of a pipeline stage, with its gradients) and ZeRO-2 reduces (the gradients of one), and 4 % of the allocator (SimuMax: reserved over allocated
-/// 1.03 to 1.09). Safe for concurrent use; no allocation.
+/// layers; the last one has the logits; recomputation needs the working set of one block at a time, when the logits are
+/// gone: beside what is kept, the larger of the two counts. States as ShardedState over data x context parallel cards
+/// (experts over those that hold the same experts). Overhead: 1 GiB of context and library workspaces, 0.5 GiB of
+/// communication buffers per dimension that is used, a pipeline's microbatches on their way in and out, what ZeRO-3 gathers
+/// (two blocks; all of a pipeline stage, with its gradients) and ZeRO-2 reduces (the gradients of one), and 4 % of the
+/// allocator (SimuMax: reserved over allocated 1.03 to 1.09). Safe for concurrent use; no allocation.
 MemoryPerGpu PeakMemory(const MemoryInputs& inputs, const Layout& layout, double micro_batches);
 
 }  // namespace planner::parallel

@@ -207,6 +207,73 @@ TEST(PeakMemoryTest, HabitsOfFrameworksAddWhatTheySay) {
   EXPECT_NEAR(static_cast<double>(PeakMemory(inputs, layout, 32).overhead_bytes - plain.overhead_bytes), 1e9, 2);
 }
 
+// FSDP with bf16 and Adam: 4 bytes of weights, which are the master copy, 4 of gradients, 8 of moments. DeepSpeed has 2 more.
+TEST(PeakMemoryTest, ShardedWeightsAreTheMasterCopy) {
+  MemoryInputs llama = Llama70B();
+  llama.recipe.master_bytes = 4;
+  Layout layout = Degrees(64, 1, 1);
+  layout.zero_stage = 3;
+  const MemoryPerGpu fsdp = PeakMemory(llama, layout, 1);
+  const double shard = 70553706496.0 / 64;
+  EXPECT_NEAR(static_cast<double>(fsdp.parameter_bytes), 4 * shard, 2);
+  EXPECT_NEAR(static_cast<double>(fsdp.optimizer_bytes), 8 * shard, 2);
+  EXPECT_LE(LeastStateBytes(llama, layout), 16 * shard);
+  llama.habits.shards_master_weights = false;
+  const MemoryPerGpu deepspeed = PeakMemory(llama, layout, 1);
+  EXPECT_NEAR(static_cast<double>(deepspeed.parameter_bytes), 2 * shard, 2);
+  EXPECT_NEAR(static_cast<double>(deepspeed.optimizer_bytes), 12 * shard, 2);
+}
+
+// BLOOM's 20B on eight cards: 22 bytes a parameter whichever 16-bit type; on twice as many 15.
+TEST(PeakMemoryTest, GradientsOfMegatronDeepSpeed) {
+  MemoryInputs inputs = Gpt3();
+  inputs.habits.gradient_bytes = 2;
+  inputs.habits.gradient_copy_bytes = 4;
+  inputs.habits.gradient_part_bytes = 2;
+  const auto states = [&](int64_t data) {
+    const MemoryPerGpu memory = PeakMemory(inputs, Degrees(data, 8, 1), 1);
+    const double owned = static_cast<double>(memory.parameter_bytes) / 2;
+    return static_cast<double>(memory.parameter_bytes + memory.gradient_bytes + memory.optimizer_bytes) / owned;
+  };
+  for (const double gradient_bytes : {2.0, 4.0}) {
+    inputs.recipe.gradient_bytes = gradient_bytes;
+    EXPECT_NEAR(states(1), 22, 1e-6);
+    EXPECT_NEAR(states(2), 15, 1e-6);
+    EXPECT_NEAR(states(8), 9.75, 1e-6);
+  }
+}
+
+// Full recomputation: 80 checkpoints of 8192 x 8192 x 2 bytes; then the logits, 6 x 8192 x 128,256 bytes, which are gone before the first
+// block's backward pass needs its working set (2.3 GB): the larger of the two.
+TEST(PeakMemoryTest, LogitsAndWorkingSetAreNotThereTogether) {
+  MemoryInputs llama = Llama70B();
+  Layout layout = Degrees(64, 1, 1);
+  layout.recompute = Recompute::kFull;
+  const double checkpoints = 80 * 8192.0 * 8192 * 2;
+  const double logits = 6 * 8192.0 * 128256;
+  ASSERT_GT(logits, BlockActivationBytes(llama, layout));
+  EXPECT_NEAR(static_cast<double>(PeakMemory(llama, layout, 1).activation_bytes), checkpoints + logits, 1);
+  llama.has_logits = false;
+  EXPECT_NEAR(static_cast<double>(PeakMemory(llama, layout, 1).activation_bytes),
+              checkpoints + BlockActivationBytes(llama, layout), 1);
+  // Checkpoints in the host's memory.
+  layout.zero_stage = 3;
+  llama.habits.checkpoints_on_host = true;
+  EXPECT_NEAR(static_cast<double>(PeakMemory(llama, layout, 1).activation_bytes), BlockActivationBytes(llama, layout),
+              1);
+}
+
+// 96 layers on 8 stages: a microbatch on its way in and one on its way out, 2048 x 12288 x 2 bytes each, split by sequence parallelism.
+TEST(PeakMemoryTest, APipelineHasMicrobatchesOnTheirWay) {
+  MemoryInputs inputs = Gpt3();
+  inputs.habits.allocator_fraction = 0;
+  Layout layout = Degrees(1, 8, 8);
+  layout.zero_stage = 0;
+  const double communicators = 2 * 512.0 * 1024 * 1024;
+  EXPECT_NEAR(static_cast<double>(PeakMemory(inputs, layout, 8).overhead_bytes),
+              inputs.habits.context_bytes + communicators + 2 * 2048.0 * 12288 * 2 / 8, 2);
+}
+
 TEST(PeakMemoryTest, ModelsWithoutAShapeUseTheCountedActivations) {
   MemoryInputs resnet;
   resnet.parameters = 25557032;

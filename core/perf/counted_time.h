@@ -4,6 +4,8 @@
 
 #include "core/counting/cost_report.h"
 #include "core/hardware/gpu_type.h"
+#include "core/perf/machine.h"
+#include "core/perf/step_constants.h"
 #include "core/perf/utilization.h"
 
 namespace planner::perf {
@@ -36,5 +38,28 @@ double AccessedBytesPerSample(const counting::CostReport& report, double samples
 /// `gpu.memory_bandwidth` must be known.
 Utilization CountedUtilization(const hardware::GpuType& gpu, double peak_flops_per_second, std::string_view peak_precision,
                                const SampleWork& work);
+
+/// One step of a counted model that only data parallelism splits.
+struct CountedStep {
+  double compute_seconds = 0;  ///< Of one card: what the utilization says.
+  double gradient_bytes = 0;   ///< Of all parameters.
+  double operators = 0;        ///< Calls of one forward pass.
+  double passes = 1;           ///< Microbatches.
+  double cards = 1;
+};
+
+/// What a step takes beyond its compute.
+struct CountedWait {
+  double launch = 0;     ///< As far as the host needs longer to launch the kernels than the card to run them.
+  double gradients = 0;  ///< Of their all-reduce, as far as the backward pass does not hide it.
+  double total() const { return launch + gradients; }
+};
+
+/// The host launches a kernel for each operator forward and two backward, 8 us each (PyTorch's eager dispatch takes 5 to 10). The
+/// all-reduce of the gradients is a ring, 2 (n - 1)/n x bytes / bandwidth and its latency; buckets go out during the backward pass, two thirds of
+/// the compute, but for the last one of 25 MiB (DistributedDataParallel's own). ResNet-50 (175 operators, 102 MB of fp32 gradients):
+/// at least 4.2 ms a step; on 1,024 cards of eight with 25 GB/s each, ring of 200 GB/s: 1.0 ms, of which 0.26 ms and the latency are not
+/// hidden.
+CountedWait CountedWaitOf(const CountedStep& step, const Machine& machine, const SharedConstants& shared);
 
 }  // namespace planner::perf

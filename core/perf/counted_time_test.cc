@@ -95,5 +95,35 @@ TEST_F(CountedUtilizationTest, AVisionTransformerToo) {
   EXPECT_LT(published, utilization.high * 312e12 / work.flops);
 }
 
+Machine Cards(double link, double network) {
+  Machine machine;
+  machine.link = link;
+  machine.network = network;
+  machine.domain = 8;
+  return machine;
+}
+
+// 175 operators, three kernels each, 8 us: 4.2 ms, which a short step waits for and a long one does not.
+TEST(CountedWaitTest, TheHostLaunchesEveryKernel) {
+  const CountedStep step = {.compute_seconds = 1e-3, .gradient_bytes = 102e6, .operators = 175};
+  EXPECT_NEAR(CountedWaitOf(step, Cards(1e12, 1e12), {}).launch, 175 * 3 * 8e-6 - 1e-3, 1e-9);
+  EXPECT_EQ(CountedWaitOf(step, Cards(1e12, 1e12), {}).gradients, 0);
+  CountedStep longer = step;
+  longer.compute_seconds = 10e-3;
+  EXPECT_EQ(CountedWaitOf(longer, Cards(1e12, 1e12), {}).launch, 0);
+}
+
+// A ring through 128 nodes with 8 ports of 25 GB/s each: 200 GB/s. 2 x 1023/1024 x 102 MB / 200 GB/s = 1.02 ms, hidden behind a long
+// backward pass but for the last bucket of 25 MiB: 0.26 ms.
+TEST(CountedWaitTest, WhatTheBackwardPassDoesNotHide) {
+  CountedStep step = {.compute_seconds = 10e-3, .gradient_bytes = 102e6, .cards = 1024};
+  const double last = 2 * 1023.0 / 1024 * 25 * 1024 * 1024 / 200e9;
+  EXPECT_NEAR(CountedWaitOf(step, Cards(300e9, 25e9), {}).gradients, last, 1e-9);
+  step.compute_seconds = 0.3e-3;
+  EXPECT_NEAR(CountedWaitOf(step, Cards(300e9, 25e9), {}).gradients, 2 * 1023.0 / 1024 * 102e6 / 200e9 - 0.2e-3, 1e-9);
+  step.cards = 1;
+  EXPECT_EQ(CountedWaitOf(step, Cards(300e9, 25e9), {}).total(), 0);
+}
+
 }  // namespace
 }  // namespace planner::perf

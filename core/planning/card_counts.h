@@ -14,6 +14,7 @@ struct CardRange {
   int64_t least = 1;
   int64_t most = 1;  ///< Below `least`: the pool is too small.
   int64_t per_node = 8;
+  bool most_is_asked = false;  ///< `most` is what the caller said.
 
   bool empty() const { return most < least; }
   bool single() const { return most == least; }

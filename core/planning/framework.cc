@@ -95,4 +95,39 @@ void ApplyFramework(std::string_view name, parallel::LayoutConstraints& fixed, s
   if (!taken.empty()) explanation.push_back(fmt::format("Framework {}: {}.", name, taken));
 }
 
+parallel::MemoryHabits MemoryHabitsOf(std::string_view name) {
+  constexpr double kMostLiveParameters = 1e9;
+  constexpr double kMostReducedParameters = 5e8;
+  parallel::MemoryHabits habits;
+  if (name == "deepspeed" || name == "megatron-deepspeed") {
+    habits.shards_master_weights = false;
+    habits.most_live_parameters = kMostLiveParameters;
+    habits.most_reduced_parameters = kMostReducedParameters;
+  }
+  if (name == "megatron-deepspeed") {
+    habits.gradient_bytes = 2;
+    habits.gradient_copy_bytes = 4;
+    habits.gradient_part_bytes = 2;
+    // Its cross-entropy: 16-bit logits, their fp32 copy, the exponentials, and the 16-bit gradient.
+    habits.logit_bytes = 2 + 4 + 4 + 2;
+    habits.allocator_fraction = 0.08;
+    habits.score_gradient_bytes = 3;
+    habits.checkpoints_on_host = true;
+  } else if (name == "single") {
+    habits.updates_in_backward = true;
+    habits.logit_bytes = 1;            // The loss is computed in chunks.
+    habits.context_bytes = 256 << 20;  // Such tables print what PyTorch has reserved, without the driver's context.
+    habits.unfused_blocks = true;
+  } else if (name == "fsdp") {
+    habits.selective_share = 0.4;
+  } else if (name == "jax") {
+    habits.logit_bytes = 2;  // XLA joins the loss to the product of the logits.
+  } else if (name == "torchtitan") {
+    habits.selective_share = 0.4;
+    // The loss of eager PyTorch: logits, their fp32 copy, its log-softmax and the gradient.
+    habits.logit_bytes = 2 + 4 + 4 + 4;
+  }
+  return habits;
+}
+
 }  // namespace planner::planning

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "core/parallel/layout.h"
+#include "core/parallel/memory.h"
 
 namespace planner::planning {
 
@@ -36,5 +37,8 @@ absl::Status CheckFramework(std::string_view name, const parallel::LayoutConstra
 /// warning that lists the known ones.
 void ApplyFramework(std::string_view name, parallel::LayoutConstraints& fixed, std::vector<std::string>& explanation,
                     std::vector<std::string>& warnings);
+
+/// What is known of the framework's use of memory; of unknown ones, Megatron-core's and FSDP's.
+parallel::MemoryHabits MemoryHabitsOf(std::string_view name);
 
 }  // namespace planner::planning

@@ -152,8 +152,13 @@ std::string ReasonOf(const PoolContext& context, const Trial& trial) {
   const std::string name = context.Name();
   switch (trial.verdict) {
     case Verdict::kDeadline:
-      return fmt::format("{} x {}: takes {}, {} longer than the deadline allows", name, trial.gpus,
-                         Duration(trial.total_seconds), Duration(trial.total_seconds - context.limits.deadline_seconds));
+      return fmt::format(
+          "{} x {}: takes {}, {} longer than the deadline allows{}", name, trial.gpus, Duration(trial.total_seconds),
+          Duration(trial.total_seconds - context.limits.deadline_seconds),
+          trial.cost > context.limits.budget
+              ? fmt::format(", and costs {:.2f} {}, {:.2f} over the budget of {:.2f}", trial.cost,
+                            context.pool.currency, trial.cost - context.limits.budget, context.limits.budget)
+              : "");
     case Verdict::kBudget:
       return fmt::format("{} x {}: costs {:.2f} {}, {:.2f} over the budget of {:.2f}", name, trial.gpus, trial.cost,
                          context.pool.currency, trial.cost - context.limits.budget, context.limits.budget);
@@ -184,6 +189,8 @@ std::string FailedTrials::Reason(PoolContext& context) const {
           static_cast<double>((*trial)->gpus) * (*trial)->total_seconds / context.limits.deadline_seconds;
       reason += fmt::format("; about {} would be needed", Cards(static_cast<int64_t>(std::ceil(std::min(cards, 1e15)))));
     }
+    // What keeps the deadline costs too much: both limits rule the job out.
+    if ((*trial)->verdict == Verdict::kDeadline && cheapest_) reason += "; in time, " + ReasonOf(context, *cheapest_);
     return reason;
   }
   if (!least_memory_) return NoLayoutReason(context, without_layout_);

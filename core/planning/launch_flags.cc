@@ -34,6 +34,12 @@ class Line {
 
 bool IsFloat8(std::string_view precision) { return precision.starts_with("fp8") || precision.starts_with("mxfp8"); }
 
+/// The 16-bit type that weights have, which those that multiply in 8 or 4 bits keep in bf16; empty: none.
+std::string_view HalfType(std::string_view precision) {
+  if (precision == "fp16") return "fp16";
+  return precision == "bf16" || IsFloat8(precision) || precision.starts_with("fp4") ? "bf16" : "";
+}
+
 /// What Megatron-LM must be told where stages or chunks do not share out the layers evenly: that embedding and loss count as a
 /// layer each, or that the last stage has fewer. Empty where they do; nullopt where it has no flags for it.
 std::optional<std::string> UnevenSplit(const LaunchJob& job) {
@@ -160,7 +166,7 @@ LaunchFlags DeepSpeed(const LaunchJob& job) {
   } else if (layout.recompute == Recompute::kSelective) {
     line.Add("--recompute-granularity selective");
   }
-  const std::string_view type = job.precision == "fp16" ? "fp16" : job.precision == "bf16" ? "bf16" : "";
+  const std::string_view type = HalfType(job.precision);
   if (!type.empty()) line.Add(fmt::format("--{}", type));
   if (job.flash_attention) line.Add("--use-flash-attn-v2");
   line.Add("--deepspeed_config FILE");
@@ -173,8 +179,36 @@ LaunchFlags DeepSpeed(const LaunchJob& job) {
   return answer;
 }
 
+bool SplitsByDataAlone(const Layout& layout) {
+  return layout.tensor_parallel * layout.pipeline_parallel * layout.context_parallel * layout.expert_parallel == 1;
+}
+
+/// FSDP shards gradients with the optimizer, never the optimizer alone: ZeRO-1 is run as ZeRO-2.
+LaunchFlags Fsdp(const LaunchJob& job) {
+  const Layout& layout = job.layout;
+  Line line;
+  line.Add("accelerate launch --num_machines", job.nodes);
+  line.Add("--num_processes", layout.data_parallel);
+  if (const std::string_view type = HalfType(job.precision); !type.empty()) line.Add("--mixed_precision", type);
+  if (layout.zero_stage == 0) {
+    if (layout.data_parallel > 1) line.Add("--multi_gpu");
+  } else {
+    line.Add("--use_fsdp --fsdp_sharding_strategy", layout.zero_stage >= 3 ? "FULL_SHARD" : "SHARD_GRAD_OP");
+    line.Add("--fsdp_auto_wrap_policy", job.layers > 0 ? "TRANSFORMER_BASED_WRAP" : "SIZE_BASED_WRAP");
+    if (layout.recompute == Recompute::kFull) line.Add("--fsdp_activation_checkpointing true");
+  }
+  const int64_t passes = job.micro_batches;
+  line.AddDegree("--gradient_accumulation_steps", passes);
+  return {.framework = "fsdp", .flags = std::move(line).text(), .config = {}, .unsupported = {}};
+}
+
 }  // namespace
 
-std::vector<LaunchFlags> LaunchFlagsOf(const LaunchJob& job) { return {Megatron(job), Torchtitan(job), DeepSpeed(job)}; }
+std::vector<LaunchFlags> LaunchFlagsOf(const LaunchJob& job) {
+  if (job.layers <= 0) return {Fsdp(job)};
+  std::vector<LaunchFlags> all = {Megatron(job), Torchtitan(job), DeepSpeed(job)};
+  if (SplitsByDataAlone(job.layout)) all.push_back(Fsdp(job));
+  return all;
+}
 
 }  // namespace planner::planning

@@ -15,20 +15,23 @@ struct LaunchJob {
   int64_t global_batch = 1;   ///< Samples of one step.
   int64_t micro_batches = 1;  ///< Per pipeline and step.
   int64_t seq_len = 0;        ///< 0: no sequences; left out.
-  int64_t layers = 1;         ///< Transformer blocks: interleaved schedules are given by layers of a chunk.
+  int64_t layers = 1;  ///< Transformer blocks: interleaved schedules are given by layers of a chunk; 0: no transformer.
+  int64_t nodes = 1;
   std::string_view precision;  ///< Name of hardware::Precision: "bf16", "fp16", "fp8", ….
   bool flash_attention = true;
 };
 
 /// How one framework is told the layout.
 struct LaunchFlags {
-  std::string framework;  ///< "megatron-core", "torchtitan", "deepspeed".
+  std::string framework;  ///< "megatron-core", "torchtitan", "deepspeed", "fsdp".
   std::string flags;      ///< One line, to be added to the command that names model and data; empty: see `unsupported`.
   std::string config;       ///< What FILE in `flags` must hold, where there is one.
   std::string unsupported;  ///< Why this framework cannot run the layout as it is; empty: it can.
 };
 
-/// The layout in the words of Megatron-LM (core 0.9 and later), torchtitan, and Megatron-DeepSpeed, in this order. A plan of
+/// The layout in the words of Megatron-LM (core 0.9 and later), torchtitan, Megatron-DeepSpeed, and, where nothing but data
+/// parallelism and ZeRO is asked for, of plain PyTorch under Hugging Face Accelerate (DistributedDataParallel or FSDP), in this order;
+/// of models that are no transformers the last one alone. A plan of
 /// tensor 8, pipeline 4, data 2, microbatch 1, batch 32 and full recomputation is for Megatron-LM
 ///
 ///   --tensor-model-parallel-size 8 --pipeline-model-parallel-size 4 --micro-batch-size 1 --global-batch-size 32

@@ -39,6 +39,30 @@ TEST(LaunchFlagsTest, AreThoseOfThreeFrameworks) {
                           Field(&LaunchFlags::framework, "deepspeed")));
 }
 
+TEST(LaunchFlagsTest, DataParallelismAloneIsPlainFsdpToo) {
+  LaunchJob job = Job();
+  job.layout = {.data_parallel = 16, .zero_stage = 3, .recompute = Recompute::kFull};
+  job.nodes = 2;
+  job.micro_batches = 2;
+  job.precision = "fp8";
+  EXPECT_EQ(Flags(job)["fsdp"].flags,
+            "accelerate launch --num_machines 2 --num_processes 16 --mixed_precision bf16 --use_fsdp "
+            "--fsdp_sharding_strategy FULL_SHARD "
+            "--fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP --fsdp_activation_checkpointing true "
+            "--gradient_accumulation_steps 2");
+  job.layout.zero_stage = 0;
+  EXPECT_THAT(Flags(job)["fsdp"].flags, HasSubstr("--multi_gpu"));
+  job.layout.tensor_parallel = 2;
+  EXPECT_FALSE(Flags(job).contains("fsdp"));
+}
+
+TEST(LaunchFlagsTest, WhatIsNoTransformerIsPlainPyTorch) {
+  LaunchJob job;
+  job.layout = {.data_parallel = 8, .zero_stage = 0};
+  job.layers = 0;
+  EXPECT_THAT(LaunchFlagsOf(job), ElementsAre(Field(&LaunchFlags::framework, "fsdp")));
+}
+
 TEST(LaunchFlagsTest, TellMegatronTheLayout) {
   EXPECT_EQ(Flags(Job())["megatron-core"].flags,
             "--tensor-model-parallel-size 8 --pipeline-model-parallel-size 4 --micro-batch-size 1 --global-batch-size 32 "
@@ -107,7 +131,9 @@ TEST(LaunchFlagsTest, ShardedWeightsAreFsdpOrZero3) {
   EXPECT_THAT(flags["torchtitan"].flags, HasSubstr("fsdp_reshard_after_forward always"));
   EXPECT_THAT(flags["torchtitan"].flags, HasSubstr("activation_checkpoint.mode none"));
   EXPECT_THAT(flags["deepspeed"].flags, HasSubstr("--no-pipeline-parallel --zero-stage 3"));
-  EXPECT_THAT(flags["deepspeed"].config, Not(HasSubstr("enabled")));
+  EXPECT_THAT(flags["deepspeed"].config, HasSubstr("\"bf16\": {\"enabled\": true}"));
+  job.precision = "fp32";
+  EXPECT_THAT(Flags(job)["deepspeed"].config, Not(HasSubstr("enabled")));
 }
 
 TEST(LaunchFlagsTest, WeightsShardedWithinGroupsAreHybridSharding) {

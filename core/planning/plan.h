@@ -24,6 +24,8 @@ struct Recommendation {
   int64_t node_count = 0;
   parallel::Layout layout;
   parallel::MemoryPerGpu memory;
+  int64_t memory_low_bytes = 0;  ///< 90 % interval of `memory`.
+  int64_t memory_high_bytes = 0;
   int64_t capacity_bytes = 0;
   int64_t global_batch = 0;
   int64_t micro_batch_count = 0;  ///< Per pipeline and step.
@@ -49,7 +51,7 @@ struct Recommendation {
   std::vector<std::string> explanation;
   Goodput goodput;
   std::optional<perf::StepTime> step;  ///< The step's terms; absent where no step-time model told the time.
-  std::vector<LaunchFlags> launch;  ///< Of the first recommendation; empty where the model has no transformer blocks.
+  std::vector<LaunchFlags> launch;     ///< Of the first recommendation.
 };
 
 /// An option that no other beats in time, cards and cost at once.

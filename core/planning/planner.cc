@@ -1,6 +1,7 @@
 #include "core/planning/planner.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "core/base/error.h"
@@ -9,6 +10,7 @@
 #include "core/planning/pareto.h"
 #include "core/planning/pool_search.h"
 #include "core/planning/recommendation.h"
+#include "core/planning/text.h"
 #include "fmt/format.h"
 
 namespace planner::planning {
@@ -99,6 +101,12 @@ std::vector<ParetoOption> FrontOf(std::vector<std::optional<PoolContext>>& conte
   return front;
 }
 
+/// More than what rounding to a multiple of the cards explains to a reader.
+bool BatchIsFarFrom(int64_t batch, int64_t wanted) {
+  constexpr double kFar = 0.1;
+  return std::abs(static_cast<double>(batch) / static_cast<double>(wanted) - 1) > kFar;
+}
+
 /// The plan of a job whose workload is known.
 Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, const cluster::Snapshot& snapshot) {
   Plan plan;
@@ -145,12 +153,26 @@ Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, cons
     return Better(a.trial, priced(a), b.trial, priced(b), limits.goal);
   });
   for (const Offer& offer : offers) {
-    plan.recommendations.push_back(MakeRecommendation(*contexts[offer.pool], offer.trial, snapshot.time,
-                                                      offer.rank == 0 ? limited_by[offer.pool] : "compute"));
+    plan.recommendations.push_back(
+        MakeRecommendation(*contexts[offer.pool], offer.trial, snapshot.time,
+                           offer.rank == 0 ? limited_by[offer.pool] : LargestPart(*contexts[offer.pool], offer.trial)));
     if (offer.rank == 0) plan.recommendations.back().next_better = std::move(next_better[offer.pool]);
   }
   if (job.with_pareto_front) plan.pareto_front = FrontOf(contexts, offers);
   if (!plan.recommendations.empty()) {
+    const Recommendation& best = plan.recommendations.front();
+    if (work.space.batch_is_default && BatchIsFarFrom(best.global_batch, work.space.global_batch)) {
+      plan.warnings.push_back(
+          fmt::format("the default global batch of {} is changed to {} for what {} cards can split; give "
+                      "training.global_batch to keep it",
+                      work.space.global_batch, best.global_batch, best.gpu_count));
+    }
+    if (best.memory_high_bytes > best.capacity_bytes) {
+      plan.warnings.push_back(
+          fmt::format("{} x {}: {} of {} may not be enough: the memory's 90 % interval ends at {}", best.gpu_type,
+                      best.gpu_count, Gib(static_cast<double>(best.memory.total_bytes())),
+                      Gib(static_cast<double>(best.capacity_bytes)), Gib(static_cast<double>(best.memory_high_bytes))));
+    }
     plan.recommendations.front().launch = LaunchOf(*contexts[offers.front().pool], offers.front().trial);
     plan.model_flops = plan.recommendations.front().model_flops;
     plan.hardware_flops = plan.recommendations.front().hardware_flops;

@@ -15,6 +15,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -61,7 +62,7 @@ TEST_F(PlannerTest, Gpt3TakesThePublished34Days) {
   // A failure every 49 hours on 1,024 cards.
   EXPECT_NEAR(plan.recommendations[0].goodput.ratio, 0.98, 0.01);
   EXPECT_THAT(plan.recommendations[0].explanation, Contains(HasSubstr("Goodput")));
-  EXPECT_THAT(plan.recommendations[0].launch, SizeIs(3));
+  EXPECT_THAT(plan.recommendations[0].launch, SizeIs(Ge(3)));
   const Recommendation& best = plan.recommendations[0];
   EXPECT_NEAR(Days(best.total_duration), 34, 34 * 0.03);
   EXPECT_EQ(best.layout.recompute, parallel::Recompute::kFull);
@@ -198,11 +199,11 @@ TEST_F(PlannerTest, TooLittleMemorySaysByHowMuchAndWhatWouldFit) {
   ASSERT_THAT(plan.infeasible_reasons, SizeIs(1));
   EXPECT_THAT(plan.infeasible_reasons[0],
               AllOf(HasSubstr("A100-SXM-80GB x 8: needs "), HasSubstr("has 79.3 GiB"), HasSubstr("GiB too much"),
-                    HasSubstr("even in the layout that needs the least: "), HasSubstr("microbatch 1, full recomputation"),
-                    HasSubstr("; 48 cards would fit")));
-  // What it promises holds, and no node less would do: 40 x 79.35 GiB are 19.5 bytes for a parameter that needs 18.
-  EXPECT_THAT(Make(Fixed(Job(FakeGpt3(), 300e9), 48), {Pool("a100")}).recommendations, SizeIs(1));
-  EXPECT_THAT(Make(Fixed(Job(FakeGpt3(), 300e9), 40), {Pool("a100")}).recommendations, IsEmpty());
+                    HasSubstr("even in the layout that needs the least: "),
+                    HasSubstr("microbatch 1, ZeRO-3, full recomputation"), HasSubstr("; 40 cards would fit")));
+  // What it promises holds, and no node less would do: 32 x 79.35 GiB are 15.6 bytes for a parameter that needs 16.
+  EXPECT_THAT(Make(Fixed(Job(FakeGpt3(), 300e9), 40), {Pool("a100")}).recommendations, SizeIs(1));
+  EXPECT_THAT(Make(Fixed(Job(FakeGpt3(), 300e9), 32), {Pool("a100")}).recommendations, IsEmpty());
 }
 
 // The deadline needs far more cards than the memory does.
@@ -269,6 +270,13 @@ TEST_F(PlannerTest, GoalsOrderTheAnswers) {
   ASSERT_GE(fastest.recommendations.size(), 2u);
   EXPECT_EQ(fastest.recommendations[0].gpu_count, 1024);
   EXPECT_EQ(fastest.recommendations[0].limited_by, "cards");
+  EXPECT_EQ(fastest.recommendations[0].next_better,
+            "A100-SXM-80GB: no more than 1024 cards were looked at; name a number of cards for more");
+  JobSpec bounded = job;
+  bounded.min_gpus = 8;
+  bounded.max_gpus = 512;
+  EXPECT_EQ(Make(bounded, {Pool("a100")}).recommendations.at(0).next_better,
+            "A100-SXM-80GB: no more than 512 cards are asked for");
   job.goal = Goal::kFewest;
   const Plan fewest = Make(job, {Pool("a100"), small});
   EXPECT_EQ(fewest.recommendations[0].gpu_type, "B200-SXM-180GB");
@@ -280,6 +288,32 @@ TEST_F(PlannerTest, GoalsOrderTheAnswers) {
   small.price_per_gpu_hour = 100;
   small.currency = "USD";
   EXPECT_EQ(Make(job, {small, cheap}).recommendations[0].gpu_type, "A100-SXM-80GB");
+}
+
+TEST_F(PlannerTest, BothLimitsAreSaidWhereBothRuleOut) {
+  JobSpec job = Job(FakeLlama7B(), 1e12);
+  job.deadline = absl::Hours(24 * 14);
+  job.budget = 100;
+  cluster::Pool pool = Pool("a100");
+  pool.price_per_gpu_hour = 2;
+  pool.currency = "USD";
+  const Plan plan = Make(job, {pool});
+  EXPECT_THAT(plan.recommendations, IsEmpty());
+  ASSERT_THAT(plan.infeasible_reasons, SizeIs(1));
+  EXPECT_THAT(plan.infeasible_reasons[0],
+              AllOf(HasSubstr("longer than the deadline allows"), HasSubstr("over the budget of 100.00")));
+}
+
+// A pipeline of 16 stages with one microbatch at a time waits for its bubble more than it computes.
+TEST_F(PlannerTest, TheLargestPartOfTheStepIsNamed) {
+  JobSpec job = Fixed(Job(FakeGpt3(), 300e9), 128);
+  job.global_batch = 1;
+  job.layout.tensor_parallel = 8;
+  job.layout.pipeline_parallel = 16;
+  job.layout.virtual_pipeline = 1;
+  const Plan plan = Make(job, {Pool("a100")});
+  ASSERT_THAT(plan.recommendations, SizeIs(1));
+  EXPECT_EQ(plan.recommendations[0].limited_by, "pipeline");
 }
 
 TEST_F(PlannerTest, APoolBoundsTheCards) {
@@ -457,14 +491,32 @@ class ModulePlanTest : public PlannerTest {
   const FakeModuleCounter modules_;
 };
 
+// The gradients of a small model, and the launches of its kernels, are what a hundred thousand cards wait for.
+TEST_F(ModulePlanTest, ScalingEnds) {
+  JobSpec job = ModuleJob(1);
+  job.min_gpus = job.max_gpus = 65536;
+  const Plan plan = MakeModule(job);
+  ASSERT_THAT(plan.recommendations, SizeIs(1));
+  const Recommendation& best = plan.recommendations[0];
+  EXPECT_LT(best.model_flops_utilization, 0.1);
+  EXPECT_NE(best.limited_by, "compute");
+  EXPECT_THAT(best.explanation, Contains(HasSubstr("ms for gradients")));
+  // 1,024 samples by default are fewer than the cards.
+  EXPECT_THAT(plan.warnings, Contains(HasSubstr("the default global batch of 1024 is changed to 65536")));
+}
+
 // 24 GFLOP / (312 TFLOP/s x 0.5) + 400 MB / (2.039 TB/s x 0.75) a sample, 115.2e6 samples on 8 cards.
 TEST_F(ModulePlanTest, TheTimeIsToldFromFlopsAndBytes) {
   const Plan plan = MakeModule(ModuleJob(1));
   ASSERT_THAT(plan.recommendations, SizeIs(1));
   const Recommendation& best = plan.recommendations[0];
   const double sample = 24e9 / 156e12 + 400e6 / (Pool("a100").gpu.memory_bandwidth * 0.75);
-  EXPECT_NEAR(absl::ToDoubleSeconds(best.total_duration), 115.2e6 * sample / 8, 1);
-  EXPECT_NEAR(best.model_flops_utilization, 24e9 / (sample * 312e12), 1e-6);
+  // Beside that, each step waits for the last bucket of gradients: a part in 300.
+  const double compute = 115.2e6 * sample / 8;
+  EXPECT_GT(absl::ToDoubleSeconds(best.total_duration), compute);
+  EXPECT_NEAR(absl::ToDoubleSeconds(best.total_duration), compute, compute * 0.005);
+  EXPECT_NEAR(best.model_flops_utilization, 24e9 / (sample * 312e12), 1e-3);
+  EXPECT_EQ(best.limited_by, "compute");
   EXPECT_NEAR(absl::FDivDuration(best.total_duration_high, best.total_duration), 1 / 0.45, 1e-3);
   EXPECT_NEAR(absl::FDivDuration(best.total_duration_low, best.total_duration), 1 / 1.6, 1e-3);
   EXPECT_THAT(best.explanation, Contains(AllOf(HasSubstr("us of products"), HasSubstr("us of memory"))));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "core/base/status_macros.h"
 #include "core/perf/counted_time.h"
@@ -147,18 +149,29 @@ struct Limit {
   std::string reason;  ///< Why the next better number of cards is not possible.
 };
 
+/// Why there are no more cards than the range has: the cluster ends there, the caller said so, or nothing asked for more.
+std::string MostCardsReason(const PoolContext& context) {
+  const std::string most = Cards(context.range.most);
+  const auto& nodes = context.pool.node_count;
+  if (nodes && context.range.most >= *nodes * context.range.per_node) {
+    return fmt::format("{}: has no more than {}", context.Name(), most);
+  }
+  if (context.range.most_is_asked) return fmt::format("{}: no more than {} are asked for", context.Name(), most);
+  return fmt::format("{}: no more than {} were looked at; name a number of cards for more", context.Name(), most);
+}
+
 Limit LimitOf(PoolContext& context, const Trial& best) {
-  if (context.range.single()) return {"compute", ""};
+  const std::string part = LargestPart(context, best);
+  if (context.range.single()) return {part, ""};
   const bool up = context.limits.goal == Goal::kFastest;
   const int64_t next = up ? context.range.AtLeast(best.gpus + 1) : context.range.AtMost(best.gpus - 1);
   if (next == 0) {
-    return {up ? "cards" : "compute",
-            up ? fmt::format("{}: has no more than {}", context.Name(), Cards(context.range.most)) : ""};
+    return {up ? "cards" : part, up ? MostCardsReason(context) : ""};
   }
   const bool is_asked = context.limits.deadline_seconds < Limits::kNone;
   if (!up && next < context.LeastCardsForMemory() && !is_asked) return {"memory", StatesReason(context, next)};
   if (context.limits.goal == Goal::kUnspecified && next < context.LeastCardsFor(kUnaskedDeadlineSeconds))
-    return {"compute", ""};
+    return {part, ""};
   const Trial trial = context.Try(next);
   const auto because = [&](const char* by) { return Limit{by, ReasonOf(context, trial)}; };
   switch (trial.verdict) {
@@ -174,7 +187,7 @@ Limit LimitOf(PoolContext& context, const Trial& best) {
     case Verdict::kTooLong:
       break;
   }
-  return {"compute", ""};
+  return {part, ""};
 }
 
 }  // namespace
@@ -204,6 +217,15 @@ Trial PoolContext::Try(int64_t gpus) {
   } else {
     trial.step_seconds = batch * perf::Seconds(work.TimedFlops(batched.layout.recompute), static_cast<double>(gpus),
                                                peak.flops_per_second, utilization.ratio);
+    if (machine) {
+      trial.wait = perf::CountedWaitOf({.compute_seconds = trial.step_seconds,
+                                        .gradient_bytes = work.memory.recipe.gradient_bytes * work.memory.parameters,
+                                        .operators = work.operator_calls,
+                                        .passes = static_cast<double>(batched.micro_batches),
+                                        .cards = static_cast<double>(gpus)},
+                                       *machine, perf::BuiltInStepTimeConstants().shared);
+      trial.step_seconds += trial.wait.total();
+    }
   }
   trial.total_seconds = trial.step_seconds / batch * work.samples;
   trial.gpu_hours = trial.total_seconds * static_cast<double>(gpus) / 3600;
@@ -257,16 +279,41 @@ absl::StatusOr<PoolContext> MakePoolContext(const Workload& work, const cluster:
     ASSIGN_OR_RETURN(context.step_model, StepModel::Make(work, pool, perf::BuiltInStepTimeConstants()));
     context.space.interleaved = true;
   }
+  if (!work.step_job && !work.ratio_is_given) {
+    perf::MachineOptions options;
+    options.node_gpus = pool.gpus_per_node;
+    auto machine = perf::MakeMachine(pool.gpu, *work.precision, perf::BuiltInStepTimeConstants(), options);
+    if (machine.ok()) context.machine = *std::move(machine);
+  }
   if (work.ratio_is_given) {
     context.utilization = {work.ratio, work.ratio, work.ratio, "given"};
   } else if (work.sample_bytes > 0 && work.flops.model() > 0 && pool.gpu.memory_bandwidth > 0) {
     context.utilization = perf::CountedUtilization(pool.gpu, peak.flops_per_second, peak.precision,
                                                    {work.flops.model(), work.sample_bytes});
   } else {
-    context.utilization =
-        perf::DefaultUtilization(pool.gpu, peak.precision, work.kind, static_cast<double>(work.active_parameters));
+    context.utilization = perf::DefaultUtilization(pool.gpu, peak.precision);
   }
   return context;
+}
+
+std::string LargestPart(const PoolContext& context, const Trial& trial) {
+  std::vector<std::pair<const char*, double>> parts;
+  if (context.time_is_modelled()) {
+    const perf::StepTime& step = trial.step;
+    parts = {{"compute", step.matmul + step.attention + step.elementwise + step.recompute + step.optimizer},
+             {"launch", step.launch},
+             {"tensor parallel", step.tensor},
+             {"context parallel", step.context},
+             {"expert parallel", step.expert},
+             {"pipeline", step.pipeline + step.bubble},
+             {"data parallel", step.data}};
+  } else {
+    parts = {{"compute", trial.step_seconds - trial.wait.total()},
+             {"launch", trial.wait.launch},
+             {"data parallel", trial.wait.gradients}};
+  }
+  return std::max_element(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.second < b.second; })
+      ->first;
 }
 
 bool Better(const Trial& a, bool a_priced, const Trial& b, bool b_priced, Goal goal) {

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "core/cluster/snapshot.h"
 #include "core/hardware/precision.h"
+#include "core/perf/counted_time.h"
 #include "core/perf/utilization.h"
 #include "core/planning/card_counts.h"
 #include "core/planning/layout_choice.h"
@@ -43,6 +44,7 @@ struct Trial {
   LayoutChoice::Fit layout;  ///< For kMemory what comes closest; meaningless for kNoLayout.
   double step_seconds = 0;
   perf::StepTime step;  ///< Where the step-time model tells the time.
+  perf::CountedWait wait;    ///< Within step_seconds, where counts tell it.
   double total_seconds = 0;  ///< 0: no data set.
   double gpu_hours = 0;
   double cost = 0;  ///< 0: no price.
@@ -66,6 +68,8 @@ struct PoolContext {
   std::optional<StepModel> step_model;
   /// Where no step-time model tells the time. Low and high equal the ratio where it was given.
   perf::Utilization utilization;
+  std::optional<perf::Machine>
+      machine;  ///< Of counted models that are no transformers: for what waits between their cards.
 
   /// The preferred layout of so many cards, and whether it keeps the limits.
   Trial Try(int64_t gpus);
@@ -89,7 +93,7 @@ absl::StatusOr<PoolContext> MakePoolContext(const Workload& work, const cluster:
 /// What a pool has to offer.
 struct PoolAnswer {
   std::vector<Trial> options;  ///< All meet the limits; best first. At most 1 + `alternatives`.
-  std::string limited_by;      ///< Of the first option: "memory", "deadline", "budget", "batch", "cards" or "compute".
+  std::string limited_by;  ///< Of the first option: "memory", "deadline", "budget", "batch", "cards", or LargestPart.
   std::string next_better;        ///< Why the next better number of cards is not possible; empty where nothing rules it out.
   std::string infeasible_reason;  ///< Where there is no option: by how much.
 };
@@ -101,6 +105,11 @@ struct PoolAnswer {
 /// - cheapest and no goal: by doublings, and one by one only if none of them does.
 /// Alternatives are twice (fastest: half) as many cards each.
 PoolAnswer SearchPool(PoolContext& context, int alternatives);
+
+/// What takes the largest part of a trial's step: "compute" (products, attention, element-wise work, recomputation, optimizer), or what the
+/// cards wait for: "launch", "tensor parallel", "context parallel", "expert parallel", "pipeline" (bubble and sends), "data parallel". "compute"
+/// where the time follows from a utilization alone. 40 % compute, 45 % bubble: "pipeline".
+std::string LargestPart(const PoolContext& context, const Trial& trial);
 
 /// Whether `a` is better than `b` for the goal; `priced` tells which of them have a cost. A strict weak order.
 bool Better(const Trial& a, bool a_priced, const Trial& b, bool b_priced, Goal goal);

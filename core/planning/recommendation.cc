@@ -1,14 +1,19 @@
 #include "core/planning/recommendation.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
+#include "core/planning/memory_interval.h"
 #include "core/planning/text.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 
 namespace planner::planning {
 namespace {
+
+/// Whole bytes, of which several may be added up.
+int64_t Saturated(double bytes) { return static_cast<int64_t>(std::min(bytes, 4e18)); }
 
 const char* NameOf(parallel::Recompute recompute) {
   switch (recompute) {
@@ -68,10 +73,15 @@ std::string TimeSentence(const PoolContext& context, const Trial& trial) {
   const double samples =
       context.work.samples > 0 ? context.work.samples : static_cast<double>(trial.layout.batched.global_batch);
   const double flops = samples * context.work.TimedFlops(trial.layout.batched.layout.recompute);
-  return fmt::format("Time: {:.4g} {} FLOPs {}/ ({} x {:.5g} TFLOP/s x {:.4g}) = {}.", flops,
+  const double wait = trial.wait.total() * (context.work.samples > 0 ? trial.total_seconds / trial.step_seconds : 1);
+  const std::string waits =
+      wait > 0 ? fmt::format(" + {} of waiting, in each step {:.3g} ms for launches and {:.3g} ms for gradients,",
+                             Duration(wait), trial.wait.launch * 1e3, trial.wait.gradients * 1e3)
+               : "";
+  return fmt::format("Time: {:.4g} {} FLOPs {}/ ({} x {:.5g} TFLOP/s x {:.4g}){} = {}.", flops,
                      context.work.ratio_counts_recompute ? "hardware" : "model",
                      context.work.samples > 0 ? "" : "of one step ", Cards(trial.gpus),
-                     context.peak.flops_per_second / 1e12, context.utilization.ratio,
+                     context.peak.flops_per_second / 1e12, context.utilization.ratio, waits,
                      Duration(context.work.samples > 0 ? trial.total_seconds : trial.step_seconds));
 }
 
@@ -96,13 +106,15 @@ std::string MemorySentence(const Recommendation& answer) {
   const parallel::MemoryPerGpu& memory = answer.memory;
   return fmt::format(
       "Memory {} of {}: weights {}, gradients {}, optimizer {} (ZeRO-{}{}), activations {} (recomputation {}), overhead "
-      "{}.",
+      "{}; 90 % interval {} to {}{}.",
       Gib(static_cast<double>(memory.total_bytes())), Gib(static_cast<double>(answer.capacity_bytes)),
       Gib(static_cast<double>(memory.parameter_bytes)), Gib(static_cast<double>(memory.gradient_bytes)),
       Gib(static_cast<double>(memory.optimizer_bytes)), answer.layout.zero_stage,
       answer.layout.shard_group > 0 ? fmt::format(" in groups of {}", answer.layout.shard_group) : "",
       Gib(static_cast<double>(memory.activation_bytes)), NameOf(answer.layout.recompute),
-      Gib(static_cast<double>(memory.overhead_bytes)));
+      Gib(static_cast<double>(memory.overhead_bytes)), Gib(static_cast<double>(answer.memory_low_bytes)),
+      Gib(static_cast<double>(answer.memory_high_bytes)),
+      answer.memory_high_bytes > answer.capacity_bytes ? ", which is more than the card has" : "");
 }
 
 std::string GoodputSentence(const Recommendation& answer) {
@@ -181,6 +193,9 @@ Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial
   answer.node_count = (trial.gpus + context.range.per_node - 1) / context.range.per_node;
   answer.layout = batched.layout;
   answer.memory = trial.layout.memory;
+  const double memory_factor = std::exp(MemoryHalfWidth(work.framework));
+  answer.memory_low_bytes = Saturated(static_cast<double>(answer.memory.total_bytes()) / memory_factor);
+  answer.memory_high_bytes = Saturated(static_cast<double>(answer.memory.total_bytes()) * memory_factor);
   answer.capacity_bytes = context.pool.gpu.memory_bytes;
   answer.global_batch = batched.global_batch;
   answer.micro_batch_count = batched.micro_batches;
@@ -219,13 +234,13 @@ Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial
 
 std::vector<LaunchFlags> LaunchOf(const PoolContext& context, const Trial& trial) {
   const Workload& work = context.work;
-  if (!work.space.shape) return {};
   const parallel::BatchedLayout& batched = trial.layout.batched;
   return LaunchFlagsOf({.layout = batched.layout,
                         .global_batch = batched.global_batch,
                         .micro_batches = batched.micro_batches,
                         .seq_len = static_cast<int64_t>(work.tokens_per_sample),
-                        .layers = work.space.shape->layers,
+                        .layers = work.space.shape ? work.space.shape->layers : 0,
+                        .nodes = (trial.gpus + context.range.per_node - 1) / context.range.per_node,
                         .precision = work.precision->name,
                         .flash_attention = work.space.flash_attention});
 }

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
+#include "core/planning/framework.h"
 #include "fmt/format.h"
 
 namespace planner::planning {
@@ -17,6 +18,7 @@ using model::TransformerShape;
 
 constexpr double kUnknownGpus = 1024;
 constexpr double kUnknownBatchTokens = 4e6;
+constexpr double kUnknownPositions = 2048;
 constexpr double kMicroBatchTokens = 8192;
 constexpr double kMostSize = 1e12;
 
@@ -48,8 +50,8 @@ bool VocabularyAgrees(const std::optional<double>& given, int64_t known) {
 }
 
 /// The known model of these sizes; of several, one with as many layers, then a causal one, then the first.
-const TransformerShape* FindBySizes(const MeasuredRun& run, const std::vector<KnownModel>& models) {
-  const TransformerShape* best = nullptr;
+const KnownModel* FindBySizes(const MeasuredRun& run, const std::vector<KnownModel>& models) {
+  const KnownModel* best = nullptr;
   for (const KnownModel& model : models) {
     const TransformerShape& shape = model.shape;
     const bool same =
@@ -58,17 +60,24 @@ const TransformerShape* FindBySizes(const MeasuredRun& run, const std::vector<Kn
         (Agrees(run.ffn_hidden, shape.ffn) || (shape.experts > 0 && Agrees(run.ffn_hidden, shape.expert_ffn)));
     if (!same) continue;
     const auto rank = [&](const TransformerShape& s) { return 2 * Agrees(run.layers, s.layers) + s.causal; };
-    if (best == nullptr || rank(shape) > rank(*best)) best = &shape;
+    if (best == nullptr || rank(shape) > rank(best->shape)) best = &model;
   }
   return best;
 }
 
-const TransformerShape* FindByName(const MeasuredRun& run, const std::vector<KnownModel>& models) {
+const KnownModel* FindByName(const MeasuredRun& run, const std::vector<KnownModel>& models) {
   const std::string name = Folded(run.model);
   for (const KnownModel& model : models) {
-    if (!name.empty() && Folded(model.name) == name) return &model.shape;
+    if (!name.empty() && Folded(model.name) == name) return &model;
   }
   return nullptr;
+}
+
+bool SizesAreGiven(const MeasuredRun& run) { return run.layers.value_or(0) >= 1 && run.hidden.value_or(0) >= 1; }
+
+/// The model that the row may be looked up in; null: none.
+const KnownModel* FindKnown(const MeasuredRun& run, const std::vector<KnownModel>& models) {
+  return SizesAreGiven(run) ? FindBySizes(run, models) : FindByName(run, models);
 }
 
 /// Blank heads: as wide as divides the hidden size and comes closest to 128, in a number that tensor parallelism divides.
@@ -83,10 +92,9 @@ int64_t DefaultHeads(int64_t hidden, int64_t tensor) {
   return std::max<int64_t>(1, hidden / kWidth);
 }
 
-absl::StatusOr<TransformerShape> ShapeOf(const MeasuredRun& run, const std::vector<KnownModel>& models) {
-  const bool sizes_known = run.layers.value_or(0) >= 1 && run.hidden.value_or(0) >= 1;
-  if (!sizes_known) {
-    const TransformerShape* known = FindByName(run, models);
+absl::StatusOr<TransformerShape> ShapeOf(const MeasuredRun& run, const KnownModel* known_model) {
+  const TransformerShape* known = known_model == nullptr ? nullptr : &known_model->shape;
+  if (!SizesAreGiven(run)) {
     if (known == nullptr)
       return base::InvalidField(
           "model", fmt::format("layers and hidden size are blank, and no model is named \"{}\"", run.model));
@@ -108,7 +116,7 @@ absl::StatusOr<TransformerShape> ShapeOf(const MeasuredRun& run, const std::vect
     shape.expert_ffn = shape.ffn;
     shape.moe_layers = shape.layers;
   }
-  if (const TransformerShape* known = FindBySizes(run, models); known != nullptr) {
+  if (known != nullptr) {
     shape.qk_dim = known->qk_dim;
     shape.v_dim = known->v_dim;
     shape.attention_projection = known->attention_projection;
@@ -241,8 +249,9 @@ int64_t DefaultMicroBatch(std::string_view framework, const perf::Layout& layout
   return micro_batch;
 }
 
-/// Whoever says nothing of recomputation has tuned the run: the least that fits, and of full recomputation only what the
-/// missing memory asks for. What saves most for its time goes first (activations and norms), so that a share s of the
+/// Whoever names the framework and says nothing of recomputation has tuned the run: the least that fits, and of full
+/// recomputation only what the missing memory asks for. Where not even the framework is named, but the layout is, the run is
+/// taken as it is described: nothing is recomputed. What saves most for its time goes first (activations and norms), so that a share s of the
 /// memory costs s^2 of the time.
 void ChooseRecompute(RunDescription& description) {
   perf::Layout& layout = description.layout;
@@ -252,13 +261,15 @@ void ChooseRecompute(RunDescription& description) {
   };
   const double none = bytes(perf::Recompute::kNone);
   // Programs for a single card leave it to the caller, who would have said so.
-  if (description.framework == "single" || none <= description.capacity_bytes) {
+  const bool as_described =
+      description.framework == "single" || (description.framework.empty() && !description.layout_is_unknown);
+  if (as_described || none <= description.capacity_bytes) {
     layout.recompute = perf::Recompute::kNone;
     return;
   }
   if (!description.job.flash_attention && bytes(perf::Recompute::kSelective) <= description.capacity_bytes) return;
   if (description.framework == "jax" && bytes(perf::Recompute::kFull) > description.capacity_bytes)
-    description.memory.habits.offloads_block_inputs = true;
+    description.memory.habits.checkpoints_on_host = true;
   const double full = bytes(perf::Recompute::kFull);
   const double share = full < none ? std::clamp((none - description.capacity_bytes) / (none - full), 0.0, 1.0) : 1;
   description.job.recompute_share = share * share;
@@ -281,35 +292,17 @@ void FitUnknownSizes(const MeasuredRun& run, RunDescription& description) {
     layout.data_parallel /= 2;
     description.micro_batches *= 2;
   }
-  while (!run.micro_batch && run.framework != "jax" && layout.micro_batch_size % 2 == 0 && !fits()) {
+  // Where nothing is said of recomputation, nobody recomputes for the sake of a microbatch that could be smaller.
+  const auto fits_at_all = [&] {
+    if (!run.recompute.empty() || run.framework == "jax") return fits();
+    layout.recompute = perf::Recompute::kNone;
+    return ToDouble(parallel::PeakMemory(description.memory, layout, description.micro_batches).total_bytes()) <=
+           description.capacity_bytes;
+  };
+  while (!run.micro_batch && run.framework != "jax" && layout.micro_batch_size % 2 == 0 && !fits_at_all()) {
     layout.micro_batch_size /= 2;
     description.micro_batches *= 2;
   }
-}
-
-/// What is known of the frameworks' use of memory; see MemoryHabits.
-parallel::MemoryHabits HabitsOf(std::string_view framework) {
-  parallel::MemoryHabits habits;
-  if (framework == "megatron-deepspeed") {
-    habits.gradient_copy_bytes = 3.5;
-    habits.logit_bytes = 8;
-    habits.allocator_fraction = 0.08;
-    habits.score_gradient_bytes = 3;
-  } else if (framework == "single") {
-    habits.updates_in_backward = true;
-    habits.logit_bytes = 1;            // The loss is computed in chunks.
-    habits.context_bytes = 256 << 20;  // Such tables print what PyTorch has reserved, without the driver's context.
-    habits.unfused_blocks = true;
-  } else if (framework == "fsdp") {
-    habits.selective_share = 0.4;
-  } else if (framework == "jax") {
-    habits.logit_bytes = 2;  // XLA joins the loss to the product of the logits.
-  } else if (framework == "torchtitan") {
-    habits.selective_share = 0.4;
-    // The loss of eager PyTorch: logits, their fp32 copy, its log-softmax and the gradient.
-    habits.logit_bytes = 2 + 4 + 4 + 4;
-  }
-  return habits;
 }
 
 /// See MemoryInputs::adapter_token_bytes.
@@ -346,9 +339,11 @@ absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardwar
   ASSIGN_OR_RETURN(const hardware::Optimizer* optimizer, hardware::FindOptimizer("adam"));
   perf::StepJob& job = description.job;
   ASSIGN_OR_RETURN(job.recipe, hardware::TrainingRecipe(*description.precision, *optimizer));
-  ASSIGN_OR_RETURN(job.shape, ShapeOf(run, models));
+  const KnownModel* known = FindKnown(run, models);
+  ASSIGN_OR_RETURN(job.shape, ShapeOf(run, known));
 
-  job.positions = std::max(1.0, run.seq_len.value_or(2048));
+  const double default_positions = known != nullptr && known->positions > 0 ? known->positions : kUnknownPositions;
+  job.positions = std::max(1.0, run.seq_len.value_or(default_positions));
   const bool old = description.gpu->architecture == "Volta" || description.gpu->architecture == "Pascal" ||
                    description.gpu->architecture == "Turing";
   job.flash_attention = run.attention.empty() ? !old : run.attention == "flash";
@@ -397,7 +392,7 @@ absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardwar
   memory.adapter_parameters = job.adapter_parameters;
   if (job.frozen_base) memory.adapter_token_bytes = AdapterTokenBytes(job.shape, run.task);
   memory.dropout = !job.shape.gated && !job.flash_attention;
-  memory.habits = HabitsOf(run.framework);
+  memory.habits = MemoryHabitsOf(run.framework);
   description.capacity_bytes = ToDouble(description.gpu->memory_bytes);
 
   FitUnknownSizes(run, description);

@@ -17,6 +17,7 @@ namespace planner::planning {
 struct KnownModel {
   std::string name;  ///< "deepseek-v3".
   model::TransformerShape shape;
+  double positions = 0;  ///< ModelDescription::default_seq_len; 0: unknown.
 };
 
 /// A measured run as the inputs of the step-time and memory models.
@@ -43,7 +44,10 @@ struct RunDescription {
 ///   of 1 to 8 cards that leaves a sequence for every replica (StepTimeOf compares them);
 /// - global_batch: 4M tokens; microbatch: the largest power of two that divides a card's share, up to 8,192 tokens;
 ///   all of the share in jax; the share over the pipeline degree in pipelines of torchtitan (its own default);
-/// - recompute: the least that fits the memory, in jax with the inputs of blocks on the host if need be; zero_stage: 3 for fsdp, torchtitan and jax, else 1, 0 on a single card or
+/// - seq_len: a known model's own default, otherwise 2,048;
+/// - recompute: the least that fits the memory, where the microbatch is blank too of one that is halved first, in jax with the inputs of
+///   blocks on the host if need be; none in programs
+///   for a single card, and where the layout is known but not the framework; zero_stage: 3 for fsdp, torchtitan and jax, else 1, 0 on a single card or
 ///   for ddp;
 /// - attention: flash, on Volta and older eager; sequence_parallel: with tensor parallelism in megatron-core and
 ///   torchtitan; nic_gbps_per_gpu and node_size: the GPU type's.

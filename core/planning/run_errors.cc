@@ -47,6 +47,7 @@ class Summary {
     }
     if (row.measured_peak_gib > 0 && row.predicted_peak_gib > 0) {
       memories_.Add(row.predicted_peak_gib, row.measured_peak_gib);
+      memories_covered_ += row.low_peak_gib <= row.measured_peak_gib && row.measured_peak_gib <= row.high_peak_gib;
     }
   }
 
@@ -58,6 +59,7 @@ class Summary {
     errors_.memory_count = memories_.count();
     errors_.memory_mape = memories_.Mape();
     errors_.memory_median_ratio = memories_.Median();
+    errors_.memory_coverage = memories_.count() == 0 ? 0 : static_cast<double>(memories_covered_) / memories_.count();
     return errors_;
   }
 
@@ -72,6 +74,7 @@ class Summary {
   Ratios times_;
   Ratios memories_;
   int covered_ = 0;
+  int memories_covered_ = 0;
 };
 
 }  // namespace

@@ -20,6 +20,8 @@ struct RunComparison {
   double high_step_seconds = 0;
   double measured_peak_gib = 0;
   double predicted_peak_gib = 0;
+  double low_peak_gib = 0;  ///< 90 % interval of the predicted one.
+  double high_peak_gib = 0;
   std::optional<bool> fits;  ///< Whether it is predicted to fit.
 };
 
@@ -38,6 +40,7 @@ struct RunErrors {
   int memory_count = 0;
   double memory_mape = 0;
   double memory_median_ratio = 0;
+  double memory_coverage = 0;  ///< As time_coverage.
   int oom_count = 0;        ///< Predicted rows that ran out of memory.
   int oom_right_count = 0;  ///< Those predicted not to fit.
   int ran_count = 0;        ///< Predicted rows that ran.

@@ -59,8 +59,18 @@ TEST(RunErrorsTest, MemoryIsApartFromTime) {
   EXPECT_EQ(errors.memory_count, 2);
   EXPECT_DOUBLE_EQ(errors.memory_mape, (0.1 + 0.04) / 2);
   EXPECT_DOUBLE_EQ(errors.memory_median_ratio, (1.1 + 0.96) / 2);
+  EXPECT_DOUBLE_EQ(errors.memory_coverage, 0);
   EXPECT_EQ(errors.time_count, 1);
   EXPECT_DOUBLE_EQ(errors.time_coverage, 1);
+}
+
+TEST(RunErrorsTest, MemoryIsCoveredWhereItLiesInItsInterval) {
+  std::vector<RunComparison> rows = {Remembered(40, 44), Remembered(50, 48)};
+  for (RunComparison& row : rows) {
+    row.low_peak_gib = row.predicted_peak_gib - 2;
+    row.high_peak_gib = row.predicted_peak_gib + 2;
+  }
+  EXPECT_DOUBLE_EQ(ErrorsOf(rows).memory_coverage, 0.5);
 }
 
 TEST(RunErrorsTest, SkippedRowsAreCountedAndNothingElse) {

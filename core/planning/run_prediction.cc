@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/base/status_macros.h"
+#include "core/planning/memory_interval.h"
 
 namespace planner::planning {
 namespace {
@@ -89,6 +90,9 @@ RunPrediction Predict(const MeasuredRun& run, const RunCatalogs& catalogs) {
   const double peak = PeakMemoryOf(*description);
   constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
   prediction.peak_memory_gib = peak / kGib;
+  const double memory_factor = std::exp(MemoryHalfWidth(description->framework));
+  prediction.low_peak_memory_gib = *prediction.peak_memory_gib / memory_factor;
+  prediction.high_peak_memory_gib = *prediction.peak_memory_gib * memory_factor;
   prediction.fits = peak <= description->capacity_bytes;
   return prediction;
 }

@@ -22,6 +22,7 @@ struct RunPrediction {
   std::optional<double> step_seconds;
   std::optional<double> low_step_seconds, high_step_seconds;  ///< 90 % interval.
   std::optional<double> peak_memory_gib;
+  std::optional<double> low_peak_memory_gib, high_peak_memory_gib;  ///< 90 % interval.
   std::optional<bool> fits;  ///< Whether the peak is within what the driver reports.
   std::string skipped;
   perf::StepTime terms;

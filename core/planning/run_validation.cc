@@ -41,6 +41,8 @@ RunComparison Compare(const MeasuredRun& run, const RunPrediction& prediction, c
   comparison.low_step_seconds = Known(prediction.low_step_seconds);
   comparison.high_step_seconds = Known(prediction.high_step_seconds);
   comparison.predicted_peak_gib = Known(prediction.peak_memory_gib);
+  comparison.low_peak_gib = Known(prediction.low_peak_memory_gib);
+  comparison.high_peak_gib = Known(prediction.high_peak_memory_gib);
   comparison.fits = prediction.fits;
   return comparison;
 }

@@ -244,9 +244,8 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
   work.flops = perf::PerSample(report, counted_samples);
   if (!(work.flops.model() > 0)) work.warnings.push_back("the model has no matrix products: its time cannot be told");
   const std::optional<model::TransformerShape>& shape = job.model.transformer;
-  work.kind = !shape ? perf::WorkKind::kOther : shape->experts > 0 ? perf::WorkKind::kExperts : perf::WorkKind::kDense;
-
-  if (work.kind == perf::WorkKind::kOther && report.accessed_bytes > 0) {
+  for (const counting::OperatorCost& one : report.operators) work.operator_calls += ToDouble(one.call_count);
+  if (!shape && report.accessed_bytes > 0) {
     work.sample_bytes = perf::AccessedBytesPerSample(report, counted_samples, work.precision->activation_bytes);
   }
   if (module) {
@@ -271,6 +270,9 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
   memory.has_logits =
       job.model.kind == model::ModelKind::kDecoder || job.model.kind == model::ModelKind::kEncoderDecoder;
   memory.flash_attention = job.flash_attention;
+  memory.habits = MemoryHabitsOf(job.framework);
+  // Of tables of measured runs, which leave the driver's context out.
+  memory.habits.context_bytes = std::max(memory.habits.context_bytes, parallel::MemoryHabits().context_bytes);
   memory.sample_activation_bytes = ToDouble(report.activation_bytes) / counted_samples;
   RETURN_IF_ERROR(ApplyFinetune(job, work));
 

@@ -23,7 +23,6 @@ namespace planner::planning {
 /// A job with its defaults filled in and its model counted: the numbers that planning needs, the same for every card.
 struct Workload {
   perf::SampleFlops flops;
-  perf::WorkKind kind = perf::WorkKind::kDense;
   int64_t parameters = 0;
   int64_t active_parameters = 0;
   parallel::MemoryInputs memory;
@@ -35,6 +34,7 @@ struct Workload {
   std::optional<perf::StepJob> step_job;
   std::string framework;  ///< JobSpec::framework.
   double step_scale = 1;  ///< Counted FLOPs over those that step_job tells, where they differ.
+  double operator_calls = 0;  ///< Of one forward pass; where the model is no transformer.
   double sample_bytes = 0;  ///< perf::AccessedBytesPerSample, where the time is told from it; 0: the written default holds.
   bool ratio_is_given = false;                     ///< `ratio` replaces the default utilization.
   bool ratio_counts_recompute = true;

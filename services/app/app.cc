@@ -105,7 +105,7 @@ struct App::Parts {
   const planning::Planner planner{counters.set()};
   model_files::ModelFileStore model_files{options.state_dir.empty() ? "" : options.state_dir + "/models", options.model_files,
                                           *options.clock};
-  server::Estimator estimator{models, model_files, inventory, planner, Version()};
+  server::Estimator estimator{models, model_files, inventory, counters.set(), planner, Version()};
   server::RunValidator run_validator{models, gpus, *options.clock, Version()};
   server::IdSource& ids = options.ids != nullptr ? *options.ids : server::IdSource::Random();
   server::Plans plans{estimator, store(), *options.clock, ids};

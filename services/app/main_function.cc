@@ -11,6 +11,7 @@
 #include "core/base/status_macros.h"
 #include "services/app/app.h"
 #include "services/app/daemon.h"
+#include "services/app/state_lock.h"
 #include "services/config/flags.h"
 #include "services/config/settings.h"
 #include "services/telemetry/log.h"
@@ -103,6 +104,8 @@ int Main(int argc, const char* const* argv) {
     std::cout << "ok\n";
     return 0;
   }
+  const absl::StatusOr<StateLock> lock = StateLock::Take(settings->state_dir);
+  if (!lock.ok()) return Fail(lock.status());
   const absl::Status status = Serve(**app, *settings, signals, log);
   return status.ok() ? 0 : Fail(status);
 }

@@ -32,12 +32,9 @@ bool SomebodyListens(const std::string& path) {
 absl::Status ClearSocketFile(const std::string& path) {
   std::error_code error;
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  if (!folder.empty() && std::filesystem::create_directories(folder, error)) {
-    std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
-  }
-  if (error) {
-    return absl::PermissionDeniedError(fmt::format("listen: the socket's folder cannot be created: path={} error={}",
-                                                   folder.string(), error.message()));
+  if (!folder.empty() && !std::filesystem::is_directory(folder, error)) {
+    return absl::InvalidArgumentError(
+        fmt::format("listen: the socket's folder does not exist: path={}", folder.string()));
   }
   const std::filesystem::file_status status = std::filesystem::symlink_status(path, error);
   if (status.type() == std::filesystem::file_type::not_found) return absl::OkStatus();

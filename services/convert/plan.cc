@@ -43,14 +43,17 @@ void SetLayout(const parallel::Layout& layout, v1::Layout& proto) {
   proto.set_sequence_parallel(layout.sequence_parallel);
 }
 
-void SetMemory(const parallel::MemoryPerGpu& memory, int64_t capacity_bytes, v1::MemoryPerGpu& proto) {
+void SetMemory(const planning::Recommendation& recommendation, v1::MemoryPerGpu& proto) {
+  const parallel::MemoryPerGpu& memory = recommendation.memory;
   proto.set_total_bytes(memory.total_bytes());
-  proto.set_capacity_bytes(capacity_bytes);
+  proto.set_capacity_bytes(recommendation.capacity_bytes);
   proto.set_parameter_bytes(memory.parameter_bytes);
   proto.set_gradient_bytes(memory.gradient_bytes);
   proto.set_optimizer_bytes(memory.optimizer_bytes);
   proto.set_activation_bytes(memory.activation_bytes);
   proto.set_overhead_bytes(memory.overhead_bytes);
+  proto.set_low_bytes(recommendation.memory_low_bytes);
+  proto.set_high_bytes(recommendation.memory_high_bytes);
 }
 
 void SetTimes(const planning::Recommendation& recommendation, v1::Recommendation& proto) {
@@ -81,7 +84,7 @@ void SetRecommendation(const planning::Recommendation& recommendation, v1::Recom
   proto.set_cost(recommendation.cost);
   proto.set_currency(recommendation.currency);
   proto.set_energy_kwh(recommendation.energy_kwh);
-  SetMemory(recommendation.memory, recommendation.capacity_bytes, *proto.mutable_memory_per_gpu());
+  SetMemory(recommendation, *proto.mutable_memory_per_gpu());
   proto.set_model_flops_utilization(recommendation.model_flops_utilization);
   proto.set_hardware_flops_utilization(recommendation.hardware_flops_utilization);
   proto.set_tokens_per_second(recommendation.tokens_per_second);

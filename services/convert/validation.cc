@@ -34,6 +34,8 @@ v1::RunPrediction Row(const planning::ValidatedRun& row) {
   proto.set_high_step_seconds(comparison.high_step_seconds);
   proto.set_measured_peak_memory_gib(comparison.measured_peak_gib);
   proto.set_predicted_peak_memory_gib(comparison.predicted_peak_gib);
+  proto.set_low_peak_memory_gib(comparison.low_peak_gib);
+  proto.set_high_peak_memory_gib(comparison.high_peak_gib);
   if (comparison.fits.has_value()) proto.set_fits(*comparison.fits);
   proto.set_skipped(Text(row.prediction.skipped));
   proto.set_model(Text(row.run.model));
@@ -58,6 +60,7 @@ v1::RunGroup Group(const planning::RunErrors& errors) {
   proto.set_memory_count(errors.memory_count);
   proto.set_memory_mape(errors.memory_mape);
   proto.set_memory_median_ratio(errors.memory_median_ratio);
+  proto.set_memory_coverage90(errors.memory_coverage);
   proto.set_oom_count(errors.oom_count);
   proto.set_oom_right_count(errors.oom_right_count);
   proto.set_ran_count(errors.ran_count);

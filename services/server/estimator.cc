@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/status_macros.h"
+#include "services/convert/inference.h"
 #include "services/convert/job.h"
 #include "services/convert/plan.h"
 #include "services/server/models.h"
@@ -16,10 +17,23 @@ absl::StatusOr<v1::EstimateResponse> Estimator::Estimate(const v1::EstimateReque
   RETURN_IF_ERROR(validate::Validate(request));
   ASSIGN_OR_RETURN(model::ModelDescription model, ResolveModel(request.model(), kFields, models_, files_));
   ASSIGN_OR_RETURN(const cluster::Snapshot snapshot, inventory_.SnapshotFor(request.resources()));
+  if (request.has_inference()) return Serve(request, std::move(model), snapshot, deadline, cancelled);
   const planning::JobSpec job = convert::JobFromProto(request, std::move(model));
   const absl::StatusOr<planning::Plan> plan = planner_.MakePlan(job, snapshot, deadline, cancelled);
   RETURN_IF_ERROR(CountError(plan.status(), kFields, job.model, {.seq_len = job.seq_len, .inputs = job.inputs}));
   v1::EstimateResponse response = convert::PlanToProto(*plan);
+  response.set_model(job.model.name);
+  response.mutable_provenance()->set_planner_version(version_);
+  return response;
+}
+
+absl::StatusOr<v1::EstimateResponse> Estimator::Serve(const v1::EstimateRequest& request, model::ModelDescription model,
+                                                      const cluster::Snapshot& snapshot, absl::Time deadline,
+                                                      const base::Cancellation& cancelled) {
+  const planning::InferenceJob job = convert::InferenceJobFromProto(request, std::move(model));
+  ASSIGN_OR_RETURN(const planning::InferencePlan plan,
+                   planning::PlanInference(job, counter_, snapshot, deadline, cancelled));
+  v1::EstimateResponse response = convert::InferencePlanToProto(plan);
   response.set_model(job.model.name);
   response.mutable_provenance()->set_planner_version(version_);
   return response;

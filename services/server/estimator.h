@@ -2,6 +2,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "core/planning/inference.h"
 #include "core/planning/planner.h"
 #include "planner/v1/estimate.pb.h"
 #include "services/catalog/catalog.h"
@@ -15,17 +16,28 @@ class Estimator {
  public:
   /// `version` is the planner's, for the provenance. The rest must outlive it.
   Estimator(const catalog::ModelCatalog& models, model_files::ModelFileStore& files, Inventory& inventory,
-            const planning::Planner& planner, std::string version)
-      : models_(models), files_(files), inventory_(inventory), planner_(planner), version_(std::move(version)) {}
+            const counting::Counter& counter, const planning::Planner& planner, std::string version)
+      : models_(models),
+        files_(files),
+        inventory_(inventory),
+        counter_(counter),
+        planner_(planner),
+        version_(std::move(version)) {}
 
   /// INVALID_ARGUMENT and NOT_FOUND with the request's field; DEADLINE_EXCEEDED; CANCELLED.
   absl::StatusOr<v1::EstimateResponse> Estimate(const v1::EstimateRequest& request, absl::Time deadline,
                                                 const base::Cancellation& cancelled = {});
 
  private:
+  /// A request that has `inference`.
+  absl::StatusOr<v1::EstimateResponse> Serve(const v1::EstimateRequest& request, model::ModelDescription model,
+                                             const cluster::Snapshot& snapshot, absl::Time deadline,
+                                             const base::Cancellation& cancelled);
+
   const catalog::ModelCatalog& models_;
   model_files::ModelFileStore& files_;
   Inventory& inventory_;
+  const counting::Counter& counter_;
   const planning::Planner& planner_;
   const std::string version_;
 };

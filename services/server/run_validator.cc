@@ -43,7 +43,9 @@ absl::StatusOr<std::shared_ptr<const RunValidator::KnownModels>> RunValidator::K
   ASSIGN_OR_RETURN(const auto entries, models_.Entries());
   KnownModels known;
   for (const auto& entry : entries) {
-    if (entry->description.transformer) known.push_back({entry->name, *entry->description.transformer});
+    if (entry->description.transformer)
+      known.push_back(
+          {entry->name, *entry->description.transformer, static_cast<double>(entry->description.default_seq_len)});
   }
   known_ = std::make_shared<const KnownModels>(std::move(known));
   return known_;

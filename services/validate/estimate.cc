@@ -185,6 +185,19 @@ absl::Status ValidateResources(const v1::Resources& resources) {
   return ValidateDeadline(resources);
 }
 
+absl::Status ValidateInference(const v1::Inference& inference) {
+  if (inference.has_prompt_length()) {
+    RETURN_IF_ERROR(Between("inference.prompt_length", inference.prompt_length(), 1, kMaxSize));
+  }
+  if (inference.has_output_length()) {
+    RETURN_IF_ERROR(Between("inference.output_length", inference.output_length(), 1, kMaxSize));
+  }
+  if (inference.has_batch()) RETURN_IF_ERROR(Between("inference.batch", inference.batch(), 1, kMaxSize));
+  if (inference.cache_precision().empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(Text("inference.cache_precision", inference.cache_precision(), kMaxNameBytes));
+  return base::WithField("inference.cache_precision", hardware::FindPrecision(inference.cache_precision()).status());
+}
+
 absl::Status ValidateUtilization(const v1::Utilization& utilization) {
   switch (utilization.kind_case()) {
     case v1::Utilization::kHardwareFlopsRatio:
@@ -206,6 +219,7 @@ absl::Status Validate(const v1::EstimateRequest& request) {
   RETURN_IF_ERROR(ValidateLayout(request.layout()));
   RETURN_IF_ERROR(ValidateResources(request.resources()));
   RETURN_IF_ERROR(KnownEnum("goal", request.goal(), v1::EstimateRequest::Goal_IsValid(request.goal())));
+  if (request.has_inference()) RETURN_IF_ERROR(ValidateInference(request.inference()));
   return request.has_utilization() ? ValidateUtilization(request.utilization()) : absl::OkStatus();
 }
 
@@ -246,6 +260,9 @@ absl::Status Validate(const v1::CreatePlanRequest& request) {
   RETURN_IF_ERROR(Text("request_id", request.request_id(), kMaxRequestIdBytes));
   if (!request.has_plan()) return base::InvalidField("plan", "is missing");
   RETURN_IF_ERROR(Text("plan.description", request.plan().description(), kMaxDescriptionBytes));
+  if (request.plan().request().has_inference()) {
+    return base::InvalidField("plan.request.inference", "cannot be planned on the calendar: only trainings are");
+  }
   return base::AtField("plan.request", Validate(request.plan().request()));
 }
 

@@ -42,7 +42,7 @@ class DaemonTest : public ::testing::Test {
 };
 
 TEST_F(DaemonTest, LogsEveryAddressAndAnswersThere) {
-  const std::string socket = "unix:" + (folder_ / "run/plannerd.sock");
+  const std::string socket = "unix:" + (folder_ / "plannerd.sock");
   const DaemonProcess daemon(OnAFreePort({"--listen", socket}));
   ASSERT_TRUE(daemon.ready()) << daemon.output();
   const std::vector<std::string> addresses = daemon.Addresses("grpc");
@@ -54,7 +54,7 @@ TEST_F(DaemonTest, LogsEveryAddressAndAnswersThere) {
 }
 
 TEST_F(DaemonTest, SocketFilesAreTheOwnersAlone) {
-  const std::string socket = folder_ / "run/plannerd.sock";
+  const std::string socket = folder_ / "plannerd.sock";
   const DaemonProcess daemon(Flags({"--listen", "unix:" + socket}));
   ASSERT_TRUE(daemon.ready()) << daemon.output();
   struct stat status {};
@@ -68,10 +68,26 @@ TEST_F(DaemonTest, AStaleSocketFileIsReplacedAndALiveOneIsNot) {
   ASSERT_TRUE(std::filesystem::exists(folder_ / "p.sock"));
   const DaemonProcess daemon(Flags({"--listen", socket}));
   ASSERT_TRUE(daemon.ready()) << daemon.output();
-  DaemonProcess second(Flags({"--listen", socket}));
+  DaemonProcess second({"--metrics_listen", "off", "--state_dir", folder_ / "other", "--listen", socket});
   EXPECT_EQ(second.Wait(), 1);
   EXPECT_THAT(second.output(), HasSubstr("in use"));
   EXPECT_TRUE(Ping(socket).ok());
+}
+
+TEST_F(DaemonTest, ASocketsFolderIsNotMadeUp) {
+  DaemonProcess daemon(Flags({"--listen", "unix:" + (folder_ / "nope/p.sock")}));
+  EXPECT_NE(daemon.Wait(), 0);
+  EXPECT_THAT(daemon.output(), HasSubstr("the socket's folder does not exist"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "nope"));
+}
+
+TEST_F(DaemonTest, OneDaemonAStateFolder) {
+  const DaemonProcess first(OnAFreePort());
+  ASSERT_TRUE(first.ready()) << first.output();
+  DaemonProcess second(OnAFreePort());
+  EXPECT_EQ(second.Wait(), 1);
+  EXPECT_THAT(second.output(), HasSubstr("another plannerd runs on it"));
+  EXPECT_TRUE(Ping(first.Addresses("grpc").at(0)).ok());
 }
 
 TEST_F(DaemonTest, AFileThatIsNoSocketIsLeftAlone) {
@@ -167,8 +183,9 @@ TEST_F(DaemonTest, APortInUseIsOneClearLine) {
   const DaemonProcess first(OnAFreePort());
   ASSERT_TRUE(first.ready()) << first.output();
   for (const std::vector<std::string>& flags :
-       {Flags({"--listen", first.Addresses("grpc").at(0)}),
-        std::vector<std::string>{"--listen", "127.0.0.1:0", "--state_dir", folder_ / "state", "--metrics_listen",
+       {std::vector<std::string>{"--listen", first.Addresses("grpc").at(0), "--state_dir", folder_ / "other",
+                                 "--metrics_listen", "127.0.0.1:0"},
+        std::vector<std::string>{"--listen", "127.0.0.1:0", "--state_dir", folder_ / "other", "--metrics_listen",
                                  first.Addresses("metrics").at(0)}}) {
     DaemonProcess second(flags);
     EXPECT_EQ(second.Wait(), 1);

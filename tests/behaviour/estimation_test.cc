@@ -49,6 +49,23 @@ TEST_P(EstimationBehaviour, AGivenUtilizationIsTheTimeModel) {
   EXPECT_GT(answer.hardware_flops(), answer.model_flops());
 }
 
+TEST_P(EstimationBehaviour, AServedModelIsCardsThatHoldItAndTokensASecond) {
+  const auto answer =
+      Ask(&Service::Estimate,
+          "model { preset: 'llama-3-8b' } resources { gpu_types: 'h100' } inference { prompt_length: 1000 batch: 8 }");
+  ASSERT_FALSE(answer.inference().empty());
+  EXPECT_TRUE(answer.recommendations().empty());
+  const v1::InferenceOption& option = answer.inference(0);
+  EXPECT_EQ(option.gpu_count(), 1);
+  EXPECT_EQ(option.cache_bytes_per_token(), 131072);  // 32 blocks x 8 heads x 256 x 2 bytes
+  EXPECT_EQ(option.batch(), 8);
+  const v1::InferenceMemory& memory = option.memory_per_gpu();
+  EXPECT_EQ(memory.weight_bytes(), 2 * 8030261248);
+  EXPECT_LE(memory.total_bytes(), memory.capacity_bytes());
+  EXPECT_GT(option.tokens_per_second(), 0);
+  EXPECT_GE(option.max_batch(), 8);
+}
+
 TEST_P(EstimationBehaviour, NothingThatFitsIsAnAnswer) {
   const auto answer = Ask(&Service::Estimate,
                           "model { preset: 'llama-3.1-405b' } data_set { token_count: 1e12 }"

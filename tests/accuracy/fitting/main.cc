@@ -111,7 +111,8 @@ int Main(int argc, char** argv) {
   std::vector<planning::KnownModel> models;
   const auto entries = catalog::ModelCatalog().Entries();
   for (const auto& entry : *entries) {
-    if (entry->description.transformer) models.push_back({entry->name, *entry->description.transformer});
+    if (entry->description.transformer) models.push_back({entry->name, *entry->description.transformer,
+                                                        static_cast<double>(entry->description.default_seq_len)});
   }
 
   std::vector<Row> rows = RowsOf(runs, {gpus, models, *values});

@@ -1,0 +1,206 @@
+#pragma once
+
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "clients/plannerctl/fake_validation.h"
+#include "clients/plannerctl/run.h"
+#include "core/base/fake_clock.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "planner/v1/cluster_service.grpc.pb.h"
+#include "planner/v1/estimation_service.grpc.pb.h"
+#include "planner/v1/plan_service.grpc.pb.h"
+
+namespace planner::plannerctl {
+
+/// A planner that remembers what it was asked and answers what it was told.
+class FakeEstimation : public v1::EstimationService::Service {
+ public:
+  grpc::Status Estimate(grpc::ServerContext*, const v1::EstimateRequest* request,
+                        v1::EstimateResponse* response) override {
+    estimate_request = *request;
+    *response = estimate;
+    return status;
+  }
+  grpc::Status Count(grpc::ServerContext*, const v1::CountRequest* request, v1::CountResponse* response) override {
+    count_request = *request;
+    ++counts;
+    if (request->model().has_uploaded_file() && uploaded.empty()) return NotUploaded();
+    response->set_parameter_count(25557032);
+    return status;
+  }
+  grpc::Status UploadModel(grpc::ServerContext*, grpc::ServerReader<v1::UploadModelRequest>* reader,
+                           v1::UploadModelResponse*) override {
+    v1::UploadModelRequest message;
+    if (!reader->Read(&message)) return {grpc::StatusCode::INVALID_ARGUMENT, "announcement: is missing"};
+    announcement = message.announcement();
+    while (reader->Read(&message)) uploaded += message.data();
+    return upload_status;
+  }
+  grpc::Status ListModels(grpc::ServerContext*, const v1::ListModelsRequest* request,
+                          v1::ListModelsResponse* response) override {
+    // Two pages.
+    const bool first = request->page_token().empty();
+    response->add_models()->set_name(first ? "gpt2" : "llama-7b");
+    if (first) response->set_next_page_token("next");
+    if (endless_pages) response->set_next_page_token("next");
+    return status;
+  }
+  grpc::Status GetVersion(grpc::ServerContext*, const v1::GetVersionRequest*, v1::VersionInfo* response) override {
+    response->set_version("9.8.7");
+    return status;
+  }
+
+  grpc::Status ValidateRuns(grpc::ServerContext*, const v1::ValidateRunsRequest* request,
+                            v1::ValidateRunsResponse* response) override {
+    runs_csv = request->runs_csv();
+    *response = validation;
+    return status;
+  }
+
+  static grpc::Status NotUploaded() {
+    google::rpc::ErrorInfo info;
+    info.set_reason("MODEL_NOT_UPLOADED");
+    google::rpc::Status details;
+    details.add_details()->PackFrom(info);
+    return {grpc::StatusCode::NOT_FOUND, "model.uploaded_file: is not there", details.SerializeAsString()};
+  }
+
+  v1::UploadAnnouncement announcement;
+  std::string uploaded;
+  grpc::Status upload_status = grpc::Status::OK;
+  int counts = 0;
+  v1::EstimateRequest estimate_request;
+  v1::CountRequest count_request;
+  v1::EstimateResponse estimate;
+  v1::ValidateRunsResponse validation = FakeValidation();
+  std::string runs_csv;
+  grpc::Status status = grpc::Status::OK;
+  bool endless_pages = false;
+};
+
+/// Keeps clusters in memory.
+class FakeClusters : public v1::ClusterService::Service {
+ public:
+  grpc::Status GetCluster(grpc::ServerContext*, const v1::GetClusterRequest* request, v1::Cluster* response) override {
+    const auto found = clusters.find(request->name());
+    if (found == clusters.end()) return {grpc::StatusCode::NOT_FOUND, "name: no such cluster"};
+    *response = found->second;
+    return grpc::Status::OK;
+  }
+  grpc::Status UpdateCluster(grpc::ServerContext*, const v1::UpdateClusterRequest* request,
+                             v1::Cluster* response) override {
+    *response = request->cluster();
+    response->set_etag(std::to_string(++version_));
+    if (!request->validate_only()) clusters[request->cluster().name()] = *response;
+    return grpc::Status::OK;
+  }
+  grpc::Status DeleteCluster(grpc::ServerContext*, const v1::DeleteClusterRequest*, google::protobuf::Empty*) override {
+    return grpc::Status::OK;
+  }
+
+  std::map<std::string, v1::Cluster> clusters;
+
+ private:
+  int version_ = 0;
+};
+
+class FakePlans : public v1::PlanService::Service {
+ public:
+  grpc::Status CreatePlan(grpc::ServerContext*, const v1::CreatePlanRequest* request, v1::Plan* response) override {
+    create_request = *request;
+    response->set_name("plans/p1");
+    response->set_state(state);
+    response->mutable_estimate()->set_model("gpt2");
+    return grpc::Status::OK;
+  }
+  grpc::Status GetPlan(grpc::ServerContext*, const v1::GetPlanRequest* request, v1::Plan* response) override {
+    if (deleted) return {grpc::StatusCode::NOT_FOUND, "no such plan"};
+    response->set_name(request->name());
+    response->set_state(state);
+    response->set_etag(v1::Plan::State_Name(state));
+    response->mutable_request()->mutable_model()->set_preset(request->name());
+    return grpc::Status::OK;
+  }
+  grpc::Status ConfirmPlan(grpc::ServerContext*, const v1::ConfirmPlanRequest* request, v1::Plan* response) override {
+    if (request->etag() == "old") return {grpc::StatusCode::ABORTED, "etag: is not current"};
+    response->set_name(request->name());
+    response->set_state(v1::Plan::CONFIRMED);
+    return grpc::Status::OK;
+  }
+  grpc::Status DeletePlan(grpc::ServerContext*, const v1::DeletePlanRequest*, google::protobuf::Empty*) override {
+    return grpc::Status::OK;
+  }
+
+  v1::CreatePlanRequest create_request;
+  v1::Plan::State state = v1::Plan::PLANNED;
+  bool deleted = false;
+};
+
+class RunTest : public ::testing::Test {
+ protected:
+  RunTest() {
+    grpc::ServerBuilder builder;
+    builder.RegisterService(&estimation_);
+    builder.RegisterService(&clusters_);
+    builder.RegisterService(&plans_);
+    server_ = builder.BuildAndStart();
+    estimation_.estimate.set_model("gpt2");
+    v1::Recommendation& best = *estimation_.estimate.add_recommendations();
+    best.set_gpu_type("A100-SXM-80GB");
+    best.set_gpu_count(8);
+    best.set_node_count(1);
+  }
+
+  int Run(const std::vector<std::string>& arguments) {
+    out_.str("");
+    err_.str("");
+    std::istringstream in(input_);
+    const Environment environment = {
+        .in = in,
+        .out = out_,
+        .err = err_,
+        .clock = base::Clock::Real(),  // The in-process server's deadlines are real.
+        .variable = [this](const std::string& name) -> std::optional<std::string> {
+          const auto found = variables_.find(name);
+          if (found == variables_.end()) return std::nullopt;
+          return found->second;
+        },
+        .connect = [this](const std::string& server, const std::string& state_dir) -> absl::StatusOr<Connection> {
+          connected_server_ = server;
+          connected_state_dir_ = state_dir;
+          if (!connect_status_.ok()) return connect_status_;
+          return Connection{nullptr, server_->InProcessChannel({})};
+        },
+        .reader_left = [this] { return reader_left_; },
+        .wait = [this](absl::Duration) { while_waiting_(); },
+    };
+    return static_cast<int>(plannerctl::Run(arguments, environment));
+  }
+  std::string out() const { return out_.str(); }
+  std::string err() const { return err_.str(); }
+
+  FakeEstimation estimation_;
+  FakeClusters clusters_;
+  FakePlans plans_;
+  std::unique_ptr<grpc::Server> server_;
+  std::string input_;
+  std::map<std::string, std::string> variables_;
+  std::string connected_server_ = "never";
+  std::string connected_state_dir_;
+  absl::Status connect_status_;
+  bool reader_left_ = false;
+  std::function<void()> while_waiting_;
+  std::ostringstream out_, err_;
+};
+
+}  // namespace planner::plannerctl

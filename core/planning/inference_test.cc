@@ -1,0 +1,114 @@
+#include "core/planning/inference.h"
+
+#include "core/base/error.h"
+#include "core/counting/analytic_counter.h"
+#include "core/hardware/gpu_catalog.h"
+#include "core/planning/fake_models.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace planner::planning {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class InferenceTest : public ::testing::Test {
+ protected:
+  cluster::Pool Pool(const char* gpu) const {
+    cluster::Pool pool;
+    pool.gpu = **catalog_->Find(gpu);
+    pool.gpus_per_node = pool.gpu.gpus_per_node;
+    return pool;
+  }
+  absl::StatusOr<InferencePlan> Plan(const InferenceJob& job, std::vector<cluster::Pool> pools) const {
+    return PlanInference(job, counter_, {absl::FromUnixSeconds(1767225600), std::move(pools), {}});
+  }
+
+  const absl::StatusOr<hardware::GpuCatalog> catalog_ = hardware::GpuCatalog::Create();
+  const counting::AnalyticCounter counter_;
+};
+
+TEST_F(InferenceTest, TheFewestCardsThatFitAndDoublings) {
+  const auto plan = Plan({.model = FakeLlama65B()}, {Pool("a100"), Pool("h200")});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  // 122 GiB of weights: two, four, eight cards of 79 GiB; one to eight of 140 GiB.
+  ASSERT_THAT(plan->options, SizeIs(7));
+  EXPECT_EQ(plan->options[0].gpu_type, "A100-SXM-80GB");
+  EXPECT_EQ(plan->options[0].gpu_count, 2);
+  EXPECT_EQ(plan->options[1].gpu_count, 4);
+  EXPECT_EQ(plan->options[3].gpu_type, "H200-SXM-141GB");
+  EXPECT_EQ(plan->options[3].gpu_count, 1);
+  for (size_t i = 1; i < 3; ++i) {
+    EXPECT_LT(plan->options[i].decode.total(), plan->options[i - 1].decode.total());
+    EXPECT_GT(plan->options[i].max_batch, plan->options[i - 1].max_batch);
+    EXPECT_LT(plan->options[i].prefill_seconds, plan->options[i - 1].prefill_seconds);
+  }
+  EXPECT_EQ(plan->options[0].limited_by, "memory bandwidth");
+}
+
+TEST_F(InferenceTest, ThroughputIsThatOfPromptsAndOutputs) {
+  InferenceJob job{.model = FakeLlama7B()};
+  job.batch = 4;
+  job.prompt = 8192;  // One at a time.
+  const auto plan = Plan(job, {Pool("h100")});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const InferenceOption& option = plan->options.at(0);
+  EXPECT_EQ(option.gpu_count, 1);
+  EXPECT_NEAR(option.tokens_per_second, 4 * 256 / (4 * option.prefill_seconds + 256 * option.decode.total()), 1e-6);
+  // LLaMA 7B keeps 32 x 2 x 4,096 x 2 bytes of a token.
+  EXPECT_NEAR(option.cache_bytes_per_token, 524288, 1);
+  EXPECT_NEAR(option.memory.cache, 4 * (8192 + 256) * 524288.0, 1);
+  EXPECT_GT(option.max_batch, 4);
+  EXPECT_GT(option.max_batch_tokens_per_second, option.tokens_per_second);
+}
+
+TEST_F(InferenceTest, ShortPromptsAreReadTogether) {
+  InferenceJob job{.model = FakeLlama7B()};
+  job.batch = 64;
+  job.prompt = 128;
+  const InferenceOption option = Plan(job, {Pool("h100")})->options.at(0);
+  EXPECT_GT(option.tokens_per_second, 64 * 256 / (64 * option.prefill_seconds + 256 * option.decode.total()));
+}
+
+TEST_F(InferenceTest, NarrowWeightsAreReadFaster) {
+  InferenceJob job{.model = FakeLlama7B()};
+  const double wide = Plan(job, {Pool("h100")})->options.at(0).decode.weights;
+  job.precision = "int8";
+  const auto narrow = Plan(job, {Pool("h100")});
+  ASSERT_TRUE(narrow.ok()) << narrow.status();
+  EXPECT_NEAR(narrow->options.at(0).decode.weights, wide / 2, wide / 1000);
+}
+
+TEST_F(InferenceTest, WhatDoesNotFitSaysByHowMuch) {
+  InferenceJob job{.model = FakeGpt3()};
+  job.max_gpus = 2;
+  const auto plan = Plan(job, {Pool("a100")});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_THAT(plan->options, IsEmpty());
+  EXPECT_THAT(plan->infeasible_reasons, Contains(HasSubstr("A100-SXM-80GB x 2: needs ")));
+}
+
+TEST_F(InferenceTest, AFixedDegreeIsTheOnlyOne) {
+  InferenceJob job{.model = FakeLlama7B()};
+  job.tensor_parallel = 4;
+  const auto plan = Plan(job, {Pool("h100")});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_THAT(plan->options, SizeIs(1));
+  EXPECT_EQ(plan->options[0].gpu_count, 4);
+  job.tensor_parallel = 5;  // 32 heads.
+  EXPECT_THAT(Plan(job, {Pool("h100")})->infeasible_reasons, SizeIs(1));
+}
+
+TEST_F(InferenceTest, OnlyWhatWritesTokenByTokenIsServed) {
+  InferenceJob job{.model = FakeLlama7B()};
+  job.model.kind = model::ModelKind::kVision;
+  const auto plan = Plan(job, {Pool("h100")});
+  EXPECT_EQ(plan.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(base::DetailOf(plan.status()).field, "inference");
+}
+
+}  // namespace
+}  // namespace planner::planning
