@@ -23,8 +23,8 @@ bool IsNameCharacter(char c) {
 
 absl::Status Wrong(std::string_view what, std::string_view text) {
   constexpr size_t kShown = 80;
-  return absl::InvalidArgumentError(absl::StrCat("is no host list like \"gpu[001-512],a1\": ", std::string(what), ": \"",
-                                                 std::string(text.substr(0, kShown)), "\""));
+  return absl::InvalidArgumentError(absl::StrCat("is no host list like \"gpu[001-512],a1\": ", std::string(what),
+                                                 ": \"", std::string(text.substr(0, kShown)), "\""));
 }
 
 /// "gpu017" with three digits.
@@ -86,7 +86,8 @@ absl::StatusOr<std::vector<HostList::Part>> HostList::PartsOf(std::string_view t
   if (text.empty()) return Wrong("it is empty", text);
   int64_t names = 0;
   const auto add = [&](Part part) -> absl::Status {
-    if (part.prefix.size() + static_cast<size_t>(part.width) > kMostNameBytes) return Wrong("a name has more than 63 bytes", part.prefix);
+    if (part.prefix.size() + static_cast<size_t>(part.width) > kMostNameBytes)
+      return Wrong("a name has more than 63 bytes", part.prefix);
     names += part.size();
     parts.push_back(std::move(part));
     if (names > kMostNames) return Wrong("it has more than 1,000,000 names", text);
@@ -180,7 +181,8 @@ int64_t HostList::IndexOf(std::string_view prefix, int width, int64_t number) co
     if ((width == 0) != (part.width == 0)) continue;
     const std::string digits = absl::StrCat(number);
     const size_t written = std::max(digits.size(), static_cast<size_t>(part.width));
-    if (width == 0 || written == std::max(digits.size(), static_cast<size_t>(width))) return part.first_index + number - part.low;
+    if (width == 0 || written == std::max(digits.size(), static_cast<size_t>(width)))
+      return part.first_index + number - part.low;
   }
   return -1;
 }

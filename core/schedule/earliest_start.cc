@@ -67,11 +67,12 @@ std::optional<Micros> WholeNodes(const Calendar& calendar, const Request& reques
   const Micros duration = request.duration;
   // Free nodes at `start` are those of openings that have begun less those of openings in which it is too late, as far as these
   // are long enough; what is too late even for not_before is in neither.
-  const auto counts = [&](const Opening& one) { return LastStart(one, duration) >= std::max(one.start, request.not_before); };
+  const auto counts = [&](const Opening& one) {
+    return LastStart(one, duration) >= std::max(one.start, request.not_before);
+  };
   auto begins = calendar.by_start.begin();
-  auto ends = std::partition_point(calendar.by_end.begin(), calendar.by_end.end(), [&](const Opening& one) {
-    return LastStart(one, duration) < request.not_before;
-  });
+  auto ends = std::partition_point(calendar.by_end.begin(), calendar.by_end.end(),
+                                   [&](const Opening& one) { return LastStart(one, duration) < request.not_before; });
   int64_t nodes = 0;
   Micros start = request.not_before;
   while (true) {

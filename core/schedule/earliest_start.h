@@ -25,8 +25,8 @@ Shape ShapeOf(int64_t gpus, int gpus_per_node);
 /// What is asked of a calendar.
 struct Request {
   Shape shape;
-  Micros duration = 1;    ///< Above 0, at most 10,000 years.
-  Micros not_before = 0;  ///< From 1970 on.
+  Micros duration = 1;          ///< Above 0, at most 10,000 years.
+  Micros not_before = 0;        ///< From 1970 on.
   Micros not_after = kForever;  ///< A later start is of no use.
   /// That the tenant must keep to, of this pool or of all; the caller picks them. Borrowed.
   std::vector<const cluster::Quota*> quotas;

@@ -13,7 +13,9 @@ using ::testing::Optional;
 
 constexpr int kGpus = 8;
 
-Use Nodes(int32_t first, int32_t last, Micros start, Micros end, int gpus = kGpus) { return {{{first, last}}, gpus, start, end}; }
+Use Nodes(int32_t first, int32_t last, Micros start, Micros end, int gpus = kGpus) {
+  return {{{first, last}}, gpus, start, end};
+}
 
 Request For(int64_t gpus, Micros duration, Micros not_before = 0) {
   return {.shape = ShapeOf(gpus, kGpus), .duration = duration, .not_before = not_before};

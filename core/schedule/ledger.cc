@@ -14,7 +14,9 @@ constexpr Micros kBeginning = std::numeric_limits<Micros>::min();
 /// A gap of a century is as good as one without an end.
 constexpr Micros kCentury = int64_t{100} * 365 * 86400 * 1'000'000;
 
-Micros Span(Micros from, Micros to) { return from == kBeginning || to == kForever ? kCentury : std::min(kCentury, to - from); }
+Micros Span(Micros from, Micros to) {
+  return from == kBeginning || to == kForever ? kCentury : std::min(kCentury, to - from);
+}
 
 /// A node that can be had.
 struct Candidate {
@@ -86,7 +88,8 @@ void Ledger::ForEachNode(const Use& use, const Change& change) {
       const auto [same_before, same_after] = std::mismatch(before.begin(), before.end(), after.begin(), after.end());
       for (auto gap = same_before; gap != before.end(); ++gap) changes.emplace_back(*gap, -1);
       for (auto gap = same_after; gap != after.end(); ++gap) changes.emplace_back(*gap, 1);
-      const bool shared = std::any_of(node.begin(), node.end(), [&](const Item& item) { return item.gpus < gpus_per_node_; });
+      const bool shared =
+          std::any_of(node.begin(), node.end(), [&](const Item& item) { return item.gpus < gpus_per_node_; });
       if (shared) {
         shared_[static_cast<int32_t>(i)] = FreeSteps(node);
       } else {
@@ -142,7 +145,8 @@ bool Ledger::IsFree(const Use& use) const {
   for (const NodeRange& range : use.nodes) {
     if (range.first < 0 || range.last >= node_count()) return false;
     for (int64_t i = range.first; i <= range.last; ++i) {
-      if (MostUsed(nodes_[static_cast<size_t>(i)], use.start, use.end) + use.gpus_per_node > gpus_per_node_) return false;
+      if (MostUsed(nodes_[static_cast<size_t>(i)], use.start, use.end) + use.gpus_per_node > gpus_per_node_)
+        return false;
     }
   }
   return true;
@@ -176,7 +180,8 @@ std::vector<NodeRange> Ledger::PlaceWhole(int64_t count, Micros start, Micros en
   const auto wanted = static_cast<size_t>(count);
   std::vector<Candidate> all;
   for (size_t i = 0; i < nodes_.size(); ++i) {
-    if (const std::optional<Micros> slack = SlackIn(nodes_[i], start, end)) all.push_back({*slack, static_cast<int32_t>(i)});
+    if (const std::optional<Micros> slack = SlackIn(nodes_[i], start, end))
+      all.push_back({*slack, static_cast<int32_t>(i)});
   }
   if (all.size() < wanted) return {};
   if (nodes_per_rack_ <= 0) return Tightest(std::move(all), wanted);
@@ -197,7 +202,8 @@ std::vector<NodeRange> Ledger::PlaceWhole(int64_t count, Micros start, Micros en
   }
   std::vector<int32_t> indices;
   const auto take = [&](const Rack& rack, size_t nodes) {
-    const std::vector<Candidate> ours(all.begin() + static_cast<ptrdiff_t>(rack.begin), all.begin() + static_cast<ptrdiff_t>(rack.end));
+    const std::vector<Candidate> ours(all.begin() + static_cast<ptrdiff_t>(rack.begin),
+                                      all.begin() + static_cast<ptrdiff_t>(rack.end));
     for (const NodeRange& range : Tightest(ours, nodes)) {
       for (int32_t i = range.first; i <= range.last; ++i) indices.push_back(i);
     }

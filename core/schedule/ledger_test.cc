@@ -6,13 +6,15 @@
 namespace planner::schedule {
 namespace {
 
+using cluster::Opening;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using cluster::Opening;
 
 constexpr Micros kBeginning = std::numeric_limits<Micros>::min();
 
-Use Nodes(int32_t first, int32_t last, Micros start, Micros end, int gpus = 8) { return {{{first, last}}, gpus, start, end}; }
+Use Nodes(int32_t first, int32_t last, Micros start, Micros end, int gpus = 8) {
+  return {{{first, last}}, gpus, start, end};
+}
 
 TEST(LedgerTest, OpeningsAreWhatNobodyHas) {
   Ledger ledger(4, 8);

@@ -64,7 +64,8 @@ class SmallCalendar {
   }
   void ExpectNoDoubleBooking() const {
     for (int node = 0; node < nodes_; ++node) {
-      for (Micros time = 0; time < kEnd; ++time) ASSERT_LE(UsedAt(node, time), gpus_) << "node " << node << " at " << time;
+      for (Micros time = 0; time < kEnd; ++time)
+        ASSERT_LE(UsedAt(node, time), gpus_) << "node " << node << " at " << time;
     }
   }
   Request AnyRequest() {
@@ -146,7 +147,8 @@ TEST(CalendarLaws, BackfillDelaysNoReservation) {
   // What is booked keeps its nodes and its time, whatever is put before and between.
   for (int seed = 0; seed < kCalendars; ++seed) {
     SmallCalendar calendar(static_cast<unsigned>(seed));
-    const Request large{ShapeOf(calendar.Any(1, calendar.nodes_) * calendar.gpus_, calendar.gpus_), calendar.Any(5, 20), 20};
+    const Request large{ShapeOf(calendar.Any(1, calendar.nodes_) * calendar.gpus_, calendar.gpus_), calendar.Any(5, 20),
+                        20};
     calendar.Book(large, *EarliestStart(*calendar.ledger_.View(), large));
     const Use promised = calendar.uses_.front();
     for (int i = 0; i < 6; ++i) {
