@@ -11,7 +11,7 @@ namespace {
 using FieldAndFlag = std::pair<std::string_view, std::string_view>;
 
 /// Fields whose names cannot be anything else, wherever they stand in a text.
-constexpr std::array<FieldAndFlag, 35> kPaths = {{
+constexpr std::array<FieldAndFlag, 38> kPaths = {{
     {"batch_shape.batch", "--batch"},
     {"batch_shape.seq_len", "--seq-len"},
     {"batch_shape.inputs", "--input"},
@@ -45,12 +45,16 @@ constexpr std::array<FieldAndFlag, 35> kPaths = {{
     {"resources.deadline_time", "--deadline"},
     {"resources.budget", "--budget"},
     {"resources.price_per_gpu_hour", "--price"},
+    {"resources.earliest_start_time", "--start-after"},
+    {"resources.tenant", "--tenant"},
+    {"hold.expires_in", "--hold"},
     {"utilization.hardware_flops_ratio", "--utilization"},
     {"utilization.model_flops_ratio", "--mfu"},
 }};
 
 /// Fields that are plain words: only at the beginning of an error.
-constexpr std::array<FieldAndFlag, 6> kWords = {{
+constexpr std::array<FieldAndFlag, 7> kWords = {{
+    {"hold", "--hold"},
     {"runs_csv", "--runs"},
     {"model", "--model"},
     {"data_set", "--tokens or --samples"},

@@ -207,6 +207,27 @@ absl::StatusOr<std::vector<NodeRange>> HostList::Find(std::string_view text) con
   return ToRanges(indices);
 }
 
+HostList::Known HostList::FindKnown(std::string_view text) const {
+  Known known;
+  const absl::StatusOr<std::vector<Part>> parts = PartsOf(text);
+  if (!parts.ok()) return known;
+  std::vector<int32_t> indices;
+  for (const Part& part : *parts) {
+    for (int64_t number = part.low; number <= part.high; ++number) {
+      const int64_t index = IndexOf(part.prefix, part.width, number);
+      if (index < 0) {
+        ++known.unknown;
+      } else {
+        indices.push_back(static_cast<int32_t>(index));
+      }
+    }
+  }
+  std::sort(indices.begin(), indices.end());
+  indices.erase(std::unique(indices.begin(), indices.end()), indices.end());
+  known.nodes = ToRanges(indices);
+  return known;
+}
+
 std::string HostList::Text(const std::vector<NodeRange>& ranges) const {
   std::string text;
   const Part* open = nullptr;  // The part whose brackets are open.

@@ -38,6 +38,12 @@ class HostList {
   std::string Name(int64_t index) const;
   /// The indices of the names of `text`, by rising index. INVALID_ARGUMENT for a name that is not here, or is named twice.
   absl::StatusOr<std::vector<NodeRange>> Find(std::string_view text) const;
+  struct Known {
+    std::vector<NodeRange> nodes;
+    int64_t unknown = 0;  ///< Names that are not here.
+  };
+  /// The same, for a list that may name what is not here any more. What is no list names nothing.
+  Known FindKnown(std::string_view text) const;
   /// "gpu[001-004,017]".
   std::string Text(const std::vector<NodeRange>& ranges) const;
 

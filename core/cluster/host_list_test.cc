@@ -36,6 +36,13 @@ TEST(HostListTest, FindsNamesWhereverTheyStand) {
   EXPECT_THAT(std::string(list.Find("a7,a7").status().message()), HasSubstr("twice"));
 }
 
+TEST(HostListTest, FindsWhatIsLeft) {
+  const HostList list = *HostList::Parse("a[1-3]");
+  const HostList::Known known = list.FindKnown("a[2-5],b");
+  EXPECT_THAT(known.nodes, ElementsAre(NodeRange{1, 2}));
+  EXPECT_EQ(known.unknown, 3);
+}
+
 TEST(HostListTest, TextRoundTrips) {
   const HostList list = *HostList::Parse("n[1-120],m[01-30]");
   for (const std::vector<NodeRange>& ranges :

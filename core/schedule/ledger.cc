@@ -241,7 +241,7 @@ std::vector<NodeRange> Ledger::Place(const Shape& shape, Micros start, Micros en
                                               : PlaceWhole(shape.nodes, start, end);
 }
 
-std::shared_ptr<const Calendar> Ledger::View() {
+std::shared_ptr<const Calendar> Ledger::View() const {
   if (view_ != nullptr) return view_;
   auto calendar = std::make_shared<Calendar>();
   calendar->node_count = node_count();

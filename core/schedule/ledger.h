@@ -48,7 +48,7 @@ class Ledger {
   std::vector<NodeRange> Place(const Shape& shape, Micros start, Micros end) const;
 
   /// As a value for planning. The same one until something changes.
-  std::shared_ptr<const cluster::Calendar> View();
+  std::shared_ptr<const cluster::Calendar> View() const;
 
   int64_t node_count() const { return static_cast<int64_t>(nodes_.size()); }
   int gpus_per_node() const { return gpus_per_node_; }
@@ -79,7 +79,7 @@ class Ledger {
   absl::btree_map<Gap, int64_t> by_start_;  ///< Nodes by (start, end) of their gaps.
   absl::btree_map<Gap, int64_t> by_end_;    ///< By (end, start).
   absl::btree_map<int32_t, std::vector<cluster::Step>> shared_;
-  std::shared_ptr<const cluster::Calendar> view_;
+  mutable std::shared_ptr<const cluster::Calendar> view_;
 };
 
 }  // namespace planner::schedule
