@@ -83,14 +83,33 @@ std::optional<Trial> Fewest(PoolContext& context, FailedTrials& failed) {
   return std::nullopt;
 }
 
-/// Fewer cards that finish before `best`, which has to be waited for: by halves, until even at once they would be too late.
-Trial SoonerWithFewer(PoolContext& context, Trial best) {
-  for (int64_t cards = context.range.AtMost(best.gpus / 2); cards != 0; cards = context.range.AtMost(cards / 2)) {
-    Trial trial = context.Try(cards);
-    if (trial.total_seconds >= best.wait_seconds + best.total_seconds) break;
-    if (trial.verdict == Verdict::kMeets && Better(trial, false, best, false, Goal::kFastest)) best = std::move(trial);
-    if (cards == context.range.least) break;
+/// Cards of whole nodes that are free from the earliest start on for so long.
+int64_t FreeAtOnce(const PoolContext& context, double seconds) {
+  constexpr double kMicrosPerSecond = 1e6;
+  const cluster::Micros start = cluster::ToMicros(context.waiting.earliest_start);
+  const auto duration = static_cast<cluster::Micros>(seconds * kMicrosPerSecond);
+  int64_t nodes = 0;
+  for (const cluster::Opening& opening : context.pool.calendar->by_start) {
+    if (opening.start > start) break;
+    if (opening.end - duration >= start) nodes += opening.nodes;
   }
+  return nodes * context.range.per_node;
+}
+
+/// Fewer cards that finish before `best`, which has to be waited for: as many as are free at once, and halves of them and of the
+/// best, until even at once they would be too late.
+Trial SoonerWithFewer(PoolContext& context, const Trial& most) {
+  Trial best = most;
+  const auto halve = [&](int64_t cards) {
+    for (cards = context.range.AtMost(cards); cards != 0; cards = context.range.AtMost(cards / 2)) {
+      Trial trial = context.Try(cards);
+      if (trial.verdict != Verdict::kNoLayout && trial.total_seconds >= best.wait_seconds + best.total_seconds) break;
+      if (trial.verdict == Verdict::kMeets && Better(trial, false, best, false, Goal::kFastest)) best = std::move(trial);
+      if (cards == context.range.least) break;
+    }
+  };
+  if (context.pool.calendar != nullptr) halve(std::min(most.gpus - 1, FreeAtOnce(context, most.total_seconds)));
+  halve(most.gpus / 2);
   return best;
 }
 
@@ -405,6 +424,14 @@ PoolAnswer SearchPool(PoolContext& context, int alternatives) {
   answer.options.push_back(*best);
   const bool down = context.limits.goal == Goal::kFastest;
   int64_t cards = best->gpus;
+  // Who finishes sooner with fewer cards is told when more could start, too.
+  if (down && alternatives > 0 && cards < context.range.most) {
+    const Trial most = context.Try(context.range.most);
+    if (most.verdict == Verdict::kMeets && most.wait_seconds > best->wait_seconds) {
+      answer.options.push_back(most);
+      --alternatives;
+    }
+  }
   for (int i = 0; i < alternatives; ++i) {
     cards = down ? context.range.AtMost(cards / 2) : context.range.AtLeast(2 * cards);
     if (cards == 0 || cards == best->gpus) break;

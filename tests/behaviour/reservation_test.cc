@@ -194,8 +194,9 @@ TEST_P(ReservationBehaviour, QuotasAndMaintenanceAreKept) {
          At(1.5) + " }");
   const std::string job =
       "model { preset: 'llama-7b' } data_set { token_count: 2e10 } resources { cluster: 'main' min_gpus: 8 ";
-  for (const v1::Recommendation& one :
-       Ask(&Estimation::Estimate, "goal: FASTEST " + job + "tenant: 't' }").recommendations()) {
+  const auto of_tenant = Ask(&Estimation::Estimate, "goal: FASTEST " + job + "tenant: 't' }");
+  ASSERT_FALSE(of_tenant.recommendations().empty());
+  for (const v1::Recommendation& one : of_tenant.recommendations()) {
     EXPECT_LE(one.gpu_count(), 16);
   }
   EXPECT_EQ(Ask(&Estimation::Estimate, "goal: FASTEST " + job + "}").recommendations(0).gpu_count(), 32);
