@@ -68,7 +68,7 @@ TEST_F(StartTimeTest, FewerCardsNowAgainstMoreCardsLater) {
   const double all_days = absl::ToDoubleHours(Best().total_duration) / 24;
   Take(0, 15, 0, 0.5 * all_days);
   EXPECT_EQ(Best().gpu_count, 256) << "worth to wait for";
-  EXPECT_DOUBLE_EQ(DaysTo(Best().start_time), 0.5 * all_days);
+  EXPECT_NEAR(DaysTo(Best().start_time), 0.5 * all_days, 1e-9);
   EXPECT_THAT(Best().explanation, Contains(HasSubstr("Starts in")));
   Take(0, 15, 0.5 * all_days, 30);
   const Plan plan = Make();
@@ -93,7 +93,7 @@ TEST_F(StartTimeTest, ADeadlineCountsTheWait) {
   job_.deadline = kNow + absl::Hours(24 * 19);
   const Plan late = Make();
   EXPECT_THAT(late.recommendations, IsEmpty());
-  EXPECT_THAT(late.infeasible_reasons[0], HasSubstr("can start in 20 days"));
+  EXPECT_THAT(late.infeasible_reasons[0], HasSubstr("can start in 20.0 days"));
   job_.deadline = kNow + absl::Hours(24 * 25);
   EXPECT_THAT(Make().recommendations, SizeIs(1));
   // A length of time is that of training alone.
