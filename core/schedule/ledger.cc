@@ -18,6 +18,9 @@ Micros Span(Micros from, Micros to) {
   return from == kBeginning || to == kForever ? kCentury : std::min(kCentury, to - from);
 }
 
+/// Nodes beyond those wanted that are chosen from: to look at all of a large pool would take a millisecond and gain little.
+constexpr size_t kEnough = 512;
+
 /// A node that can be had.
 struct Candidate {
   Micros slack;
@@ -83,6 +86,8 @@ void Ledger::ForEachNode(const Use& use, const Change& change) {
       Node& node = nodes_[static_cast<size_t>(i)];
       const std::vector<Gap> before = GapsOf(node);
       change(node);
+      Micros latest = kBeginning;
+      for (Item& item : node) item.latest_end = latest = std::max(latest, item.end);
       const std::vector<Gap> after = GapsOf(node);
       // Only what is around the use differs.
       const auto [same_before, same_after] = std::mismatch(before.begin(), before.end(), after.begin(), after.end());
@@ -111,15 +116,15 @@ void Ledger::ForEachNode(const Use& use, const Change& change) {
 }
 
 void Ledger::Add(const Use& use) {
-  const Item item{use.start, use.end, use.gpus_per_node};
+  const Item item{use.start, use.end, use.gpus_per_node, use.end};
   ForEachNode(use, [&](Node& node) { node.insert(std::upper_bound(node.begin(), node.end(), item), item); });
 }
 
 void Ledger::Remove(const Use& use) {
-  const Item item{use.start, use.end, use.gpus_per_node};
+  const Item item{use.start, use.end, use.gpus_per_node, use.end};
   ForEachNode(use, [&](Node& node) {
     const auto found = std::lower_bound(node.begin(), node.end(), item);
-    if (found != node.end() && *found == item) node.erase(found);
+    if (found != node.end() && !(item < *found)) node.erase(found);
   });
 }
 
@@ -163,25 +168,25 @@ bool Ledger::IsOverbooked(const Use& use) const {
 }
 
 std::optional<Micros> Ledger::SlackIn(const Node& node, Micros start, Micros end) {
-  Micros free_from = kBeginning;
-  Micros free_to = kForever;
-  for (const Item& item : node) {
-    if (item.start >= end) {
-      free_to = item.start;
-      break;
-    }
-    if (item.end > start) return std::nullopt;
-    free_from = std::max(free_from, item.end);
-  }
-  return Span(free_from, start) + Span(end, free_to);
+  const auto after = std::partition_point(node.begin(), node.end(), [&](const Item& item) { return item.start < end; });
+  const Micros free_from = after == node.begin() ? kBeginning : std::prev(after)->latest_end;
+  if (free_from > start) return std::nullopt;
+  return Span(free_from, start) + Span(end, after == node.end() ? kForever : after->start);
 }
 
 std::vector<NodeRange> Ledger::PlaceWhole(int64_t count, Micros start, Micros end) const {
   const auto wanted = static_cast<size_t>(count);
   std::vector<Candidate> all;
+  // Where one rack may do, one that does is looked for to the end.
+  bool is_together = nodes_per_rack_ <= 0 || count > nodes_per_rack_;
+  size_t rack_begins = 0;
   for (size_t i = 0; i < nodes_.size(); ++i) {
-    if (const std::optional<Micros> slack = SlackIn(nodes_[i], start, end))
+    if (nodes_per_rack_ > 0 && static_cast<int64_t>(i) % nodes_per_rack_ == 0) rack_begins = all.size();
+    if (const std::optional<Micros> slack = SlackIn(nodes_[i], start, end)) {
       all.push_back({*slack, static_cast<int32_t>(i)});
+    }
+    is_together = is_together || all.size() - rack_begins >= wanted;
+    if (is_together && all.size() >= wanted + kEnough) break;
   }
   if (all.size() < wanted) return {};
   if (nodes_per_rack_ <= 0) return Tightest(std::move(all), wanted);
@@ -228,9 +233,15 @@ std::vector<NodeRange> Ledger::PlaceWhole(int64_t count, Micros start, Micros en
 
 std::vector<NodeRange> Ledger::PlaceShared(int gpus, Micros start, Micros end) const {
   std::optional<std::pair<int64_t, int32_t>> fullest;  // Free GPUs, node.
+  size_t found = 0;
   for (const auto& [index, steps] : shared_) {
-    const int64_t free = gpus_per_node_ - MostUsed(nodes_[static_cast<size_t>(index)], start, end);
-    if (free >= gpus && (!fullest || free < fullest->first)) fullest = {free, index};
+    auto step = std::prev(std::upper_bound(steps.begin(), steps.end(), start,
+                                           [](Micros time, const Step& one) { return time < one.start; }));
+    int64_t free = gpus_per_node_;
+    for (; step != steps.end() && step->start < end && free >= gpus; ++step) free = std::min(free, step->level);
+    if (free < gpus) continue;
+    if (!fullest || free < fullest->first) fullest = {free, index};
+    if (fullest->first == gpus || ++found == kEnough) break;
   }
   if (fullest && fullest->first < gpus_per_node_) return {{fullest->second, fullest->second}};
   return PlaceWhole(1, start, end);

@@ -4,6 +4,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -44,7 +45,8 @@ class Ledger {
 
   /// Nodes that are free in [start, end), by rising index; empty if there are not enough. Whole nodes come from one rack if any rack
   /// has enough (of these the one that has the fewest), else from as few racks as possible; among them from the tightest gaps in
-  /// time. GPUs of a node come from the node that has the fewest left.
+  /// time. GPUs of a node come from the node that has the fewest left. A large pool is not looked through to the end for the best:
+  /// 512 nodes more than are wanted are enough to choose from.
   std::vector<NodeRange> Place(const Shape& shape, Micros start, Micros end) const;
 
   /// As a value for planning. The same one until something changes.
@@ -58,7 +60,10 @@ class Ledger {
     Micros start;
     Micros end;
     int gpus;
-    friend auto operator<=>(const Item&, const Item&) = default;
+    Micros latest_end;  ///< Of this one and those before it.
+    friend bool operator<(const Item& a, const Item& b) {
+      return std::tie(a.start, a.end, a.gpus) < std::tie(b.start, b.end, b.gpus);
+    }
   };
   using Node = std::vector<Item>;  ///< Sorted.
   using Gap = std::pair<Micros, Micros>;

@@ -37,7 +37,8 @@ constexpr int64_t kNodes = 20'000;
 constexpr int64_t kReservations = 50'000;
 constexpr Micros kHour = int64_t{3600} * 1'000'000;
 
-/// Jobs as sites have them: most of a few nodes, some of hundreds, some of less than a node; hours to weeks, over two years.
+/// Jobs as sites have them: most of a few nodes, some of a hundred, some of less than a node; hours to weeks, over two years. 50,000 of
+/// them have not quite half of all that there is.
 struct Jobs {
   std::mt19937_64 random{1};
   int64_t Any(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); }
@@ -45,7 +46,7 @@ struct Jobs {
     const int64_t kind = Any(0, 9);
     if (kind < 2) return Any(1, 7);
     if (kind < 8) return 8 * (int64_t{1} << Any(0, 5));
-    return 8 * Any(64, 512);
+    return 8 * Any(16, 128);
   }
   Micros Duration() { return Any(1, 300) * kHour + Any(0, 3'599'999'999); }
   Micros Start() { return Any(0, 2 * 365 * 24) * kHour; }
