@@ -52,7 +52,7 @@ struct Calendar {
   std::vector<Opening> by_end;    ///< The same ones by end, then start.
   /// Of each node that jobs of less than a node share, at some time: its free GPUs, by rising start, from the beginning of
   /// time on.
-  std::vector<std::vector<Step>> shared_nodes;
+  std::vector<std::shared_ptr<const std::vector<Step>>> shared_nodes;
 };
 
 /// What a tenant may have at any one time, and what of it is promised already.

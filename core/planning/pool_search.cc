@@ -217,7 +217,7 @@ int64_t CardsToCountOn(const cluster::Calendar& calendar) {
     nodes += opening->nodes;
   }
   int64_t of_a_node = 0;
-  for (const std::vector<cluster::Step>& free : calendar.shared_nodes) of_a_node = std::max(of_a_node, free.back().level);
+  for (const auto& free : calendar.shared_nodes) of_a_node = std::max(of_a_node, free->back().level);
   return std::max(nodes * calendar.gpus_per_node, of_a_node);
 }
 

@@ -122,11 +122,11 @@ std::optional<Micros> EarliestStart(const Calendar& calendar, const Request& req
   const AllowedStarts allowed(request);
   std::optional<Micros> best = WholeNodes(calendar, request, allowed);
   if (request.shape.gpus_per_node >= calendar.gpus_per_node) return best;
-  for (const std::vector<Step>& node : calendar.shared_nodes) {
+  for (const auto& node : calendar.shared_nodes) {
     // Only what is earlier is of interest.
     const Micros not_after = best ? *best - 1 : request.not_after;
     if (not_after < request.not_before) break;
-    if (const std::optional<Micros> start = SharedNode(node, request, allowed, not_after)) best = start;
+    if (const std::optional<Micros> start = SharedNode(*node, request, allowed, not_after)) best = start;
   }
   return best;
 }

@@ -96,7 +96,7 @@ void Ledger::ForEachNode(const Use& use, const Change& change) {
       const bool shared =
           std::any_of(node.begin(), node.end(), [&](const Item& item) { return item.gpus < gpus_per_node_; });
       if (shared) {
-        shared_[static_cast<int32_t>(i)] = FreeSteps(node);
+        shared_[static_cast<int32_t>(i)] = std::make_shared<const std::vector<Step>>(FreeSteps(node));
       } else {
         shared_.erase(static_cast<int32_t>(i));
       }
@@ -234,7 +234,8 @@ std::vector<NodeRange> Ledger::PlaceWhole(int64_t count, Micros start, Micros en
 std::vector<NodeRange> Ledger::PlaceShared(int gpus, Micros start, Micros end) const {
   std::optional<std::pair<int64_t, int32_t>> fullest;  // Free GPUs, node.
   size_t found = 0;
-  for (const auto& [index, steps] : shared_) {
+  for (const auto& [index, shared] : shared_) {
+    const std::vector<Step>& steps = *shared;
     auto step = std::prev(std::upper_bound(steps.begin(), steps.end(), start,
                                            [](Micros time, const Step& one) { return time < one.start; }));
     int64_t free = gpus_per_node_;

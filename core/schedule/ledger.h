@@ -83,7 +83,8 @@ class Ledger {
   std::vector<Node> nodes_;
   absl::btree_map<Gap, int64_t> by_start_;  ///< Nodes by (start, end) of their gaps.
   absl::btree_map<Gap, int64_t> by_end_;    ///< By (end, start).
-  absl::btree_map<int32_t, std::vector<cluster::Step>> shared_;
+  /// Each one made anew when it changes, so that views can have it, too.
+  absl::btree_map<int32_t, std::shared_ptr<const std::vector<cluster::Step>>> shared_;
   mutable std::shared_ptr<const cluster::Calendar> view_;
 };
 
