@@ -6,10 +6,13 @@
 #include <vector>
 
 #include "clients/plannerctl/bounded_file.h"
+#include "clients/plannerctl/calendar_view.h"
 #include "clients/plannerctl/cluster_file.h"
 #include "clients/plannerctl/command.h"
 #include "clients/plannerctl/durations.h"
 #include "clients/plannerctl/estimate_view.h"
+#include "clients/plannerctl/flag_value.h"
+#include "clients/plannerctl/html.h"
 #include "clients/plannerctl/numbers.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
@@ -33,6 +36,7 @@ bool SameContent(v1::Cluster a, v1::Cluster b) {
   for (v1::Cluster* cluster : {&a, &b}) {
     cluster->clear_update_time();
     cluster->clear_etag();
+    for (v1::NodePool& pool : *cluster->mutable_node_pools()) pool.clear_status();
   }
   return google::protobuf::util::MessageDifferencer::Equals(a, b);
 }
@@ -102,14 +106,38 @@ void PrintCluster(const v1::Cluster& cluster, const TableStyle& style, std::ostr
   out << Printable(fmt::format("Cluster  {}", ShortName(cluster.name()))) << '\n';
   if (!cluster.description().empty()) out << "         " << Printable(cluster.description()) << '\n';
   out << fmt::format("Updated  {}, etag {}\n\n", TimeText(ToTime(cluster.update_time())), Printable(cluster.etag()));
-  Table table(
-      {{"POOL"}, {"GPU TYPE"}, {"NODES", kRight}, {"GPUS", kRight}, {"PRICE PER GPU HOUR", kRight}, {"WATTS", kRight}});
+  Table table({{"POOL"},
+               {"GPU TYPE"},
+               {"NODES", kRight},
+               {"READY", kRight},
+               {"DRAINED", kRight},
+               {"DOWN", kRight},
+               {"GPUS", kRight},
+               {"IN USE", kRight},
+               {"PRICE PER GPU HOUR", kRight},
+               {"WATTS", kRight}});
   for (const v1::NodePool& pool : cluster.node_pools()) {
-    table.AddRow({pool.name(), pool.gpu_type(), FormatGrouped(pool.node_count()), FormatGrouped(CardsOf(pool)),
+    const v1::NodePoolStatus& status = pool.status();
+    table.AddRow({pool.name(), pool.gpu_type(), FormatGrouped(pool.node_count()), FormatGrouped(status.ready_node_count()),
+                  FormatGrouped(status.drained_node_count()), FormatGrouped(status.down_node_count()),
+                  FormatGrouped(CardsOf(pool)), FormatGrouped(status.used_gpu_count()),
                   pool.has_price_per_gpu_hour() ? FormatMoney(pool.price_per_gpu_hour(), cluster.currency()) : "-",
                   pool.has_power_watts_per_gpu() ? FormatRate(pool.power_watts_per_gpu(), 1) : "-"});
   }
   table.Print(out, style);
+  if (cluster.quotas_size() + cluster.maintenance_windows_size() > 0) out << '\n';
+  for (const v1::TenantQuota& quota : cluster.quotas()) {
+    out << Printable(fmt::format("Quota    {}: {} GPUs{}", quota.tenant(), FormatGrouped(quota.max_gpus()),
+                                 quota.node_pool().empty() ? "" : " of " + quota.node_pool()))
+        << '\n';
+  }
+  for (const v1::MaintenanceWindow& window : cluster.maintenance_windows()) {
+    out << Printable(fmt::format("Down     {} to {}: {}{}{}", TimeText(ToTime(window.start_time())),
+                                 TimeText(ToTime(window.end_time())), window.node_pool().empty() ? "all pools" : window.node_pool(),
+                                 window.nodes().empty() ? "" : " " + window.nodes(),
+                                 window.description().empty() ? "" : ", " + window.description()))
+        << '\n';
+  }
 }
 
 absl::StatusOr<ExitCode> List(Session& session) {
@@ -124,6 +152,25 @@ absl::StatusOr<ExitCode> Get(const std::string& name, Session& session) {
   request.set_name(name);
   ASSIGN_OR_RETURN(const v1::Cluster cluster, session.Call(&v1::ClusterService::Stub::GetCluster, request));
   session.Print(cluster, [&](std::ostream& out) { PrintCluster(cluster, session.style(), out); });
+  return ExitCode::kOk;
+}
+
+/// Who holds what, when.
+absl::StatusOr<ExitCode> Calendar(const std::string& name, const std::string& html, Session& session) {
+  v1::GetClusterRequest get;
+  get.set_name(name);
+  ASSIGN_OR_RETURN(const v1::Cluster cluster, session.Call(&v1::ClusterService::Stub::GetCluster, get));
+  v1::ListReservationsRequest request;
+  request.set_parent(cluster.name());
+  request.set_page_size(1000);
+  ASSIGN_OR_RETURN(const v1::ListReservationsResponse list,
+                   session.CallAllPages(&v1::ClusterService::Stub::ListReservations, request));
+  const absl::Time now = session.now();
+  const std::vector<CalendarEntry> entries = EntriesOf(cluster, {list.reservations().begin(), list.reservations().end()}, now);
+  if (!html.empty()) RETURN_IF_ERROR(WritePage(html, CalendarPage(ShortName(cluster.name()), entries, now)));
+  session.Print(list, [&](std::ostream& out) {
+    PrintCalendar(ShortName(cluster.name()), entries, now, session.style(), out);
+  });
   return ExitCode::kOk;
 }
 
@@ -146,7 +193,7 @@ absl::StatusOr<ExitCode> Delete(const std::vector<std::string>& names, const std
 }  // namespace
 
 void AddClusterCommand(CLI::App& root, Action& chosen) {
-  CLI::App& noun = *root.add_subcommand("cluster", "The inventory: node pools and prices")->require_subcommand(1);
+  CLI::App& noun = *root.add_subcommand("cluster", "The inventory: node pools, their state, prices and calendar")->require_subcommand(1);
 
   struct ApplyFlags {
     std::string file;
@@ -168,6 +215,17 @@ void AddClusterCommand(CLI::App& root, Action& chosen) {
   const auto name = std::make_shared<std::string>();
   get.add_option("name", *name, "Name of the cluster")->required();
   get.callback([name, &chosen] { chosen = [name](Session& session) { return Get(*name, session); }; });
+
+  struct CalendarFlags {
+    std::string name, html;
+  };
+  const auto calendar_flags = std::make_shared<CalendarFlags>();
+  CLI::App& calendar = *noun.add_subcommand("calendar", "Who holds what of a cluster, and when");
+  calendar.add_option("name", calendar_flags->name, "Name of the cluster")->required();
+  AddFlag(calendar, "--html", calendar_flags->html, "Write it as a page, too", "FILE");
+  calendar.callback([calendar_flags, &chosen] {
+    chosen = [calendar_flags](Session& session) { return Calendar(calendar_flags->name, calendar_flags->html, session); };
+  });
 
   struct DeleteFlags {
     std::vector<std::string> names;

@@ -14,6 +14,7 @@
 #include "clients/plannerctl/model_file.h"
 #include "clients/plannerctl/numbers.h"
 #include "core/base/status_macros.h"
+#include "fmt/format.h"
 #include "planner/v1/plan_service.grpc.pb.h"
 
 namespace planner::plannerctl {
@@ -32,10 +33,31 @@ std::string ShortName(const std::string& name) {
 /// What the server calls a plan; the prefix may be left out.
 std::string FullName(const std::string& name) { return name.starts_with(kPrefix) ? name : std::string(kPrefix) + name; }
 
-std::string StateText(v1::Plan::State state) {
-  std::string text = v1::Plan::State_Name(state);
+std::string Lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
+}
+
+std::string StateText(v1::Plan::State state) { return Lower(v1::Plan::State_Name(state)); }
+
+/// "held until 2026-12-01 08:00 UTC", "firm", "expired"; "-" where nothing is or was held.
+std::string HoldText(const v1::Plan& plan) {
+  if (!plan.has_reservation()) return "-";
+  const v1::Reservation& reservation = plan.reservation();
+  if (!reservation.conflict().empty() && reservation.state() <= v1::Reservation::FIRM) return "no longer holds";
+  if (reservation.state() == v1::Reservation::HELD) return "held until " + TimeText(ToTime(reservation.expire_time()));
+  return Lower(v1::Reservation::State_Name(reservation.state()));
+}
+
+void PrintReservation(const v1::Reservation& reservation, std::ostream& out) {
+  const std::string until =
+      reservation.state() == v1::Reservation::HELD ? " until " + TimeText(ToTime(reservation.expire_time())) : "";
+  out << Printable(fmt::format("Holds   {} GPUs ({}) of {} from {} to {}: {}{}", FormatGrouped(reservation.gpu_count()),
+                               reservation.nodes(), reservation.node_pool(), TimeText(ToTime(reservation.start_time())),
+                               TimeText(ToTime(reservation.end_time())),
+                               Lower(v1::Reservation::State_Name(reservation.state())), until))
+      << '\n';
+  if (!reservation.conflict().empty()) out << Printable("        no longer holds: " + reservation.conflict()) << '\n';
 }
 
 void PrintPlan(const v1::Plan& plan, bool explain, const TableStyle& style, std::ostream& out) {
@@ -43,12 +65,13 @@ void PrintPlan(const v1::Plan& plan, bool explain, const TableStyle& style, std:
                                StateText(plan.state())))
       << '\n';
   if (!plan.description().empty()) out << "        " << Printable(plan.description()) << '\n';
+  if (plan.has_reservation()) PrintReservation(plan.reservation(), out);
   PrintEstimate(plan.estimate(), explain, style, out);
 }
 
 struct CreateFlags {
   EstimateFlags job;
-  std::string description, request_id;
+  std::string description, request_id, hold;
   bool explain = false;
   bool dry_run = false;
 };
@@ -59,6 +82,9 @@ absl::StatusOr<ExitCode> Create(const CreateFlags& flags, Session& session) {
   request.mutable_plan()->set_description(flags.description);
   request.set_request_id(flags.request_id);
   request.set_validate_only(flags.dry_run);
+  RETURN_IF_ERROR(FillFlag("--hold", flags.hold, ParseDuration, [&](absl::Duration expires_in) {
+    SetDuration(expires_in, *request.mutable_hold()->mutable_expires_in());
+  }));
   session.StartAgain(absl::ZeroDuration());
   const auto plan =
       CallAboutModel(&Stub::CreatePlan, request, request.plan().request().model(), flags.job.model, session);
@@ -88,17 +114,19 @@ absl::StatusOr<ExitCode> List(Session& session) {
   ASSIGN_OR_RETURN(const v1::ListPlansResponse list, session.CallAllPages(&Stub::ListPlans, v1::ListPlansRequest()));
   session.Print(list, [&](std::ostream& out) {
     Table table(
-        {{"NAME"}, {"STATE"}, {"MODEL"}, {"GPUS"}, {"TOTAL", kRight}, {"COST", kRight}, {"CREATED"}, {"DESCRIPTION"}});
+        {{"NAME"}, {"STATE"}, {"MODEL"}, {"GPUS"}, {"START"}, {"TOTAL", kRight}, {"COST", kRight}, {"HOLD"}, {"CREATED"},
+         {"DESCRIPTION"}});
     for (const v1::Plan& plan : list.plans()) {
-      std::string cards = "-", total = "-", cost = "-";
+      std::string cards = "-", start = "-", total = "-", cost = "-";
       if (!plan.estimate().recommendations().empty()) {
         const v1::Recommendation& best = plan.estimate().recommendations(0);
         cards = Cards(best);
+        start = TimeText(ToTime(best.start_time()));
         total = DurationText(ToDuration(best.total_duration()));
         if (!best.currency().empty()) cost = FormatMoney(best.cost(), best.currency());
       }
-      table.AddRow({ShortName(plan.name()), StateText(plan.state()), plan.estimate().model(), cards, total, cost,
-                    TimeText(ToTime(plan.create_time())), plan.description()});
+      table.AddRow({ShortName(plan.name()), StateText(plan.state()), plan.estimate().model(), cards, start, total, cost,
+                    HoldText(plan), TimeText(ToTime(plan.create_time())), plan.description()});
     }
     table.Print(out, session.style());
   });
@@ -197,6 +225,7 @@ void AddCreate(CLI::App& noun, Action& chosen) {
   AddEstimateFlags(command, flags->job);
   AddFlag(command, "--description", flags->description, "Free text that is kept with it", "TEXT");
   AddFlag(command, "--request-id", flags->request_id, "The same id again gives the same plan, not a second one", "ID");
+  AddFlag(command, "--hold", flags->hold, "Book the GPUs, and hold them so long without being confirmed", "DURATION");
   command.add_flag("--explain", flags->explain, "Say how the numbers came about");
   command.add_flag("--dry-run", flags->dry_run, "Answer, and store nothing");
   command.callback([flags, &chosen] { chosen = [flags](Session& session) { return Create(*flags, session); }; });

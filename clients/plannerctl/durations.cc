@@ -166,4 +166,16 @@ std::string DurationText(absl::Duration duration) {
 
 std::string TimeText(absl::Time time) { return absl::FormatTime("%Y-%m-%d %H:%M UTC", time, absl::UTCTimeZone()); }
 
+void SetDuration(absl::Duration duration, google::protobuf::Duration& proto) {
+  absl::Duration rest;
+  proto.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &rest));
+  proto.set_nanos(static_cast<int32_t>(rest / absl::Nanoseconds(1)));
+}
+
+void SetTime(absl::Time time, google::protobuf::Timestamp& proto) {
+  absl::Duration rest;
+  proto.set_seconds(absl::IDivDuration(time - absl::UnixEpoch(), absl::Seconds(1), &rest));
+  proto.set_nanos(static_cast<int32_t>(rest / absl::Nanoseconds(1)));
+}
+
 }  // namespace planner::plannerctl

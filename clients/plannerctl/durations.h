@@ -1,5 +1,8 @@
 #pragma once
 
+#include <google/protobuf/duration.pb.h>
+#include <google/protobuf/timestamp.pb.h>
+
 #include <string>
 #include <string_view>
 #include <variant>
@@ -28,5 +31,9 @@ std::string DurationText(absl::Duration duration);
 
 /// "2026-12-01 08:00 UTC".
 std::string TimeText(absl::Time time);
+
+/// As the API writes them.
+void SetDuration(absl::Duration duration, google::protobuf::Duration& proto);
+void SetTime(absl::Time time, google::protobuf::Timestamp& proto);
 
 }  // namespace planner::plannerctl

@@ -107,15 +107,10 @@ absl::Status FillInference(const EstimateFlags& flags, v1::EstimateRequest& requ
 }
 
 void SetDeadline(const Deadline& deadline, v1::Resources& resources) {
-  const auto split = [](absl::Duration since_zero, auto& message) {
-    absl::Duration rest;
-    message.set_seconds(absl::IDivDuration(since_zero, absl::Seconds(1), &rest));
-    message.set_nanos(static_cast<int32_t>(rest / absl::Nanoseconds(1)));
-  };
   if (const auto* duration = std::get_if<absl::Duration>(&deadline)) {
-    split(*duration, *resources.mutable_deadline_duration());
+    SetDuration(*duration, *resources.mutable_deadline_duration());
   } else {
-    split(std::get<absl::Time>(deadline) - absl::UnixEpoch(), *resources.mutable_deadline_time());
+    SetTime(std::get<absl::Time>(deadline), *resources.mutable_deadline_time());
   }
 }
 
@@ -128,6 +123,9 @@ absl::Status FillResources(const EstimateFlags& flags, v1::Resources& resources)
   }));
   RETURN_IF_ERROR(FillFlag("--deadline", flags.deadline, ParseDeadline,
                            [&](const Deadline& value) { SetDeadline(value, resources); }));
+  RETURN_IF_ERROR(FillFlag("--start-after", flags.start_after, ParseTime,
+                           [&](absl::Time time) { SetTime(time, *resources.mutable_earliest_start_time()); }));
+  resources.set_tenant(flags.tenant);
   RETURN_IF_ERROR(FillFlag("--budget", flags.budget, ParseNumber, [&](double value) { resources.set_budget(value); }));
   return FillFlag("--price", flags.price, ParseNumber, [&](double value) { resources.set_price_per_gpu_hour(value); });
 }
@@ -156,6 +154,8 @@ void AddEstimateFlags(CLI::App& command, EstimateFlags& flags) {
   add(group, "--cluster", flags.cluster, "A configured cluster", "NAME");
   add(group, "--deadline", flags.deadline, "Longest time (30d, 36h, 1-12:00:00) or latest end (2026-12-01)",
       "DURATION|TIME");
+  add(group, "--start-after", flags.start_after, "Earliest start: 2026-12-01, 2026-12-01T08:00:00Z [now]", "TIME");
+  add(group, "--tenant", flags.tenant, "Whose quota the cards count towards", "NAME");
   add(group, "--budget", flags.budget, "Money at most, in the cluster's currency", "N");
   add(group, "--price", flags.price, "Price of a GPU hour where the cluster has none", "N");
   add(group, "--goal", flags.goal, "fastest, cheapest or fewest", "GOAL");

@@ -21,7 +21,7 @@ struct EstimateFlags {
   std::vector<std::string> inputs;
   std::string global_batch, precision, optimizer, recompute, finetune, lora_rank, framework, attention;
   std::vector<std::string> gpu_types;
-  std::string gpus, cluster, deadline, budget, price, goal;
+  std::string gpus, cluster, deadline, start_after, tenant, budget, price, goal;
   std::string tensor_parallel, pipeline_parallel, virtual_pipeline, data_parallel, context_parallel, expert_parallel,
       sequence_parallel, micro_batch, zero_stage, shard_group;
   std::string utilization, mfu;

@@ -121,7 +121,8 @@ void PrintCandidates(const v1::EstimateResponse& estimate, const TableStyle& sty
                                         {"BATCH", kRight}, {"STEP", kRight}};
   if (has_data) columns.insert(columns.end(), {{"TOTAL", kRight}, {"GPU HOURS", kRight}});
   if (has_cost) columns.push_back({"COST", kRight});
-  if (has_cluster) columns.push_back({"CLUSTER"});
+  if (has_cluster) columns.insert(columns.end(), {{"CLUSTER"}, {"START"}});
+  if (has_cluster && has_data) columns.push_back({"FINISH"});
   Table table(std::move(columns));
   for (const v1::Recommendation& one : all) {
     std::vector<std::string> row = {one.gpu_type(),
@@ -137,7 +138,8 @@ void PrintCandidates(const v1::EstimateResponse& estimate, const TableStyle& sty
       row.push_back(FormatCount(one.gpu_hours()));
     }
     if (has_cost) row.push_back(Money(one));
-    if (has_cluster) row.push_back(one.cluster());
+    if (has_cluster) row.insert(row.end(), {one.cluster(), TimeText(ToTime(one.start_time()))});
+    if (has_cluster && has_data) row.push_back(TimeText(ToTime(one.finish_time())));
     table.AddRow(std::move(row));
   }
   table.Print(out, style);

@@ -11,7 +11,7 @@ namespace {
 using FieldAndFlag = std::pair<std::string_view, std::string_view>;
 
 /// Fields whose names cannot be anything else, wherever they stand in a text.
-constexpr std::array<FieldAndFlag, 40> kPaths = {{
+constexpr std::array<FieldAndFlag, 43> kPaths = {{
     {"batch_shape.batch", "--batch"},
     {"batch_shape.seq_len", "--seq-len"},
     {"batch_shape.inputs", "--input"},
@@ -46,6 +46,9 @@ constexpr std::array<FieldAndFlag, 40> kPaths = {{
     {"resources.deadline_time", "--deadline"},
     {"resources.budget", "--budget"},
     {"resources.price_per_gpu_hour", "--price"},
+    {"resources.earliest_start_time", "--start-after"},
+    {"resources.tenant", "--tenant"},
+    {"hold.expires_in", "--hold"},
     {"utilization.hardware_flops_ratio", "--utilization"},
     {"utilization.model_flops_ratio", "--mfu"},
     {"inference.prompt_length", "--prompt-len"},
@@ -55,7 +58,8 @@ constexpr std::array<FieldAndFlag, 40> kPaths = {{
 }};
 
 /// Fields that are plain words: only at the beginning of an error.
-constexpr std::array<FieldAndFlag, 7> kWords = {{
+constexpr std::array<FieldAndFlag, 8> kWords = {{
+    {"hold", "--hold"},
     {"runs_csv", "--runs"},
     {"model", "--model"},
     {"data_set", "--tokens or --samples"},

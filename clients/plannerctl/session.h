@@ -72,6 +72,7 @@ class Session {
   std::ostream& out() { return environment_.out; }
   OutputFormat format() const { return flags_.format; }
   const std::string& server() const { return flags_.server; }
+  absl::Time now() const { return environment_.clock.Now(); }
   TableStyle style() const { return {.headers = !flags_.no_headers, .bold = environment_.bold && !flags_.quiet}; }
 
   /// A line "plannerctl: warning: …" on the error stream, unless `--quiet`.

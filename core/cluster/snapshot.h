@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "core/cluster/calendar.h"
 #include "core/hardware/gpu_type.h"
 
 namespace planner::cluster {
@@ -19,6 +21,9 @@ struct Pool {
   int gpus_per_node = 8;
   std::optional<double> price_per_gpu_hour;  ///< In `currency`.
   std::string currency;                      ///< "USD"; empty where there is no price.
+  std::shared_ptr<const Calendar> calendar;  ///< When its nodes are free; null: always, all of them.
+  /// Of the cluster's tenants; null: there are none.
+  std::shared_ptr<const std::vector<Quota>> quotas;
 };
 
 /// The inventory at one moment: read once per request, so that an answer is of one piece and can be

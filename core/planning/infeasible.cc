@@ -113,9 +113,9 @@ std::optional<std::string> ReasonBeforeSearch(const PoolContext& context) {
         "{}: no price is known, so the budget cannot be kept: give the cluster's or a price per GPU hour",
         context.Name());
   }
-  if (context.limits.deadline_seconds <= 0) {
-    return fmt::format("{}: the deadline passed {} before the start", context.Name(),
-                       Duration(-context.limits.deadline_seconds));
+  const double start = absl::ToDoubleSeconds(context.waiting.earliest_start - context.waiting.now);
+  if (const double left = std::min(context.limits.deadline_seconds, context.limits.finish_seconds - start); left <= 0) {
+    return fmt::format("{}: the deadline passed {} before the start", context.Name(), Duration(-left));
   }
   return std::nullopt;
 }
@@ -143,22 +143,38 @@ void FailedTrials::Add(const Trial& trial) {
     case Verdict::kNoLayout:
       without_layout_ = trial.gpus;
       break;
+    case Verdict::kNotFree:
+      keep(not_free_, [](const Trial& t) { return static_cast<double>(t.gpus); });
+      break;
     case Verdict::kMeets:
       break;
   }
 }
 
+namespace {
+
+/// ", and costs 900.00 USD, 100.00 over the budget of 800.00"; empty where it keeps to it.
+std::string OverBudget(const PoolContext& context, const Trial& trial) {
+  if (!(trial.cost > context.limits.budget)) return "";
+  return fmt::format(", and costs {:.2f} {}, {:.2f} over the budget of {:.2f}", trial.cost, context.pool.currency,
+                     trial.cost - context.limits.budget, context.limits.budget);
+}
+
+}  // namespace
+
 std::string ReasonOf(const PoolContext& context, const Trial& trial) {
   const std::string name = context.Name();
   switch (trial.verdict) {
     case Verdict::kDeadline:
-      return fmt::format(
-          "{} x {}: takes {}, {} longer than the deadline allows{}", name, trial.gpus, Duration(trial.total_seconds),
-          Duration(trial.total_seconds - context.limits.deadline_seconds),
-          trial.cost > context.limits.budget
-              ? fmt::format(", and costs {:.2f} {}, {:.2f} over the budget of {:.2f}", trial.cost,
-                            context.pool.currency, trial.cost - context.limits.budget, context.limits.budget)
-              : "");
+      if (trial.wait_seconds > 0) {
+        return fmt::format("{} x {}: takes {} and can start in {}: {} later than the deadline allows{}", name, trial.gpus,
+                           Duration(trial.total_seconds), Duration(trial.wait_seconds),
+                           Duration(trial.wait_seconds + trial.total_seconds - context.limits.finish_seconds),
+                           OverBudget(context, trial));
+      }
+      return fmt::format("{} x {}: takes {}, {} longer than the deadline allows{}", name, trial.gpus,
+                         Duration(trial.total_seconds), Duration(trial.total_seconds - context.limits.training_seconds()),
+                         OverBudget(context, trial));
     case Verdict::kBudget:
       return fmt::format("{} x {}: costs {:.2f} {}, {:.2f} over the budget of {:.2f}", name, trial.gpus, trial.cost,
                          context.pool.currency, trial.cost - context.limits.budget, context.limits.budget);
@@ -169,6 +185,10 @@ std::string ReasonOf(const PoolContext& context, const Trial& trial) {
       return MemoryReason(context, trial);
     case Verdict::kNoLayout:
       return NoLayoutReason(context, trial.gpus);
+    case Verdict::kNotFree:
+      return fmt::format("{} x {}: so many cards are never free for {}, as far as is known{}", name, trial.gpus,
+                         Duration(std::max(trial.total_seconds, trial.step_seconds)),
+                         context.waiting.quotas.empty() ? "" : ", within the tenant's quota");
     case Verdict::kMeets:
       break;
   }
@@ -181,13 +201,13 @@ std::string StatesReason(const PoolContext& context, int64_t gpus) {
 }
 
 std::string FailedTrials::Reason(PoolContext& context) const {
-  for (const std::optional<Trial>* trial : {&fastest_late_, &cheapest_, &too_long_}) {
+  for (const std::optional<Trial>* trial : {&fastest_late_, &cheapest_, &too_long_, &not_free_}) {
     if (!*trial) continue;
     std::string reason = ReasonOf(context, **trial);
     if ((*trial)->verdict == Verdict::kDeadline) {
       const double cards =
-          static_cast<double>((*trial)->gpus) * (*trial)->total_seconds / context.limits.deadline_seconds;
-      reason += fmt::format("; about {} would be needed", Cards(static_cast<int64_t>(std::ceil(std::min(cards, 1e15)))));
+          static_cast<double>((*trial)->gpus) * (*trial)->total_seconds / context.limits.training_seconds();
+      if ((*trial)->wait_seconds == 0) reason += fmt::format("; about {} would be needed", Cards(static_cast<int64_t>(std::ceil(std::min(cards, 1e15)))));
     }
     // What keeps the deadline costs too much: both limits rule the job out.
     if ((*trial)->verdict == Verdict::kDeadline && cheapest_) reason += "; in time, " + ReasonOf(context, *cheapest_);

@@ -29,6 +29,7 @@ class FailedTrials {
   std::optional<Trial> fastest_late_;  ///< Missed the deadline by the least.
   std::optional<Trial> cheapest_;      ///< Missed the budget by the least.
   std::optional<Trial> too_long_;
+  std::optional<Trial> not_free_;
   std::optional<Trial> least_memory_;  ///< Missed the memory by the least.
   int64_t without_layout_ = 0;         ///< The last one.
 };

@@ -38,6 +38,8 @@ struct JobSpec {
   std::optional<int64_t> min_gpus, max_gpus;
   std::variant<std::monostate, absl::Duration, absl::Time> deadline;
   std::optional<double> budget;
+  absl::Time earliest_start = absl::InfinitePast();  ///< The job does not start before.
+  std::string tenant;                                ///< Whose quotas it keeps to; empty: nobody's.
   Goal goal = Goal::kUnspecified;
   // Given utilization; at most one.
   std::optional<double> hardware_flops_ratio;

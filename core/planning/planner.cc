@@ -42,7 +42,7 @@ absl::StatusOr<Limits> LimitsOf(const JobSpec& job, absl::Time start) {
   if (const auto* duration = std::get_if<absl::Duration>(&job.deadline)) {
     limits.deadline_seconds = absl::ToDoubleSeconds(*duration);
   } else if (const auto* time = std::get_if<absl::Time>(&job.deadline)) {
-    limits.deadline_seconds = absl::ToDoubleSeconds(*time - start);
+    limits.finish_seconds = absl::ToDoubleSeconds(*time - start);
   }
   if (job.budget) limits.budget = *job.budget;
   if (limits.limited() && !job.token_count && !job.sample_count) {
@@ -128,7 +128,7 @@ Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, cons
   std::vector<std::string> next_better(snapshot.pools.size());
   std::vector<Offer> offers;
   for (size_t i = 0; i < snapshot.pools.size(); ++i) {
-    auto context = MakePoolContext(work, snapshot.pools[i], job, limits);
+    auto context = MakePoolContext(work, snapshot.pools[i], job, limits, snapshot.time);
     if (!context.ok()) {
       plan.infeasible_reasons.emplace_back(context.status().message());
       continue;
@@ -154,7 +154,7 @@ Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, cons
   });
   for (const Offer& offer : offers) {
     plan.recommendations.push_back(
-        MakeRecommendation(*contexts[offer.pool], offer.trial, snapshot.time,
+        MakeRecommendation(*contexts[offer.pool], offer.trial,
                            offer.rank == 0 ? limited_by[offer.pool] : LargestPart(*contexts[offer.pool], offer.trial)));
     if (offer.rank == 0) plan.recommendations.back().next_better = std::move(next_better[offer.pool]);
   }

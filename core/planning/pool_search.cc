@@ -10,6 +10,7 @@
 #include "core/perf/counted_time.h"
 #include "core/planning/infeasible.h"
 #include "core/planning/text.h"
+#include "core/schedule/earliest_start.h"
 #include "fmt/format.h"
 
 namespace planner::planning {
@@ -38,7 +39,7 @@ int64_t WholeCards(double cards) {
 }
 
 /// Whether a trial finishes in the time that a person waits for without having said so.
-bool InTime(const Trial& trial) { return trial.total_seconds <= kUnaskedDeadlineSeconds; }
+bool InTime(const Trial& trial) { return trial.wait_seconds + trial.total_seconds <= kUnaskedDeadlineSeconds; }
 
 /// Between `too_few` cards, which do not do, and those of `enough`, which do: halves the gap until neighbours differ, then
 /// looks at the numbers just below, since what numbers can do is not quite monotonic (they divide the batch or not).
@@ -84,11 +85,41 @@ std::optional<Trial> Fewest(PoolContext& context, FailedTrials& failed) {
   return std::nullopt;
 }
 
+/// Cards of whole nodes that are free from the earliest start on for so long.
+int64_t FreeAtOnce(const PoolContext& context, double seconds) {
+  constexpr double kMicrosPerSecond = 1e6;
+  const cluster::Micros start = cluster::ToMicros(context.waiting.earliest_start);
+  const auto duration = static_cast<cluster::Micros>(seconds * kMicrosPerSecond);
+  int64_t nodes = 0;
+  for (const cluster::Opening& opening : context.pool.calendar->by_start) {
+    if (opening.start > start) break;
+    if (opening.end - duration >= start) nodes += opening.nodes;
+  }
+  return nodes * context.range.per_node;
+}
+
+/// Fewer cards that finish before `best`, which has to be waited for: as many as are free at once, and halves of them and of the
+/// best, until even at once they would be too late.
+Trial SoonerWithFewer(PoolContext& context, const Trial& most) {
+  Trial best = most;
+  const auto halve = [&](int64_t cards) {
+    for (cards = context.range.AtMost(cards); cards != 0; cards = context.range.AtMost(cards / 2)) {
+      Trial trial = context.Try(cards);
+      if (trial.verdict != Verdict::kNoLayout && trial.total_seconds >= best.wait_seconds + best.total_seconds) break;
+      if (trial.verdict == Verdict::kMeets && Better(trial, false, best, false, Goal::kFastest)) best = std::move(trial);
+      if (cards == context.range.least) break;
+    }
+  };
+  if (context.pool.calendar != nullptr) halve(std::min(most.gpus - 1, FreeAtOnce(context, most.total_seconds)));
+  halve(most.gpus / 2);
+  return best;
+}
+
 std::optional<Trial> Fastest(PoolContext& context, FailedTrials& failed) {
   int64_t cards = context.range.most;
   for (Fine fine; cards != 0;) {
     const Trial trial = context.Try(cards);
-    if (trial.verdict == Verdict::kMeets) return trial;
+    if (trial.verdict == Verdict::kMeets) return trial.wait_seconds > 0 ? SoonerWithFewer(context, trial) : trial;
     failed.Add(trial);
     cards = context.range.AtMost(fine.AfterTrial(trial.verdict) ? cards - 1 : cards / 2);
   }
@@ -168,7 +199,7 @@ Limit LimitOf(PoolContext& context, const Trial& best) {
   if (next == 0) {
     return {up ? "cards" : part, up ? MostCardsReason(context) : ""};
   }
-  const bool is_asked = context.limits.deadline_seconds < Limits::kNone;
+  const bool is_asked = context.limits.training_seconds() < Limits::kNone;
   if (!up && next < context.LeastCardsForMemory() && !is_asked) return {"memory", StatesReason(context, next)};
   if (context.limits.goal == Goal::kUnspecified && next < context.LeastCardsFor(kUnaskedDeadlineSeconds))
     return {part, ""};
@@ -183,11 +214,51 @@ Limit LimitOf(PoolContext& context, const Trial& best) {
       return because("deadline");
     case Verdict::kBudget:
       return because("budget");
+    case Verdict::kNotFree:
+      return because("cards");
     case Verdict::kMeets:
     case Verdict::kTooLong:
       break;
   }
   return {part, ""};
+}
+
+/// Cards that are not gone for good: a node that is down without an end, or in use by nobody knows whom, is not counted on.
+int64_t CardsToCountOn(const cluster::Calendar& calendar) {
+  int64_t nodes = 0;
+  for (auto opening = calendar.by_end.rbegin(); opening != calendar.by_end.rend() && opening->end == cluster::kForever; ++opening) {
+    nodes += opening->nodes;
+  }
+  int64_t of_a_node = 0;
+  for (const auto& free : calendar.shared_nodes) of_a_node = std::max(of_a_node, free->back().level);
+  return std::max(nodes * calendar.gpus_per_node, of_a_node);
+}
+
+/// What the calendar and the tenant's quotas leave of the numbers of cards.
+void Narrow(const cluster::Pool& pool, const Waiting& waiting, CardRange& range) {
+  if (pool.calendar == nullptr) return;
+  range.most = std::min(range.most, CardsToCountOn(*pool.calendar));
+  for (const cluster::Quota* quota : waiting.quotas) {
+    const int64_t whole = quota->max_gpus < range.per_node ? quota->max_gpus : quota->max_gpus / range.per_node * range.per_node;
+    range.most = std::min(range.most, whole);
+  }
+}
+
+/// The verdict on a trial that keeps all other limits: when it can start, and whether that is too late.
+void SetWait(const PoolContext& context, Trial& trial) {
+  const double seconds = std::max(trial.total_seconds, trial.step_seconds);
+  const std::optional<absl::Time> start = context.StartOf(trial.gpus, seconds);
+  trial.start = start.value_or(context.waiting.now);
+  trial.wait_seconds = absl::ToDoubleSeconds(trial.start - context.waiting.now);
+  if (!start) {
+    trial.verdict = Verdict::kNotFree;
+  } else if (trial.wait_seconds + trial.total_seconds > context.limits.finish_seconds) {
+    trial.verdict = Verdict::kDeadline;
+  } else if (trial.wait_seconds + seconds > context.limits.longest_seconds) {
+    trial.verdict = Verdict::kTooLong;
+  } else {
+    trial.verdict = Verdict::kMeets;
+  }
 }
 
 }  // namespace
@@ -230,16 +301,32 @@ Trial PoolContext::Try(int64_t gpus) {
   trial.total_seconds = trial.step_seconds / batch * work.samples;
   trial.gpu_hours = trial.total_seconds * static_cast<double>(gpus) / 3600;
   trial.cost = trial.gpu_hours * pool.price_per_gpu_hour.value_or(0);
-  if (trial.total_seconds > limits.deadline_seconds) {
+  if (trial.total_seconds > limits.training_seconds()) {
     trial.verdict = Verdict::kDeadline;
   } else if (trial.cost > limits.budget) {
     trial.verdict = Verdict::kBudget;
   } else if (std::max(trial.total_seconds, trial.step_seconds) > limits.longest_seconds) {
     trial.verdict = Verdict::kTooLong;
   } else {
-    trial.verdict = Verdict::kMeets;
+    SetWait(*this, trial);
   }
   return trial;
+}
+
+std::optional<absl::Time> PoolContext::StartOf(int64_t gpus, double seconds) const {
+  if (pool.calendar == nullptr) return waiting.earliest_start;
+  // A job without a data set is one step; it needs its cards for a moment at least.
+  constexpr double kMicrosPerSecond = 1e6;
+  const auto micros = static_cast<cluster::Micros>(std::ceil(seconds * kMicrosPerSecond));
+  const cluster::Micros earliest = cluster::ToMicros(waiting.earliest_start);
+  const std::optional<cluster::Micros> start =
+      schedule::EarliestStart(*pool.calendar, {.shape = schedule::ShapeOf(gpus, pool.calendar->gpus_per_node),
+                                               .duration = std::max<cluster::Micros>(1, micros),
+                                               .not_before = earliest,
+                                               .quotas = waiting.quotas});
+  if (!start) return std::nullopt;
+  // What can start at once starts now, not with the next microsecond.
+  return *start == earliest ? waiting.earliest_start : cluster::FromMicros(*start);
 }
 
 int64_t PoolContext::LeastCardsForMemory() const {
@@ -269,10 +356,17 @@ TimeInterval PoolContext::IntervalOf(const Trial& trial) const {
 }
 
 absl::StatusOr<PoolContext> MakePoolContext(const Workload& work, const cluster::Pool& pool, const JobSpec& job,
-                                            const Limits& limits) {
+                                            const Limits& limits, absl::Time now) {
   ASSIGN_OR_RETURN(const hardware::Peak peak, hardware::PeakFor(pool.gpu, *work.precision));
-  PoolContext context{work,       pool, limits, RangeOf(pool, job, limits.limited() && limits.goal != Goal::kFastest),
+  Waiting waiting{now, std::max(now, job.earliest_start), {}};
+  if (pool.quotas != nullptr && !job.tenant.empty()) {
+    for (const cluster::Quota& quota : *pool.quotas) {
+      if (quota.tenant == job.tenant && (quota.pool.empty() || quota.pool == pool.name)) waiting.quotas.push_back(&quota);
+    }
+  }
+  PoolContext context{work,       pool, limits,       std::move(waiting), RangeOf(pool, job, limits.limited() && limits.goal != Goal::kFastest),
                       work.space, peak, std::nullopt, {}};
+  Narrow(pool, context.waiting, context.range);
   context.space.scale_up_domain = std::max(1, FastLinkCards(pool));
   context.space.Prepare();
   if (work.step_job) {
@@ -318,7 +412,7 @@ std::string LargestPart(const PoolContext& context, const Trial& trial) {
 
 bool Better(const Trial& a, bool a_priced, const Trial& b, bool b_priced, Goal goal) {
   const auto seconds = [](const Trial& trial) {
-    return trial.total_seconds > 0 ? trial.total_seconds : trial.step_seconds;
+    return trial.wait_seconds + (trial.total_seconds > 0 ? trial.total_seconds : trial.step_seconds);
   };
   // Of equal ones the cheaper, and one with a price before one without.
   const auto cost = [](const Trial& trial, bool priced) { return priced ? trial.cost : Limits::kNone; };
@@ -377,6 +471,14 @@ PoolAnswer SearchPool(PoolContext& context, int alternatives) {
   answer.options.push_back(*best);
   const bool down = context.limits.goal == Goal::kFastest;
   int64_t cards = best->gpus;
+  // Who finishes sooner with fewer cards is told when more could start, too.
+  if (down && alternatives > 0 && cards < context.range.most) {
+    const Trial most = context.Try(context.range.most);
+    if (most.verdict == Verdict::kMeets && most.wait_seconds > best->wait_seconds) {
+      answer.options.push_back(most);
+      --alternatives;
+    }
+  }
   for (int i = 0; i < alternatives; ++i) {
     cards = down ? context.range.AtMost(cards / 2) : context.range.AtLeast(2 * cards);
     if (cards == 0 || cards == best->gpus) break;

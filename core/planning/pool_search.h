@@ -22,20 +22,23 @@ namespace planner::planning {
 /// What an answer must keep to, and what it is for.
 struct Limits {
   static constexpr double kNone = std::numeric_limits<double>::infinity();
-  double deadline_seconds = kNone;
+  double deadline_seconds = kNone;  ///< Of training.
+  double finish_seconds = kNone;    ///< Of waiting and training: from the snapshot's time on.
   double budget = kNone;
   /// Longest training that an answer may have: 10,000 years, or to the end of the year 9999.
   double longest_seconds = kNone;
   /// kUnspecified: the fewest cards (by doublings) that finish within kUnaskedDeadlineSeconds, or else the fastest.
   Goal goal = Goal::kUnspecified;
 
-  bool limited() const { return deadline_seconds < kNone || budget < kNone; }
+  bool limited() const { return deadline_seconds < kNone || finish_seconds < kNone || budget < kNone; }
+  /// The longest training that a deadline leaves, if it can start at once.
+  double training_seconds() const { return std::min(deadline_seconds, finish_seconds); }
 };
 
 /// Without a limit, a goal or a number of cards: a month.
 inline constexpr double kUnaskedDeadlineSeconds = 30 * 86400.0;
 
-enum class Verdict { kMeets, kNoLayout, kMemory, kDeadline, kBudget, kTooLong };
+enum class Verdict { kMeets, kNoLayout, kMemory, kDeadline, kBudget, kTooLong, kNotFree };
 
 /// A number of cards, tried.
 struct Trial {
@@ -46,6 +49,8 @@ struct Trial {
   perf::StepTime step;  ///< Where the step-time model tells the time.
   perf::CountedWait wait;    ///< Within step_seconds, where counts tell it.
   double total_seconds = 0;  ///< 0: no data set.
+  absl::Time start;          ///< When so many cards are free for so long.
+  double wait_seconds = 0;   ///< From the snapshot's time until then.
   double gpu_hours = 0;
   double cost = 0;  ///< 0: no price.
 };
@@ -56,11 +61,19 @@ struct TimeInterval {
   double high = 1;
 };
 
+/// What a pool's calendar is asked: whose job it is, and from when on.
+struct Waiting {
+  absl::Time now;             ///< The snapshot's.
+  absl::Time earliest_start;  ///< Not before `now`.
+  std::vector<const cluster::Quota*> quotas;  ///< Borrowed, of the pool's.
+};
+
 /// A pool, ready to be tried. Not safe for concurrent use.
 struct PoolContext {
   const Workload& work;  ///< Borrowed, with `pool`, for the life of the context.
   const cluster::Pool& pool;
   Limits limits;
+  Waiting waiting;
   CardRange range;
   parallel::LayoutSpace space;
   hardware::Peak peak;
@@ -73,8 +86,10 @@ struct PoolContext {
 
   /// The preferred layout of so many cards, and whether it keeps the limits.
   Trial Try(int64_t gpus);
+  /// When so many cards are free for so long, and the tenant may have them; nullopt: never, as far as is known.
+  std::optional<absl::Time> StartOf(int64_t gpus, double seconds) const;
   /// Cards below which LeastCardsForMemory do not suffice, or the deadline cannot be met without any recomputation.
-  int64_t LeastCards() const { return std::max(LeastCardsForMemory(), LeastCardsFor(limits.deadline_seconds)); }
+  int64_t LeastCards() const { return std::max(LeastCardsForMemory(), LeastCardsFor(limits.training_seconds())); }
   /// Cards below which states alone exceed the memory.
   int64_t LeastCardsForMemory() const;
   /// Cards below which the data set cannot be done in so many seconds, without any recomputation unless it is fixed.
@@ -88,7 +103,7 @@ struct PoolContext {
 
 /// NOT_FOUND where the card has no peak for the precision.
 absl::StatusOr<PoolContext> MakePoolContext(const Workload& work, const cluster::Pool& pool, const JobSpec& job,
-                                            const Limits& limits);
+                                            const Limits& limits, absl::Time now);
 
 /// What a pool has to offer.
 struct PoolAnswer {
@@ -101,7 +116,8 @@ struct PoolAnswer {
 /// Tries numbers of cards by the goal:
 /// - fewest: every offered number from the least possible on, 256 of them that have layouts, then by doublings, the last of
 ///   which is narrowed down by halving;
-/// - fastest: one by one downwards from the most, 256 of them, then by halves;
+/// - fastest: one by one downwards from the most, 256 of them, then by halves; where they have to be waited for, as many as are
+///   free at once, and halves, as long as they may finish sooner;
 /// - cheapest and no goal: by doublings, and one by one only if none of them does.
 /// Alternatives are twice (fastest: half) as many cards each.
 PoolAnswer SearchPool(PoolContext& context, int alternatives);

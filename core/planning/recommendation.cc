@@ -156,14 +156,25 @@ std::string CountSentence(const PoolContext& context, const Trial& trial) {
       Cards(trial.gpus), context.range.most, Duration(kUnaskedDeadlineSeconds));
 }
 
+std::string WaitSentence(const PoolContext& context, const Trial& trial) {
+  const std::string wait = Duration(trial.wait_seconds);
+  if (trial.start == context.waiting.earliest_start) {
+    return fmt::format("Starts in {}: not before, as asked.", wait);
+  }
+  return fmt::format("Starts in {}: when {} are free for {} at one piece; no reservation moves for it{}.", wait, Cards(trial.gpus),
+                     Duration(std::max(trial.total_seconds, trial.step_seconds)),
+                     context.waiting.quotas.empty() ? "" : ", and the tenant's quota holds");
+}
+
 void Explain(const PoolContext& context, const Trial& trial, Recommendation& answer) {
   std::vector<std::string>& explanation = answer.explanation;
-  explanation.reserve(9 + context.work.explanation.size());
+  explanation.reserve(10 + context.work.explanation.size());
   explanation.push_back(TimeSentence(context, trial));
   explanation.push_back(UtilizationSentence(context, trial, answer));
   explanation.push_back(MemorySentence(answer));
   explanation.push_back(BatchSentence(context, answer));
   explanation.push_back(CountSentence(context, trial));
+  if (trial.wait_seconds > 0) explanation.push_back(WaitSentence(context, trial));
   explanation.push_back(GoodputSentence(answer));
   explanation.insert(explanation.end(), context.work.explanation.begin(), context.work.explanation.end());
   if (!context.peak.warning.empty()) explanation.push_back(context.peak.warning + ".");
@@ -176,8 +187,7 @@ void Explain(const PoolContext& context, const Trial& trial, Recommendation& ans
 
 }  // namespace
 
-Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial, absl::Time start,
-                                  std::string limited_by) {
+Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial, std::string limited_by) {
   const Workload& work = context.work;
   const parallel::BatchedLayout& batched = trial.layout.batched;
   const auto batch = static_cast<double>(batched.global_batch);
@@ -207,8 +217,8 @@ Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial
   answer.total_duration_low = absl::Seconds(trial.total_seconds * interval.low);
   answer.total_duration_high = absl::Seconds(std::max(
       trial.total_seconds, std::min(trial.total_seconds * interval.high, context.limits.longest_seconds)));
-  answer.start_time = start;
-  answer.finish_time = start + answer.total_duration;
+  answer.start_time = trial.start;
+  answer.finish_time = answer.start_time + answer.total_duration;
   const double steps = work.samples > 0 ? answer.step_count : 1;
   answer.model_flops = steps * step_model_flops;
   answer.hardware_flops = steps * step_hardware_flops;

@@ -8,8 +8,7 @@ namespace planner::planning {
 
 /// A trial that meets the limits, with everything that a reader asks next: energy at full board power (no host, no
 /// cooling), utilization, 90 % interval, and a sentence for every default and formula.
-Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial, absl::Time start,
-                                  std::string limited_by);
+Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial, std::string limited_by);
 
 /// The flags that launch a trial; none for models that are not transformers.
 std::vector<LaunchFlags> LaunchOf(const PoolContext& context, const Trial& trial);

@@ -1,5 +1,6 @@
 #include "core/store/memory_store.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/str_format.h"
@@ -8,54 +9,111 @@
 
 namespace planner::store {
 
-std::string MemoryStore::NextEtag() { return absl::StrFormat("%x", ++version_); }
-
-absl::StatusOr<MemoryStore::Entry*> MemoryStore::Find(Kind kind, std::string_view name) {
+absl::StatusOr<const MemoryStore::Records::Entry*> MemoryStore::Records::Find(Kind kind, std::string_view name) const {
   const auto found = entries_.find({kind, std::string(name)});
   if (found == entries_.end()) return NoSuchRecord(kind, name);
   return &found->second;
 }
 
-absl::StatusOr<Record> MemoryStore::Create(Kind kind, std::string_view name, std::string_view value,
-                                           std::string_view request_id) {
-  base::MutexLock lock(mutex_);
-  const Key request{kind, std::string(request_id)};
-  if (const auto earlier = names_by_request_id_.find(request); earlier != names_by_request_id_.end()) {
-    ASSIGN_OR_RETURN(const Entry* entry, Find(kind, earlier->second));
-    return entry->record;
+void MemoryStore::Records::Set(const Key& key, std::optional<Entry> entry) {
+  std::optional<Entry> before;
+  if (const auto found = entries_.find(key); found != entries_.end()) {
+    before = std::move(found->second);
+    names_by_sequence_.erase({key.first, before->sequence});
+    if (!before->request_id.empty()) names_by_request_id_.erase({key.first, before->request_id});
+    changes_.erase(before->revision);
+    entries_.erase(found);
+  } else if (const auto deleted = deleted_.find(key); deleted != deleted_.end()) {
+    changes_.erase(deleted->second);
+    deleted_.erase(deleted);
+  }
+  if (entry) {
+    names_by_sequence_.emplace(std::pair(key.first, entry->sequence), key.second);
+    if (!entry->request_id.empty()) names_by_request_id_.emplace(Key(key.first, entry->request_id), key.second);
+    changes_.emplace(entry->revision, key);
+    entries_.emplace(key, *std::move(entry));
+  } else {
+    deleted_.emplace(key, ++version_);
+    changes_.emplace(version_, key);
+  }
+  undo_.emplace_back(key, std::move(before));
+}
+
+void MemoryStore::Records::RollBack() {
+  auto undo = std::move(undo_);
+  for (auto at = undo.rbegin(); at != undo.rend(); ++at) {
+    // What was seen in between, if anyone has, is a change again.
+    if (at->second) at->second->revision = ++version_;
+    Set(at->first, std::move(at->second));
+  }
+  undo_.clear();
+}
+
+absl::StatusOr<Record> MemoryStore::Records::Create(Kind kind, std::string_view name, std::string_view value,
+                                                    std::string_view request_id) {
+  if (const auto earlier = names_by_request_id_.find({kind, std::string(request_id)});
+      earlier != names_by_request_id_.end()) {
+    return Get(kind, earlier->second);
   }
   const Key key{kind, std::string(name)};
   if (entries_.contains(key)) return RecordExists(kind, name);
   const absl::Time now = clock_.Now();
-  const std::string etag = NextEtag();
-  const Entry& entry =
-      entries_.emplace(key, Entry{{key.second, std::string(value), etag, now, now}, request.second, version_})
-          .first->second;
-  names_by_sequence_.emplace(std::pair(kind, entry.sequence), key.second);
-  if (!request_id.empty()) names_by_request_id_.emplace(request, key.second);
-  return entry.record;
+  ++version_;
+  Record record{key.second, std::string(value), absl::StrFormat("%x", version_), now, now};
+  Set(key, Entry{record, std::string(request_id), version_, version_});
+  return record;
 }
 
-absl::StatusOr<Record> MemoryStore::Get(Kind kind, std::string_view name) {
-  base::MutexLock lock(mutex_);
+absl::StatusOr<Record> MemoryStore::Records::Get(Kind kind, std::string_view name) {
   ASSIGN_OR_RETURN(const Entry* entry, Find(kind, name));
   return entry->record;
 }
 
-absl::StatusOr<Record> MemoryStore::GetByRequestId(Kind kind, std::string_view request_id) {
-  base::MutexLock lock(mutex_);
+absl::StatusOr<Record> MemoryStore::Records::GetByRequestId(Kind kind, std::string_view request_id) {
   const auto found = names_by_request_id_.find({kind, std::string(request_id)});
   if (found == names_by_request_id_.end()) return NoSuchRecord(kind, request_id);
-  ASSIGN_OR_RETURN(const Entry* entry, Find(kind, found->second));
-  return entry->record;
+  return Get(kind, found->second);
 }
 
-absl::StatusOr<Page> MemoryStore::List(Kind kind, const ListOptions& options) {
-  base::MutexLock lock(mutex_);
-  return options.order == Order::kByName ? ListByName(kind, options) : ListNewestFirst(kind, options);
+absl::StatusOr<Record> MemoryStore::Records::Update(Kind kind, std::string_view name, std::string_view etag,
+                                                    std::string_view value) {
+  ASSIGN_OR_RETURN(const Entry* found, Find(kind, name));
+  if (!etag.empty() && etag != found->record.etag) return EtagChanged(kind, name, etag, found->record.etag);
+  if (value == found->record.value) return found->record;
+  Entry entry = *found;
+  entry.revision = ++version_;
+  entry.record.value = std::string(value);
+  entry.record.etag = absl::StrFormat("%x", version_);
+  entry.record.update_time = clock_.Now();
+  Record record = entry.record;
+  Set({kind, record.name}, std::move(entry));
+  return record;
 }
 
-absl::StatusOr<Page> MemoryStore::ListByName(Kind kind, const ListOptions& options) {
+absl::Status MemoryStore::Records::Delete(Kind kind, std::string_view name, std::string_view etag) {
+  ASSIGN_OR_RETURN(const Entry* entry, Find(kind, name));
+  if (!etag.empty() && etag != entry->record.etag) return EtagChanged(kind, name, etag, entry->record.etag);
+  Set({kind, std::string(name)}, std::nullopt);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Changes> MemoryStore::Records::ChangesSince(const std::vector<Kind>& kinds, int64_t version) {
+  Changes changes;
+  changes.version = version_;
+  changes.is_all = version <= 0;
+  for (auto at = changes_.upper_bound(std::max<int64_t>(0, version)); at != changes_.end(); ++at) {
+    const Key& key = at->second;
+    if (std::find(kinds.begin(), kinds.end(), key.first) == kinds.end()) continue;
+    if (const auto found = entries_.find(key); found != entries_.end()) {
+      changes.written.push_back({key.first, found->second.record});
+    } else if (!changes.is_all) {
+      changes.deleted.push_back(key);
+    }
+  }
+  return changes;
+}
+
+absl::StatusOr<Page> MemoryStore::Records::ListByName(Kind kind, const ListOptions& options) const {
   const std::string scope = ListScope(kind, options.order);
   ASSIGN_OR_RETURN(const std::string after, DecodePageToken(scope, options.page_token));
   Page page;
@@ -69,7 +127,7 @@ absl::StatusOr<Page> MemoryStore::ListByName(Kind kind, const ListOptions& optio
   return page;
 }
 
-absl::StatusOr<Page> MemoryStore::ListNewestFirst(Kind kind, const ListOptions& options) {
+absl::StatusOr<Page> MemoryStore::Records::ListNewestFirst(Kind kind, const ListOptions& options) const {
   const std::string scope = ListScope(kind, options.order);
   ASSIGN_OR_RETURN(const int64_t before,
                    DecodeNumberToken(scope, options.page_token, std::numeric_limits<int64_t>::max()));
@@ -87,34 +145,37 @@ absl::StatusOr<Page> MemoryStore::ListNewestFirst(Kind kind, const ListOptions& 
   return page;
 }
 
-absl::StatusOr<Record> MemoryStore::Update(Kind kind, std::string_view name, std::string_view etag,
-                                           const Change& change) {
+absl::Status MemoryStore::Transact(const Body& body) {
   base::MutexLock lock(mutex_);
-  ASSIGN_OR_RETURN(Entry * entry, Find(kind, name));
-  Record& record = entry->record;
-  if (!etag.empty() && etag != record.etag) return EtagChanged(kind, name, etag, record.etag);
-  ASSIGN_OR_RETURN(std::string value, change(record));
-  if (value == record.value) return record;
-  record.value = std::move(value);
-  record.etag = NextEtag();
-  record.update_time = clock_.Now();
-  return record;
+  records_.Begin();
+  const absl::Status status = body(records_);
+  if (!status.ok()) records_.RollBack();
+  return status;
 }
 
-absl::Status MemoryStore::Delete(Kind kind, std::string_view name, std::string_view etag) {
+absl::StatusOr<Record> MemoryStore::Get(Kind kind, std::string_view name) {
   base::MutexLock lock(mutex_);
-  ASSIGN_OR_RETURN(const Entry* entry, Find(kind, name));
-  if (!etag.empty() && etag != entry->record.etag) return EtagChanged(kind, name, etag, entry->record.etag);
-  ++version_;
-  names_by_sequence_.erase({kind, entry->sequence});
-  if (!entry->request_id.empty()) names_by_request_id_.erase({kind, entry->request_id});
-  entries_.erase({kind, std::string(name)});
-  return absl::OkStatus();
+  return records_.Get(kind, name);
+}
+
+absl::StatusOr<Record> MemoryStore::GetByRequestId(Kind kind, std::string_view request_id) {
+  base::MutexLock lock(mutex_);
+  return records_.GetByRequestId(kind, request_id);
+}
+
+absl::StatusOr<Page> MemoryStore::List(Kind kind, const ListOptions& options) {
+  base::MutexLock lock(mutex_);
+  return options.order == Order::kByName ? records_.ListByName(kind, options) : records_.ListNewestFirst(kind, options);
+}
+
+absl::StatusOr<Changes> MemoryStore::ChangesSince(const std::vector<Kind>& kinds, int64_t version) {
+  base::MutexLock lock(mutex_);
+  return records_.ChangesSince(kinds, version);
 }
 
 absl::StatusOr<int64_t> MemoryStore::Version() {
   base::MutexLock lock(mutex_);
-  return version_;
+  return records_.version();
 }
 
 }  // namespace planner::store

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -13,7 +14,7 @@
 namespace planner::store {
 
 /// What is kept. The numbers are stored: they never change.
-enum class Kind { kCluster = 1, kPlan = 2 };
+enum class Kind { kCluster = 1, kPlan = 2, kReservation = 3 };
 
 /// A kept value with what the store knows of it. To the store the value is bytes.
 struct Record {
@@ -40,9 +41,41 @@ struct Page {
   std::string next_page_token;  ///< Empty: this was the last page.
 };
 
+/// A record of the kinds that were asked for.
+struct KindRecord {
+  Kind kind = Kind::kCluster;
+  Record record;
+};
+
+/// What has happened since a version.
+struct Changes {
+  std::vector<KindRecord> written;                  ///< As they are now, each once, in the order of their last change.
+  std::vector<std::pair<Kind, std::string>> deleted;  ///< Names that were there and are not any more. Some may never have been seen.
+  int64_t version = 0;                              ///< To ask from the next time.
+  /// The version was too old to tell: `written` is all that there is, and what else was known is gone.
+  bool is_all = false;
+};
+
 /// The value that takes the place of the record's, or why none may. Runs inside the store's
 /// transaction: it must not call the store.
 using Change = std::function<absl::StatusOr<std::string>(const Record&)>;
+
+/// Reads and writes of one Transact: all of them happen, or none. It sees its own writes. Used by one thread, and only while the
+/// body runs.
+class Transaction {
+ public:
+  virtual ~Transaction() = default;
+  virtual absl::StatusOr<Record> Create(Kind kind, std::string_view name, std::string_view value,
+                                        std::string_view request_id) = 0;
+  virtual absl::StatusOr<Record> Get(Kind kind, std::string_view name) = 0;
+  virtual absl::StatusOr<Record> GetByRequestId(Kind kind, std::string_view request_id) = 0;
+  virtual absl::StatusOr<Record> Update(Kind kind, std::string_view name, std::string_view etag, std::string_view value) = 0;
+  virtual absl::Status Delete(Kind kind, std::string_view name, std::string_view etag) = 0;
+  virtual absl::StatusOr<Changes> ChangesSince(const std::vector<Kind>& kinds, int64_t version) = 0;
+};
+
+/// What is done in a transaction. It must not call the store, and may run again from the start where the store has to try again.
+using Body = std::function<absl::Status(Transaction&)>;
 
 /// Keeps records. Rules, which tests/storage runs every implementation against:
 /// 1. A name exists once in a kind: Create of a used one is ALREADY_EXISTS; the same name in another
@@ -60,21 +93,27 @@ using Change = std::function<absl::StatusOr<std::string>(const Record&)>;
 /// 8. What a write returned has happened: it outlives the process if the store outlives it.
 /// 9. Version changes with every write, also by other processes, and is cheap to ask.
 /// 10. All methods may be called from any thread.
+/// 11. Transactions are as if one ran after the other, over all processes: a body sees all that is acknowledged, and no other write
+///     comes between its reads and its writes. An error of the body is returned as it is, and nothing of it is stored.
+/// 12. ChangesSince with the version of an earlier answer gives every later change once, whatever else is written meanwhile; with 0
+///     everything.
 class Store {
  public:
   virtual ~Store() = default;
 
-  /// `request_id` may be empty.
-  virtual absl::StatusOr<Record> Create(Kind kind, std::string_view name, std::string_view value,
-                                        std::string_view request_id) = 0;
+  virtual absl::Status Transact(const Body& body) = 0;
   virtual absl::StatusOr<Record> Get(Kind kind, std::string_view name) = 0;
   /// NOT_FOUND if no record was created with it.
   virtual absl::StatusOr<Record> GetByRequestId(Kind kind, std::string_view request_id) = 0;
   virtual absl::StatusOr<Page> List(Kind kind, const ListOptions& options) = 0;
-  virtual absl::StatusOr<Record> Update(Kind kind, std::string_view name, std::string_view etag,
-                                        const Change& change) = 0;
-  virtual absl::Status Delete(Kind kind, std::string_view name, std::string_view etag) = 0;
+  virtual absl::StatusOr<Changes> ChangesSince(const std::vector<Kind>& kinds, int64_t version) = 0;
   virtual absl::StatusOr<int64_t> Version() = 0;
+
+  // One write each, by Transact.
+  /// `request_id` may be empty.
+  absl::StatusOr<Record> Create(Kind kind, std::string_view name, std::string_view value, std::string_view request_id);
+  absl::StatusOr<Record> Update(Kind kind, std::string_view name, std::string_view etag, const Change& change);
+  absl::Status Delete(Kind kind, std::string_view name, std::string_view etag);
 };
 
 /// The errors of rules 1, 4 and 5, in the same words from every implementation.
@@ -82,7 +121,7 @@ absl::Status NoSuchRecord(Kind kind, std::string_view name);
 absl::Status RecordExists(Kind kind, std::string_view name);
 absl::Status EtagChanged(Kind kind, std::string_view name, std::string_view given, std::string_view current);
 
-/// "cluster", "plan".
+/// "cluster", "plan", "reservation".
 std::string_view KindName(Kind kind);
 
 }  // namespace planner::store

@@ -17,6 +17,7 @@
 #include "core/store/memory_store.h"
 #include "fmt/format.h"
 #include "services/app/counters.h"
+#include "services/bookings/bookings.h"
 #include "services/catalog/catalog.h"
 #include "services/convert/cluster.h"
 #include "services/server/cluster_server.h"
@@ -26,6 +27,7 @@
 #include "services/server/inventory_metrics.h"
 #include "services/server/methods.h"
 #include "services/server/plan_server.h"
+#include "services/server/reservations.h"
 #include "services/storage/sqlite_store.h"
 #include "services/telemetry/measured_counter.h"
 #include "services/telemetry/rpc_probe.h"
@@ -99,7 +101,8 @@ struct App::Parts {
   const catalog::ModelCatalog models;
   const std::unique_ptr<storage::SqliteStore> sqlite;
   store::MemoryStore memory;
-  server::Inventory inventory{store(), gpus, *options.clock};
+  bookings::Bookings bookings{store(), gpus, *options.clock};
+  server::Inventory inventory{bookings, gpus, *options.clock};
   const std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>(inventory);
   const Counters counters;
   const planning::Planner planner{counters.set()};
@@ -108,7 +111,8 @@ struct App::Parts {
   server::Estimator estimator{models, model_files, inventory, counters.set(), planner, Version()};
   server::RunValidator run_validator{models, gpus, *options.clock, Version()};
   server::IdSource& ids = options.ids != nullptr ? *options.ids : server::IdSource::Random();
-  server::Plans plans{estimator, store(), *options.clock, ids};
+  server::Plans plans{estimator, store(), bookings, *options.clock, ids};
+  server::Reservations reservations{bookings, *options.clock, ids};
   telemetry::RpcProbe probe{metrics->registry(), server::kMethods};
   server::RpcRunner rpc{{.max_call = options.max_call, .max_concurrent_calls = options.max_concurrent_calls},
                         *options.clock,
@@ -116,7 +120,7 @@ struct App::Parts {
                         probe,
                         options.log};
   server::EstimationServer estimation_server{rpc, estimator, run_validator, models, counters.set(), model_files, Version()};
-  server::ClusterServer cluster_server{rpc, store(), gpus};
+  server::ClusterServer cluster_server{rpc, store(), bookings, reservations, gpus, *options.clock};
   server::PlanServer plan_server{rpc, plans};
 
   base::Mutex mutex;

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cctype>
 #include <set>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
+#include "services/convert/pool_nodes.h"
 
 namespace planner::convert {
 namespace {
@@ -20,6 +22,29 @@ std::string Lower(std::string text) {
   return text;
 }
 
+/// Windows and quotas name pools that there are, and no quota is there twice.
+absl::Status CheckPoolNames(std::string_view field, const v1::Cluster& cluster, const std::set<std::string>& pools) {
+  const auto check = [&](const std::string& at, const std::string& pool) {
+    if (pool.empty() || pools.contains(pool)) return absl::OkStatus();
+    return base::InvalidField(at + ".node_pool", fmt::format("is no pool of the cluster: node_pool=\"{}\"", pool),
+                              "UNKNOWN_POOL");
+  };
+  for (int i = 0; i < cluster.maintenance_windows_size(); ++i) {
+    RETURN_IF_ERROR(check(fmt::format("{}.maintenance_windows[{}]", field, i), cluster.maintenance_windows(i).node_pool()));
+  }
+  std::set<std::pair<std::string, std::string>> quotas;
+  for (int i = 0; i < cluster.quotas_size(); ++i) {
+    const v1::TenantQuota& quota = cluster.quotas(i);
+    const std::string at = fmt::format("{}.quotas[{}]", field, i);
+    RETURN_IF_ERROR(check(at, quota.node_pool()));
+    if (!quotas.emplace(quota.tenant(), quota.node_pool()).second) {
+      return base::InvalidField(at, fmt::format("is the second of one tenant and pool: tenant=\"{}\" node_pool=\"{}\"",
+                                                quota.tenant(), quota.node_pool()));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Cluster> NormalizedCluster(std::string_view field, const v1::Cluster& cluster,
@@ -28,6 +53,8 @@ absl::StatusOr<v1::Cluster> NormalizedCluster(std::string_view field, const v1::
   normalized.set_name(cluster.name().substr(cluster.name().starts_with(kPrefix) ? kPrefix.size() : 0));
   normalized.set_currency(cluster.currency().empty() ? kUsualCurrency : cluster.currency());
   normalized.set_description(cluster.description());
+  *normalized.mutable_maintenance_windows() = cluster.maintenance_windows();
+  *normalized.mutable_quotas() = cluster.quotas();
   std::set<std::string> names;
   for (int i = 0; i < cluster.node_pools_size(); ++i) {
     const std::string at = fmt::format("{}.node_pools[{}]", field, i);
@@ -35,12 +62,17 @@ absl::StatusOr<v1::Cluster> NormalizedCluster(std::string_view field, const v1::
     if (!type.ok()) return base::AtField(at, type.status());
     v1::NodePool& pool = *normalized.add_node_pools();
     pool = cluster.node_pools(i);
+    pool.clear_status();
     pool.set_gpu_type((*type)->name);
     if (pool.name().empty()) pool.set_name(Lower((*type)->name));
     if (!pool.has_gpus_per_node()) pool.set_gpus_per_node((*type)->gpus_per_node);
     if (!names.insert(pool.name()).second) {
       return base::InvalidField(at + ".name", fmt::format("is the name of two pools: name=\"{}\"", pool.name()));
     }
+  }
+  RETURN_IF_ERROR(CheckPoolNames(field, normalized, names));
+  for (int i = 0; i < normalized.node_pools_size(); ++i) {
+    RETURN_IF_ERROR(NodesOf(field, normalized, i).status());
   }
   return normalized;
 }

@@ -82,6 +82,8 @@ void SetLimits(const v1::Resources& proto, planning::JobSpec& job) {
   if (proto.has_deadline_duration()) job.deadline = DurationFromProto(proto.deadline_duration());
   if (proto.has_deadline_time()) job.deadline = TimeFromProto(proto.deadline_time());
   if (proto.has_budget()) job.budget = proto.budget();
+  if (proto.has_earliest_start_time()) job.earliest_start = TimeFromProto(proto.earliest_start_time());
+  job.tenant = proto.tenant();
 }
 
 }  // namespace

@@ -29,32 +29,32 @@ absl::StatusOr<v1::ListGpuTypesResponse> PageOfGpuTypes(const v1::ListGpuTypesRe
 grpc::Status ClusterServer::CreateCluster(grpc::ServerContext* context, const v1::CreateClusterRequest* request,
                                           v1::Cluster* response) {
   return rpc_.Run(method::kCreateCluster, *context, response,
-                  [&](const Call&) { return server::CreateCluster(*request, gpus_, store_); });
+                  [&](const Call&) { return server::CreateCluster(*request, gpus_, bookings_); });
 }
 
 grpc::Status ClusterServer::GetCluster(grpc::ServerContext* context, const v1::GetClusterRequest* request,
                                        v1::Cluster* response) {
   return rpc_.Run(method::kGetCluster, *context, response,
-                  [&](const Call&) { return server::GetCluster(*request, store_); });
+                  [&](const Call&) { return server::GetCluster(*request, clock_.Now(), store_); });
 }
 
 grpc::Status ClusterServer::ListClusters(grpc::ServerContext* context, const v1::ListClustersRequest* request,
                                          v1::ListClustersResponse* response) {
   return rpc_.Run(method::kListClusters, *context, response,
-                  [&](const Call&) { return server::ListClusters(*request, store_); });
+                  [&](const Call&) { return server::ListClusters(*request, clock_.Now(), store_); });
 }
 
 grpc::Status ClusterServer::UpdateCluster(grpc::ServerContext* context, const v1::UpdateClusterRequest* request,
                                           v1::Cluster* response) {
   return rpc_.Run(method::kUpdateCluster, *context, response,
-                  [&](const Call&) { return server::UpdateCluster(*request, gpus_, store_); });
+                  [&](const Call&) { return server::UpdateCluster(*request, gpus_, bookings_); });
 }
 
 grpc::Status ClusterServer::DeleteCluster(grpc::ServerContext* context, const v1::DeleteClusterRequest* request,
                                           google::protobuf::Empty* response) {
   return rpc_.Run(method::kDeleteCluster, *context, response,
                   [&](const Call&) -> absl::StatusOr<google::protobuf::Empty> {
-                    RETURN_IF_ERROR(server::DeleteCluster(*request, store_));
+                    RETURN_IF_ERROR(server::DeleteCluster(*request, store_, bookings_));
                     return google::protobuf::Empty();
                   });
 }
@@ -73,6 +73,33 @@ grpc::Status ClusterServer::GetGpuType(grpc::ServerContext* context, const v1::G
     if (!type.ok()) return base::WithField("name", type.status());
     return convert::GpuTypeToProto(**type);
   });
+}
+
+grpc::Status ClusterServer::CreateReservation(grpc::ServerContext* context,
+                                              const v1::CreateReservationRequest* request, v1::Reservation* response) {
+  return rpc_.Run(method::kCreateReservation, *context, response,
+                  [&](const Call&) { return reservations_.Create(*request); });
+}
+
+grpc::Status ClusterServer::GetReservation(grpc::ServerContext* context, const v1::GetReservationRequest* request,
+                                           v1::Reservation* response) {
+  return rpc_.Run(method::kGetReservation, *context, response, [&](const Call&) { return reservations_.Get(*request); });
+}
+
+grpc::Status ClusterServer::ListReservations(grpc::ServerContext* context, const v1::ListReservationsRequest* request,
+                                             v1::ListReservationsResponse* response) {
+  return rpc_.Run(method::kListReservations, *context, response,
+                  [&](const Call&) { return reservations_.List(*request); });
+}
+
+grpc::Status ClusterServer::DeleteReservation(grpc::ServerContext* context,
+                                              const v1::DeleteReservationRequest* request,
+                                              google::protobuf::Empty* response) {
+  return rpc_.Run(method::kDeleteReservation, *context, response,
+                  [&](const Call&) -> absl::StatusOr<google::protobuf::Empty> {
+                    RETURN_IF_ERROR(reservations_.Delete(*request));
+                    return google::protobuf::Empty();
+                  });
 }
 
 }  // namespace planner::server

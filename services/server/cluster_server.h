@@ -1,8 +1,10 @@
 #pragma once
 
+#include "core/base/clock.h"
 #include "core/hardware/gpu_catalog.h"
 #include "core/store/store.h"
 #include "planner/v1/cluster_service.grpc.pb.h"
+#include "services/server/reservations.h"
 #include "services/server/rpc.h"
 
 namespace planner::server {
@@ -11,8 +13,9 @@ namespace planner::server {
 class ClusterServer final : public v1::ClusterService::Service {
  public:
   /// All must outlive it.
-  ClusterServer(RpcRunner& rpc, store::Store& store, const hardware::GpuCatalog& gpus)
-      : rpc_(rpc), store_(store), gpus_(gpus) {}
+  ClusterServer(RpcRunner& rpc, store::Store& store, bookings::Bookings& bookings, Reservations& reservations,
+                const hardware::GpuCatalog& gpus, const base::Clock& clock)
+      : rpc_(rpc), store_(store), bookings_(bookings), reservations_(reservations), gpus_(gpus), clock_(clock) {}
 
   grpc::Status CreateCluster(grpc::ServerContext* context, const v1::CreateClusterRequest* request,
                              v1::Cluster* response) override;
@@ -28,11 +31,22 @@ class ClusterServer final : public v1::ClusterService::Service {
                             v1::ListGpuTypesResponse* response) override;
   grpc::Status GetGpuType(grpc::ServerContext* context, const v1::GetGpuTypeRequest* request,
                           v1::GpuType* response) override;
+  grpc::Status CreateReservation(grpc::ServerContext* context, const v1::CreateReservationRequest* request,
+                                 v1::Reservation* response) override;
+  grpc::Status GetReservation(grpc::ServerContext* context, const v1::GetReservationRequest* request,
+                              v1::Reservation* response) override;
+  grpc::Status ListReservations(grpc::ServerContext* context, const v1::ListReservationsRequest* request,
+                                v1::ListReservationsResponse* response) override;
+  grpc::Status DeleteReservation(grpc::ServerContext* context, const v1::DeleteReservationRequest* request,
+                                 google::protobuf::Empty* response) override;
 
  private:
   RpcRunner& rpc_;
   store::Store& store_;
+  bookings::Bookings& bookings_;
+  Reservations& reservations_;
   const hardware::GpuCatalog& gpus_;
+  const base::Clock& clock_;
 };
 
 }  // namespace planner::server

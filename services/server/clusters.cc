@@ -6,7 +6,9 @@
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
 #include "services/convert/cluster.h"
+#include "services/convert/pool_nodes.h"
 #include "services/convert/time.h"
+#include "services/server/reservations.h"
 #include "services/validate/requests.h"
 
 namespace planner::server {
@@ -15,7 +17,7 @@ namespace {
 constexpr store::Kind kKind = store::Kind::kCluster;
 constexpr int kClustersOfAPage = 100;
 
-absl::StatusOr<v1::Cluster> FromRecord(const store::Record& record) {
+absl::StatusOr<v1::Cluster> FromRecord(const store::Record& record, absl::Time now) {
   v1::Cluster cluster;
   if (!cluster.ParseFromString(record.value)) {
     return absl::DataLossError(fmt::format("clusters/{}: the stored value cannot be read", record.name));
@@ -24,6 +26,7 @@ absl::StatusOr<v1::Cluster> FromRecord(const store::Record& record) {
   cluster.set_etag(record.etag);
   *cluster.mutable_create_time() = convert::TimeToProto(record.create_time);
   *cluster.mutable_update_time() = convert::TimeToProto(record.update_time);
+  convert::SetStatus(now, cluster);
   return cluster;
 }
 
@@ -42,75 +45,103 @@ v1::Cluster Merge(v1::Cluster stored, const v1::Cluster& given, const google::pr
   if (replaces("node_pools")) *stored.mutable_node_pools() = given.node_pools();
   if (replaces("currency")) stored.set_currency(given.currency());
   if (replaces("description")) stored.set_description(given.description());
+  if (replaces("maintenance_windows")) *stored.mutable_maintenance_windows() = given.maintenance_windows();
+  if (replaces("quotas")) *stored.mutable_quotas() = given.quotas();
   return stored;
 }
 
-absl::StatusOr<v1::Cluster> CreateMissing(const v1::UpdateClusterRequest& request, const v1::Cluster& cluster,
-                                          store::Store& store) {
-  if (request.validate_only()) return Unstored(cluster);
-  absl::StatusOr<store::Record> record = store.Create(kKind, cluster.name(), cluster.SerializeAsString(), "");
-  if (absl::IsAlreadyExists(record.status())) {
-    return absl::AbortedError(fmt::format("cluster \"{}\" was created by someone else meanwhile", cluster.name()));
+/// Whether the two differ in nothing that calendars are made of.
+bool SameCalendar(v1::Cluster a, v1::Cluster b) {
+  for (v1::Cluster* cluster : {&a, &b}) {
+    cluster->clear_description();
+    cluster->clear_currency();
+    cluster->clear_quotas();
   }
-  RETURN_IF_ERROR(record.status());
-  return FromRecord(*record);
+  return a.SerializeAsString() == b.SerializeAsString();
 }
 
 }  // namespace
 
 absl::StatusOr<v1::Cluster> CreateCluster(const v1::CreateClusterRequest& request, const hardware::GpuCatalog& gpus,
-                                          store::Store& store) {
+                                          bookings::Bookings& bookings) {
   RETURN_IF_ERROR(validate::Validate(request));
   ASSIGN_OR_RETURN(const v1::Cluster cluster, convert::NormalizedCluster("cluster", request.cluster(), gpus));
   if (request.validate_only()) return Unstored(cluster);
-  ASSIGN_OR_RETURN(const store::Record record,
-                   store.Create(kKind, cluster.name(), cluster.SerializeAsString(), request.request_id()));
-  return FromRecord(record);
+  v1::Cluster created;
+  const absl::Status done = bookings.Run([&](bookings::Ledgers& ledgers) -> absl::Status {
+    ASSIGN_OR_RETURN(const store::Record record,
+                     ledgers.Create(kKind, cluster.name(), cluster.SerializeAsString(), request.request_id()));
+    RETURN_IF_ERROR(MarkConflicts(record.name, /*gone=*/false, ledgers));
+    ASSIGN_OR_RETURN(created, FromRecord(record, ledgers.now()));
+    return absl::OkStatus();
+  });
+  RETURN_IF_ERROR(done);
+  return created;
 }
 
-absl::StatusOr<v1::Cluster> GetCluster(const v1::GetClusterRequest& request, store::Store& store) {
+absl::StatusOr<v1::Cluster> GetCluster(const v1::GetClusterRequest& request, absl::Time now, store::Store& store) {
   ASSIGN_OR_RETURN(const std::string id, validate::ClusterId("name", request.name()));
   ASSIGN_OR_RETURN(const store::Record record, store.Get(kKind, id));
-  return FromRecord(record);
+  return FromRecord(record, now);
 }
 
-absl::StatusOr<v1::ListClustersResponse> ListClusters(const v1::ListClustersRequest& request, store::Store& store) {
+absl::StatusOr<v1::ListClustersResponse> ListClusters(const v1::ListClustersRequest& request, absl::Time now,
+                                                      store::Store& store) {
   ASSIGN_OR_RETURN(const int page_size, validate::PageSize(request.page_size(), kClustersOfAPage));
   ASSIGN_OR_RETURN(const store::Page page, store.List(kKind, {store::Order::kByName, page_size, request.page_token()}));
   v1::ListClustersResponse response;
   for (const store::Record& record : page.records) {
-    ASSIGN_OR_RETURN(*response.add_clusters(), FromRecord(record));
+    ASSIGN_OR_RETURN(*response.add_clusters(), FromRecord(record, now));
   }
   response.set_next_page_token(page.next_page_token);
   return response;
 }
 
 absl::StatusOr<v1::Cluster> UpdateCluster(const v1::UpdateClusterRequest& request, const hardware::GpuCatalog& gpus,
-                                          store::Store& store) {
+                                          bookings::Bookings& bookings) {
   RETURN_IF_ERROR(validate::Validate(request));
-  ASSIGN_OR_RETURN(const v1::Cluster given, convert::NormalizedCluster("cluster", request.cluster(), gpus));
-  // What the change would store; a request that only checks stops the change after it.
-  v1::Cluster merged;
-  const absl::Status only_checks = absl::CancelledError("validate_only");
-  const auto change = [&](const store::Record& record) -> absl::StatusOr<std::string> {
+  ASSIGN_OR_RETURN(const std::string id, validate::ClusterId("cluster.name", request.cluster().name()));
+  v1::Cluster updated;
+  const absl::Status done = bookings.Run([&](bookings::Ledgers& ledgers) -> absl::Status {
+    const absl::StatusOr<store::Record> record = ledgers.Get(kKind, id);
+    const bool is_missing = absl::IsNotFound(record.status()) && request.allow_missing();
+    if (!is_missing) RETURN_IF_ERROR(record.status());
+    const std::string& etag = request.cluster().etag();
+    if (!is_missing && !etag.empty() && etag != record->etag) return store::EtagChanged(kKind, id, etag, record->etag);
     v1::Cluster stored;
-    if (!stored.ParseFromString(record.value)) {
-      return absl::DataLossError(fmt::format("clusters/{}: the stored value cannot be read", record.name));
+    if (!is_missing && !stored.ParseFromString(record->value)) {
+      return absl::DataLossError(fmt::format("clusters/{}: the stored value cannot be read", id));
     }
-    merged = Merge(std::move(stored), given, request.update_mask());
-    if (request.validate_only()) return only_checks;
-    return merged.SerializeAsString();
-  };
-  absl::StatusOr<store::Record> record = store.Update(kKind, given.name(), request.cluster().etag(), change);
-  if (record.status() == only_checks) return Unstored(merged);
-  if (absl::IsNotFound(record.status()) && request.allow_missing()) return CreateMissing(request, given, store);
-  RETURN_IF_ERROR(record.status());
-  return FromRecord(*record);
+    // Checked as a whole: what is given may name pools that are there.
+    v1::Cluster merged = is_missing ? request.cluster() : Merge(stored, request.cluster(), request.update_mask());
+    ASSIGN_OR_RETURN(merged, convert::NormalizedCluster("cluster", merged, gpus));
+    if (request.validate_only()) {
+      updated = Unstored(std::move(merged));
+      return absl::OkStatus();
+    }
+    const std::string value = merged.SerializeAsString();
+    ASSIGN_OR_RETURN(const store::Record written,
+                     is_missing ? ledgers.Create(kKind, id, value, "") : ledgers.Update(kKind, id, "", value));
+    if (is_missing || !SameCalendar(stored, merged)) RETURN_IF_ERROR(MarkConflicts(id, /*gone=*/false, ledgers));
+    ASSIGN_OR_RETURN(updated, FromRecord(written, ledgers.now()));
+    return absl::OkStatus();
+  });
+  RETURN_IF_ERROR(done);
+  return updated;
 }
 
-absl::Status DeleteCluster(const v1::DeleteClusterRequest& request, store::Store& store) {
+absl::Status DeleteCluster(const v1::DeleteClusterRequest& request, store::Store& store, bookings::Bookings& bookings) {
   ASSIGN_OR_RETURN(const std::string id, validate::ClusterId("name", request.name()));
-  return store.Delete(kKind, id, request.etag());
+  // Where nothing is kept yet, a deletion must not begin to keep something.
+  RETURN_IF_ERROR(store.Get(kKind, id).status());
+  return bookings.Run([&](bookings::Ledgers& ledgers) -> absl::Status {
+    ASSIGN_OR_RETURN(const store::Record record, ledgers.Get(kKind, id));
+    if (!request.etag().empty() && request.etag() != record.etag) {
+      return store::EtagChanged(kKind, id, request.etag(), record.etag);
+    }
+    RETURN_IF_ERROR(MarkConflicts(id, /*gone=*/true, ledgers));
+    return ledgers.Delete(kKind, id, "");
+  });
 }
 
 absl::Status SeedCluster(std::string_view field, const v1::Cluster& cluster, const hardware::GpuCatalog& gpus,

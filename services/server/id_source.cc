@@ -29,4 +29,8 @@ IdSource& IdSource::Random() {
   return source;
 }
 
+std::string TimedId(absl::Time now, IdSource& ids) {
+  return fmt::format("{}-{}", absl::FormatTime("%Y%m%d-%H%M%S", now, absl::UTCTimeZone()), ids.Next());
+}
+
 }  // namespace planner::server

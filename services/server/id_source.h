@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "absl/time/time.h"
+
 namespace planner::server {
 
 /// Where parts of names that nobody has chosen come from.
@@ -14,5 +16,8 @@ class IdSource {
   /// Random ones.
   static IdSource& Random();
 };
+
+/// "20260101-000000-4f3a9c01": by time and chance.
+std::string TimedId(absl::Time now, IdSource& ids);
 
 }  // namespace planner::server

@@ -6,13 +6,13 @@
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
-#include "services/convert/cluster.h"
 #include "services/validate/requests.h"
 
 namespace planner::server {
 namespace {
 
-using Clusters = std::vector<InventoryCluster>;
+using Clusters = bookings::Bookings::Views;
+using bookings::ClusterView;
 
 /// Planned on where nobody has named a type and no cluster is configured.
 constexpr const char* kUsualTypes[] = {"A100-SXM-80GB", "H100-SXM-80GB", "H200-SXM-141GB", "B200-SXM-180GB"};
@@ -30,9 +30,9 @@ absl::StatusOr<std::vector<const hardware::GpuType*>> TypesOf(const v1::Resource
   return types;
 }
 
-absl::StatusOr<const InventoryCluster*> FindCluster(const Clusters& clusters, const std::string& id) {
+absl::StatusOr<const ClusterView*> FindCluster(const Clusters& clusters, const std::string& id) {
   std::vector<std::string> names;
-  for (const InventoryCluster& cluster : clusters) {
+  for (const ClusterView& cluster : clusters) {
     if (cluster.id == id) return &cluster;
     names.push_back(cluster.id);
   }
@@ -59,7 +59,7 @@ void AddType(const hardware::GpuType& type, const v1::Resources& resources, clus
 }
 
 /// The cluster's pools of the types; of all types where none is named.
-void AddPools(const InventoryCluster& cluster, const std::vector<const hardware::GpuType*>& types,
+void AddPools(const ClusterView& cluster, const std::vector<const hardware::GpuType*>& types,
               const v1::Resources& resources, cluster::Snapshot& snapshot) {
   for (const cluster::Pool& pool : cluster.pools) {
     const auto is_pools = [&](const hardware::GpuType* type) { return type->name == pool.gpu.name; };
@@ -71,45 +71,14 @@ void AddPools(const InventoryCluster& cluster, const std::vector<const hardware:
 
 }  // namespace
 
-absl::StatusOr<Clusters> Inventory::Read() {
-  Clusters clusters;
-  store::ListOptions options{store::Order::kByName, validate::kMaxPageSize, ""};
-  do {
-    ASSIGN_OR_RETURN(const store::Page page, store_.List(store::Kind::kCluster, options));
-    for (const store::Record& record : page.records) {
-      v1::Cluster cluster;
-      if (!cluster.ParseFromString(record.value)) {
-        return absl::DataLossError(fmt::format("clusters/{}: the stored value cannot be read", record.name));
-      }
-      clusters.push_back({record.name, record.etag, cluster.currency(), convert::PoolsOf(cluster, gpus_)});
-    }
-    options.page_token = page.next_page_token;
-  } while (!options.page_token.empty());
-  return clusters;
-}
-
-absl::StatusOr<std::shared_ptr<const Clusters>> Inventory::Current() {
-  // The version comes first: what is written while we read makes the next call read again.
-  ASSIGN_OR_RETURN(const int64_t version, store_.Version());
-  {
-    base::MutexLock lock(mutex_);
-    if (clusters_ != nullptr && version_ == version) return clusters_;
-  }
-  ASSIGN_OR_RETURN(std::vector<InventoryCluster> clusters, Read());
-  base::MutexLock lock(mutex_);
-  version_ = version;
-  clusters_ = std::make_shared<const std::vector<InventoryCluster>>(std::move(clusters));
-  return clusters_;
-}
-
 absl::StatusOr<cluster::Snapshot> Inventory::SnapshotFor(const v1::Resources& resources) {
   ASSIGN_OR_RETURN(const std::vector<const hardware::GpuType*> types, TypesOf(resources, gpus_));
   cluster::Snapshot snapshot;
   snapshot.time = clock_.Now();
   if (!resources.cluster().empty()) {
     ASSIGN_OR_RETURN(const std::string id, validate::ClusterId("resources.cluster", resources.cluster()));
-    ASSIGN_OR_RETURN(const auto clusters, Current());
-    ASSIGN_OR_RETURN(const InventoryCluster* cluster, FindCluster(*clusters, id));
+    ASSIGN_OR_RETURN(const auto clusters, bookings_.Current(snapshot.time));
+    ASSIGN_OR_RETURN(const ClusterView* cluster, FindCluster(*clusters, id));
     AddPools(*cluster, types, resources, snapshot);
     if (snapshot.pools.empty()) {
       return base::NotFound("resources.cluster",
@@ -120,8 +89,8 @@ absl::StatusOr<cluster::Snapshot> Inventory::SnapshotFor(const v1::Resources& re
   }
   for (const hardware::GpuType* type : types) AddType(*type, resources, snapshot);
   if (!snapshot.pools.empty()) return snapshot;
-  ASSIGN_OR_RETURN(const auto clusters, Current());
-  for (const InventoryCluster& cluster : *clusters) AddPools(cluster, {}, resources, snapshot);
+  ASSIGN_OR_RETURN(const auto clusters, bookings_.Current(snapshot.time));
+  for (const ClusterView& cluster : *clusters) AddPools(cluster, {}, resources, snapshot);
   if (!snapshot.pools.empty()) return snapshot;
   for (const char* name : kUsualTypes) {
     ASSIGN_OR_RETURN(const hardware::GpuType* type, gpus_.Find(name));

@@ -13,7 +13,7 @@ std::vector<prometheus::MetricFamily> InventoryMetrics::Collect() const {
   const auto clusters = inventory_.Current();
   if (!clusters.ok()) return {};
   std::map<std::pair<std::string, std::string>, double> cards;  // Pools of one type add up.
-  for (const InventoryCluster& cluster : **clusters) {
+  for (const bookings::ClusterView& cluster : **clusters) {
     for (const cluster::Pool& pool : cluster.pools) {
       cards[{cluster.id, pool.gpu.name}] += static_cast<double>(pool.node_count.value_or(0)) * pool.gpus_per_node;
     }

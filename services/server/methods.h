@@ -23,6 +23,10 @@ inline constexpr std::string_view kUpdateCluster = "ClusterService/UpdateCluster
 inline constexpr std::string_view kDeleteCluster = "ClusterService/DeleteCluster";
 inline constexpr std::string_view kListGpuTypes = "ClusterService/ListGpuTypes";
 inline constexpr std::string_view kGetGpuType = "ClusterService/GetGpuType";
+inline constexpr std::string_view kCreateReservation = "ClusterService/CreateReservation";
+inline constexpr std::string_view kGetReservation = "ClusterService/GetReservation";
+inline constexpr std::string_view kListReservations = "ClusterService/ListReservations";
+inline constexpr std::string_view kDeleteReservation = "ClusterService/DeleteReservation";
 inline constexpr std::string_view kCreatePlan = "PlanService/CreatePlan";
 inline constexpr std::string_view kGetPlan = "PlanService/GetPlan";
 inline constexpr std::string_view kListPlans = "PlanService/ListPlans";
@@ -38,7 +42,8 @@ inline constexpr std::string_view kMethods[] = {
     method::kListPrecisions, method::kGetVersion,    method::kCreateCluster, method::kGetCluster, method::kListClusters,
     method::kUpdateCluster,  method::kDeleteCluster, method::kListGpuTypes,  method::kGetGpuType, method::kCreatePlan,
     method::kGetPlan,        method::kListPlans,     method::kConfirmPlan,   method::kCancelPlan, method::kDeletePlan,
-    method::kUploadModel,    method::kValidateRuns,
+    method::kUploadModel,    method::kValidateRuns,  method::kCreateReservation, method::kGetReservation,
+    method::kListReservations, method::kDeleteReservation,
 };
 
 }  // namespace planner::server

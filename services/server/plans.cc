@@ -1,9 +1,13 @@
 #include "services/server/plans.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
 #include "services/convert/time.h"
+#include "services/server/reservations.h"
 #include "services/validate/requests.h"
 
 namespace planner::server {
@@ -18,16 +22,111 @@ absl::StatusOr<v1::Plan> Parse(const store::Record& record) {
   return absl::DataLossError(fmt::format("plans/{}: the stored value cannot be read", record.name));
 }
 
-absl::StatusOr<v1::Plan> FromRecord(const store::Record& record) {
+constexpr absl::Duration kUsualHold = absl::Minutes(10);
+/// Estimates of one plan whose deadline others keep breaking by booking what it was to have.
+constexpr int kMostEstimates = 4;
+/// Why an estimate has to be made anew: never seen by a caller.
+constexpr char kTooLate[] = "TOO_LATE_NOW";
+
+/// What the first recommendation needs. INVALID_ARGUMENT where it is of no cluster.
+absl::StatusOr<bookings::Wish> WishOf(const v1::Plan& plan) {
+  const v1::Recommendation& best = plan.estimate().recommendations(0);
+  if (best.cluster().empty()) {
+    return base::InvalidField("hold", "needs a cluster: there are no cards to hold of a GPU type alone");
+  }
+  bookings::Wish wish;
+  wish.pool = best.node_pool();
+  wish.gpu_count = best.gpu_count();
+  wish.start = cluster::ToMicros(convert::TimeFromProto(best.start_time()));
+  const absl::Time finish =
+      convert::TimeFromProto(best.start_time()) + convert::DurationFromProto(best.total_duration());
+  wish.duration = std::max<cluster::Micros>(1, cluster::ToMicros(finish) - wish.start);
+  wish.may_wait = true;
+  wish.tenant = plan.request().resources().tenant();
+  return wish;
+}
+
+/// What is held of a calendar for a plan whose first recommendation it is; moves that where it cannot start any more when it was to.
+absl::StatusOr<v1::Reservation> Reserve(const v1::Hold& hold, const bookings::ClusterCalendar& calendar, absl::Time now,
+                                        v1::Plan& plan) {
+  ASSIGN_OR_RETURN(const bookings::Wish wish, WishOf(plan));
+  ASSIGN_OR_RETURN(v1::Reservation reservation, calendar.Find(wish));
+  v1::Recommendation& best = *plan.mutable_estimate()->mutable_recommendations(0);
+  const absl::Time planned = convert::TimeFromProto(best.start_time());
+  const absl::Time start = convert::TimeFromProto(reservation.start_time());
+  if (cluster::ToMicros(start) != cluster::ToMicros(planned)) {
+    const absl::Time finish = start + convert::DurationFromProto(best.total_duration());
+    const v1::Resources& limits = plan.request().resources();
+    if (limits.has_deadline_time() && finish > convert::TimeFromProto(limits.deadline_time())) {
+      return base::WithReason(
+          absl::AbortedError("others have booked what the plan was to have, again and again: try again"), kTooLate);
+    }
+    plan.mutable_estimate()->add_warnings(fmt::format(
+        "others have booked meanwhile: starts {} later than was estimated", absl::FormatDuration(start - planned)));
+    *best.mutable_start_time() = convert::TimeToProto(start);
+    *best.mutable_finish_time() = convert::TimeToProto(finish);
+  }
+  const absl::Duration expires_in = hold.has_expires_in() ? convert::DurationFromProto(hold.expires_in()) : kUsualHold;
+  reservation.set_state(v1::Reservation::HELD);
+  *reservation.mutable_expire_time() = convert::TimeToProto(now + expires_in);
+  reservation.set_description(plan.description());
+  return reservation;
+}
+
+/// FAILED_PRECONDITION, reason HOLD_EXPIRED or NO_LONGER_HOLDS.
+absl::Status MakeFirm(v1::Plan& plan, bookings::Ledgers& ledgers) {
+  v1::Reservation& copy = *plan.mutable_reservation();
+  const std::string name = RecordName(copy);
+  const absl::StatusOr<store::Record> record = ledgers.Get(store::Kind::kReservation, name);
+  if (absl::IsNotFound(record.status())) {
+    return base::WithReason(
+        absl::FailedPreconditionError("the plan's hold has expired, and its GPUs may be someone else's: make "
+                                      "a new plan"),
+        "HOLD_EXPIRED");
+  }
+  RETURN_IF_ERROR(record.status());
+  if (!copy.conflict().empty()) {
+    return base::WithReason(absl::FailedPreconditionError(fmt::format("the plan no longer holds: {}", copy.conflict())),
+                            "NO_LONGER_HOLDS");
+  }
+  v1::Reservation reservation;
+  if (!reservation.ParseFromString(record->value)) {
+    return absl::DataLossError(fmt::format("reservation {}: the stored value cannot be read", name));
+  }
+  for (v1::Reservation* one : {&reservation, &copy}) {
+    one->set_state(v1::Reservation::FIRM);
+    one->clear_expire_time();
+  }
+  ASSIGN_OR_RETURN(const store::Record written,
+                   ledgers.Update(store::Kind::kReservation, name, "", reservation.SerializeAsString()));
+  copy.set_etag(written.etag);
+  *copy.mutable_update_time() = convert::TimeToProto(written.update_time);
+  return absl::OkStatus();
+}
+
+/// What has expired or ended is released already.
+absl::Status Release(v1::Plan& plan, bookings::Ledgers& ledgers) {
+  const absl::Status status = ledgers.Delete(store::Kind::kReservation, RecordName(plan.reservation()), "");
+  if (!status.ok()) return absl::IsNotFound(status) ? absl::OkStatus() : status;
+  plan.mutable_reservation()->set_state(v1::Reservation::RELEASED);
+  plan.mutable_reservation()->clear_expire_time();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Plan> Plans::FromRecord(const store::Record& record) const {
   ASSIGN_OR_RETURN(v1::Plan plan, Parse(record));
   plan.set_name("plans/" + record.name);
   plan.set_etag(record.etag);
   *plan.mutable_create_time() = convert::TimeToProto(record.create_time);
   *plan.mutable_update_time() = convert::TimeToProto(record.update_time);
+  if (plan.reservation().state() == v1::Reservation::HELD &&
+      convert::TimeFromProto(plan.reservation().expire_time()) <= clock_.Now()) {
+    plan.mutable_reservation()->set_state(v1::Reservation::EXPIRED);
+  }
   return plan;
 }
-
-}  // namespace
 
 absl::StatusOr<v1::Plan> Plans::Create(const v1::CreatePlanRequest& request, absl::Time deadline,
                                        const base::Cancellation& cancelled) {
@@ -37,22 +136,65 @@ absl::StatusOr<v1::Plan> Plans::Create(const v1::CreatePlanRequest& request, abs
     if (earlier.ok()) return FromRecord(*earlier);
     if (!absl::IsNotFound(earlier.status())) return earlier.status();
   }
-  absl::StatusOr<v1::EstimateResponse> estimate = estimator_.Estimate(request.plan().request(), deadline, cancelled);
-  if (!estimate.ok()) {
-    return base::DetailOf(estimate.status()).field.empty() ? estimate.status()
-                                                           : base::AtField("plan.request", estimate.status());
+  for (int estimates = 1;; ++estimates) {
+    absl::StatusOr<v1::EstimateResponse> estimate = estimator_.Estimate(request.plan().request(), deadline, cancelled);
+    if (!estimate.ok()) {
+      return base::DetailOf(estimate.status()).field.empty() ? estimate.status()
+                                                             : base::AtField("plan.request", estimate.status());
+    }
+    v1::Plan plan;
+    plan.set_state(estimate->recommendations().empty() ? v1::Plan::INFEASIBLE : v1::Plan::PLANNED);
+    *plan.mutable_request() = request.plan().request();
+    *plan.mutable_estimate() = *std::move(estimate);
+    plan.set_description(request.plan().description());
+    absl::StatusOr<v1::Plan> stored = Store(request, std::move(plan));
+    if (stored.ok() || base::DetailOf(stored.status()).reason != kTooLate) return stored;
+    if (estimates == kMostEstimates) return base::WithReason(stored.status(), "CALENDAR_CHANGED");
   }
-  v1::Plan plan;
-  plan.set_state(estimate->recommendations().empty() ? v1::Plan::INFEASIBLE : v1::Plan::PLANNED);
-  *plan.mutable_request() = request.plan().request();
-  *plan.mutable_estimate() = *std::move(estimate);
-  plan.set_description(request.plan().description());
-  if (request.validate_only()) return plan;
-  const std::string id =
-      fmt::format("{}-{}", absl::FormatTime("%Y%m%d-%H%M%S", clock_.Now(), absl::UTCTimeZone()), ids_.Next());
-  ASSIGN_OR_RETURN(const store::Record record,
-                   store_.Create(kKind, id, plan.SerializeAsString(), request.request_id()));
-  return FromRecord(record);
+}
+
+absl::StatusOr<v1::Plan> Plans::Store(const v1::CreatePlanRequest& request, v1::Plan plan) {
+  const bool holds = request.has_hold() && plan.state() == v1::Plan::PLANNED;
+  const std::string cluster = holds ? plan.estimate().recommendations(0).cluster() : "";
+  if (holds) RETURN_IF_ERROR(WishOf(plan).status());
+  if (request.validate_only()) {
+    if (!holds) return plan;
+    const absl::Time now = clock_.Now();
+    const absl::Status done = bookings_.Look(now, [&](bookings::Calendars& calendars) -> absl::Status {
+      const bookings::ClusterCalendar* calendar = calendars.Find(cluster);
+      if (calendar == nullptr) return store::NoSuchRecord(store::Kind::kCluster, cluster);
+      ASSIGN_OR_RETURN(*plan.mutable_reservation(), Reserve(request.hold(), *calendar, now, plan));
+      return absl::OkStatus();
+    });
+    RETURN_IF_ERROR(done);
+    return plan;
+  }
+  v1::Plan created;
+  const absl::Status done = bookings_.Run([&](bookings::Ledgers& ledgers) -> absl::Status {
+    if (!request.request_id().empty()) {
+      const absl::StatusOr<store::Record> earlier = ledgers.GetByRequestId(kKind, request.request_id());
+      if (!absl::IsNotFound(earlier.status())) {
+        RETURN_IF_ERROR(earlier.status());
+        ASSIGN_OR_RETURN(created, FromRecord(*earlier));
+        return absl::OkStatus();
+      }
+    }
+    const std::string id = TimedId(ledgers.now(), ids_);
+    v1::Plan kept = plan;
+    if (holds) {
+      ASSIGN_OR_RETURN(const bookings::ClusterCalendar* calendar,
+                       ledgers.Find("plan.request.resources.cluster", cluster));
+      ASSIGN_OR_RETURN(v1::Reservation reservation, Reserve(request.hold(), *calendar, ledgers.now(), kept));
+      reservation.set_plan("plans/" + id);
+      ASSIGN_OR_RETURN(*kept.mutable_reservation(), StoreReservation(cluster, id, std::move(reservation), "", ledgers));
+    }
+    ASSIGN_OR_RETURN(const store::Record record,
+                     ledgers.Create(kKind, id, kept.SerializeAsString(), request.request_id()));
+    ASSIGN_OR_RETURN(created, FromRecord(record));
+    return absl::OkStatus();
+  });
+  RETURN_IF_ERROR(done);
+  return created;
 }
 
 absl::StatusOr<v1::Plan> Plans::Get(const v1::GetPlanRequest& request) {
@@ -78,34 +220,53 @@ absl::StatusOr<v1::ListPlansResponse> Plans::List(const v1::ListPlansRequest& re
 }
 
 absl::StatusOr<v1::Plan> Plans::Move(const std::string& name, const std::string& etag, v1::Plan::State to,
-                                     bool (*may_leave)(v1::Plan::State)) {
+                                     bool (*may_leave)(v1::Plan::State),
+                                     absl::Status (*with)(v1::Plan& plan, bookings::Ledgers& ledgers)) {
   ASSIGN_OR_RETURN(const std::string id, validate::PlanId("name", name));
-  const auto change = [&](const store::Record& record) -> absl::StatusOr<std::string> {
+  v1::Plan moved;
+  const absl::Status done = bookings_.Run([&](bookings::Ledgers& ledgers) -> absl::Status {
+    ASSIGN_OR_RETURN(const store::Record record, ledgers.Get(kKind, id));
+    if (!etag.empty() && etag != record.etag) return store::EtagChanged(kKind, id, etag, record.etag);
     ASSIGN_OR_RETURN(v1::Plan plan, Parse(record));
     if (!may_leave(plan.state())) {
       return absl::FailedPreconditionError(fmt::format("plan \"{}\" cannot become {}: state={}", record.name,
                                                        v1::Plan::State_Name(to), v1::Plan::State_Name(plan.state())));
     }
     plan.set_state(to);
-    return plan.SerializeAsString();
-  };
-  ASSIGN_OR_RETURN(const store::Record record, store_.Update(kKind, id, etag, change));
-  return FromRecord(record);
+    if (plan.has_reservation()) RETURN_IF_ERROR(with(plan, ledgers));
+    ASSIGN_OR_RETURN(const store::Record written, ledgers.Update(kKind, id, "", plan.SerializeAsString()));
+    ASSIGN_OR_RETURN(moved, FromRecord(written));
+    return absl::OkStatus();
+  });
+  RETURN_IF_ERROR(done);
+  return moved;
 }
 
 absl::StatusOr<v1::Plan> Plans::Confirm(const v1::ConfirmPlanRequest& request) {
-  return Move(request.name(), request.etag(), v1::Plan::CONFIRMED,
-              [](v1::Plan::State state) { return state == v1::Plan::PLANNED; });
+  return Move(
+      request.name(), request.etag(), v1::Plan::CONFIRMED,
+      [](v1::Plan::State state) { return state == v1::Plan::PLANNED; }, MakeFirm);
 }
 
 absl::StatusOr<v1::Plan> Plans::Cancel(const v1::CancelPlanRequest& request) {
-  return Move(request.name(), request.etag(), v1::Plan::CANCELLED,
-              [](v1::Plan::State state) { return state == v1::Plan::PLANNED || state == v1::Plan::CONFIRMED; });
+  return Move(
+      request.name(), request.etag(), v1::Plan::CANCELLED,
+      [](v1::Plan::State state) { return state == v1::Plan::PLANNED || state == v1::Plan::CONFIRMED; }, Release);
 }
 
 absl::Status Plans::Delete(const v1::DeletePlanRequest& request) {
   ASSIGN_OR_RETURN(const std::string id, validate::PlanId("name", request.name()));
-  return store_.Delete(kKind, id, "");
+  // Where nothing is kept yet, a deletion must not begin to keep something.
+  RETURN_IF_ERROR(store_.Get(kKind, id).status());
+  return bookings_.Run([&](bookings::Ledgers& ledgers) -> absl::Status {
+    ASSIGN_OR_RETURN(const store::Record record, ledgers.Get(kKind, id));
+    if (!request.etag().empty() && request.etag() != record.etag) {
+      return store::EtagChanged(kKind, id, request.etag(), record.etag);
+    }
+    ASSIGN_OR_RETURN(v1::Plan plan, Parse(record));
+    if (plan.has_reservation()) RETURN_IF_ERROR(Release(plan, ledgers));
+    return ledgers.Delete(kKind, id, "");
+  });
 }
 
 }  // namespace planner::server

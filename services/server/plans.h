@@ -6,6 +6,7 @@
 #include "core/base/clock.h"
 #include "core/store/store.h"
 #include "planner/v1/plan_service.pb.h"
+#include "services/bookings/bookings.h"
 #include "services/server/estimator.h"
 #include "services/server/id_source.h"
 
@@ -15,10 +16,12 @@ namespace planner::server {
 class Plans {
  public:
   /// All must outlive it.
-  Plans(Estimator& estimator, store::Store& store, const base::Clock& clock, IdSource& ids)
-      : estimator_(estimator), store_(store), clock_(clock), ids_(ids) {}
+  Plans(Estimator& estimator, store::Store& store, bookings::Bookings& bookings, const base::Clock& clock,
+        IdSource& ids)
+      : estimator_(estimator), store_(store), bookings_(bookings), clock_(clock), ids_(ids) {}
 
-  /// The plan is named by time and chance, "plans/20260101-000000-4f3a9c01".
+  /// The plan is named by time and chance, "plans/20260101-000000-4f3a9c01". With a hold its GPUs are booked in the same write; where
+  /// others were faster, it starts later than was estimated, or is estimated anew if that is too late for its deadline.
   absl::StatusOr<v1::Plan> Create(const v1::CreatePlanRequest& request, absl::Time deadline,
                                   const base::Cancellation& cancelled = {});
   absl::StatusOr<v1::Plan> Get(const v1::GetPlanRequest& request);
@@ -28,12 +31,16 @@ class Plans {
   absl::Status Delete(const v1::DeletePlanRequest& request);
 
  private:
-  /// Moves a plan to `to` if `may_leave` says so of its state.
+  /// Moves a plan to `to` if `may_leave` says so of its state; `with` does what goes along with it.
   absl::StatusOr<v1::Plan> Move(const std::string& name, const std::string& etag, v1::Plan::State to,
-                                bool (*may_leave)(v1::Plan::State));
+                                bool (*may_leave)(v1::Plan::State),
+                                absl::Status (*with)(v1::Plan& plan, bookings::Ledgers& ledgers));
+  absl::StatusOr<v1::Plan> FromRecord(const store::Record& record) const;
+  absl::StatusOr<v1::Plan> Store(const v1::CreatePlanRequest& request, v1::Plan plan);
 
   Estimator& estimator_;
   store::Store& store_;
+  bookings::Bookings& bookings_;
   const base::Clock& clock_;
   IdSource& ids_;
 };

@@ -131,17 +131,17 @@ TEST_F(RpcRunnerTest, TheSurplusIsRefused) {
 class CountingStore : public store::MemoryStore {
  public:
   using MemoryStore::MemoryStore;
-  absl::StatusOr<store::Page> List(store::Kind kind, const store::ListOptions& options) override {
-    ++lists;
-    return MemoryStore::List(kind, options);
+  absl::StatusOr<store::Changes> ChangesSince(const std::vector<store::Kind>& kinds, int64_t version) override {
+    ++reads;
+    return MemoryStore::ChangesSince(kinds, version);
   }
-  int lists = 0;
+  int reads = 0;
 };
 
 class InventoryTest : public ::testing::Test {
  protected:
   void Create(const std::string& cluster) {
-    const auto created = CreateCluster(Parse<v1::CreateClusterRequest>("cluster { " + cluster + " }"), gpus_, store_);
+    const auto created = CreateCluster(Parse<v1::CreateClusterRequest>("cluster { " + cluster + " }"), gpus_, bookings_);
     ASSERT_TRUE(created.ok()) << created.status();
   }
   absl::StatusOr<cluster::Snapshot> Snapshot(const std::string& resources) {
@@ -159,16 +159,17 @@ class InventoryTest : public ::testing::Test {
   base::FakeClock clock_;
   CountingStore store_{clock_};
   const hardware::GpuCatalog gpus_ = *hardware::GpuCatalog::Create();
-  Inventory inventory_{store_, gpus_, clock_};
+  bookings::Bookings bookings_{store_, gpus_, clock_};
+  Inventory inventory_{bookings_, gpus_, clock_};
 };
 
 TEST_F(InventoryTest, ReadsRecordsOnlyAfterAWrite) {
   Create("name: 'main' node_pools { gpu_type: 'h100' node_count: 1 }");
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(inventory_.Current().ok());
-  EXPECT_EQ(store_.lists, 1);
+  EXPECT_EQ(store_.reads, 1);
   Create("name: 'second'");
   EXPECT_THAT(**inventory_.Current(), SizeIs(2));
-  EXPECT_EQ(store_.lists, 2);
+  EXPECT_EQ(store_.reads, 2);
 }
 
 TEST_F(InventoryTest, WithoutClustersTheUsualTypes) {
@@ -215,7 +216,7 @@ TEST_F(InventoryTest, MetricsAddUpPoolsOfOneType) {
 TEST_F(InventoryTest, SeedingKeepsWhatIsThere) {
   ASSERT_TRUE(SeedCluster("clusters[0]", Parse<v1::Cluster>("name: 'a' description: 'file'"), gpus_, store_).ok());
   ASSERT_TRUE(SeedCluster("clusters[0]", Parse<v1::Cluster>("name: 'a' description: 'other'"), gpus_, store_).ok());
-  EXPECT_EQ(GetCluster(Parse<v1::GetClusterRequest>("name: 'a'"), store_)->description(), "file");
+  EXPECT_EQ(GetCluster(Parse<v1::GetClusterRequest>("name: 'a'"), clock_.Now(), store_)->description(), "file");
 }
 
 class ResolveModelTest : public ::testing::Test {

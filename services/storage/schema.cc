@@ -29,6 +29,18 @@ constexpr const char* kMigrations[] = {
       INSERT INTO revision VALUES (0);
       PRAGMA user_version = 1;
     )sql",
+    // `revision` is the number of the record's last change; 0 for what was written before there was one. Deletions are kept for as
+    // long as someone may ask what has changed since (kKeptRevisions).
+    R"sql(
+      ALTER TABLE records ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+      CREATE INDEX records_by_revision ON records (kind, revision);
+      CREATE TABLE deletions (
+        revision INTEGER PRIMARY KEY,
+        kind INTEGER NOT NULL,
+        name BLOB NOT NULL
+      ) STRICT;
+      PRAGMA user_version = 2;
+    )sql",
 };
 static_assert(std::size(kMigrations) == kSchemaVersion);
 

@@ -9,7 +9,7 @@
 namespace planner::storage {
 
 /// The layout of planner.db that this build reads and writes (PRAGMA user_version).
-inline constexpr int64_t kSchemaVersion = 1;
+inline constexpr int64_t kSchemaVersion = 2;
 
 /// The file's layout; 0: none yet. FAILED_PRECONDITION if it is newer than kSchemaVersion.
 absl::StatusOr<int64_t> SchemaVersionOf(Database& database);

@@ -1,5 +1,6 @@
 #include "services/storage/sqlite_store.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <limits>
 #include <system_error>
@@ -28,11 +29,20 @@ constexpr char kListByName[] =
 constexpr char kListNewestFirst[] =
     "SELECT " PLANNER_RECORD_COLUMNS " FROM records WHERE kind = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?";
 constexpr char kInsert[] =
-    "INSERT INTO records (kind, name, value, etag, request_id, create_time, update_time) VALUES (?, ?, ?, ?, ?, ?, ?)";
-constexpr char kUpdate[] = "UPDATE records SET value = ?, etag = ?, update_time = ? WHERE kind = ? AND name = ?";
+    "INSERT INTO records (kind, name, value, etag, request_id, create_time, update_time, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr char kUpdate[] =
+    "UPDATE records SET value = ?, etag = ?, update_time = ?, revision = ? WHERE kind = ? AND name = ?";
 constexpr char kDelete[] = "DELETE FROM records WHERE kind = ? AND name = ?";
+constexpr char kInsertDeletion[] = "INSERT INTO deletions (revision, kind, name) VALUES (?, ?, ?)";
+constexpr char kForgetDeletions[] = "DELETE FROM deletions WHERE revision <= ?";
+constexpr char kWrittenSince[] =
+    "SELECT " PLANNER_RECORD_COLUMNS " FROM records WHERE kind = ? AND revision > ? ORDER BY revision, sequence";
+constexpr char kDeletedSince[] = "SELECT name, kind FROM deletions WHERE revision > ? ORDER BY revision";
 constexpr char kRevision[] = "SELECT number FROM revision";
 constexpr char kNextRevision[] = "UPDATE revision SET number = number + 1 RETURNING number";
+
+/// Revisions for which deletions are kept: whoever asks for changes since an older one is told everything.
+constexpr int64_t kKeptRevisions = 100'000;
 
 int64_t Number(Kind kind) { return static_cast<int64_t>(kind); }
 
@@ -105,57 +115,154 @@ absl::Status SqliteStore::Open() {
   return transaction.Commit();
 }
 
-absl::StatusOr<std::string> SqliteStore::NextEtag() {
-  ASSIGN_OR_RETURN(Statement * statement, writer_->Prepared(kNextRevision));
-  statement->Start();
-  RETURN_IF_ERROR(Run(*statement));
-  std::string etag = absl::StrFormat("%x", statement->Integer(0));
-  statement->Reset();
-  return etag;
+absl::StatusOr<Record> SqliteStore::GetFrom(Connection& connection, Kind kind, std::string_view name) {
+  ASSIGN_OR_RETURN(Statement * statement, connection.Prepared(kGet));
+  statement->Start(Number(kind), name);
+  return OnlyRecord(*statement, kind, name);
 }
 
-absl::StatusOr<Record> SqliteStore::Create(Kind kind, std::string_view name, std::string_view value,
-                                           std::string_view request_id) {
+absl::StatusOr<Record> SqliteStore::GetByRequestIdFrom(Connection& connection, Kind kind, std::string_view request_id) {
+  ASSIGN_OR_RETURN(Statement * statement, connection.Prepared(kGetByRequestId));
+  statement->Start(Number(kind), request_id);
+  return OnlyRecord(*statement, kind, request_id);
+}
+
+absl::StatusOr<int64_t> SqliteStore::RevisionOf(Connection& connection) {
+  ASSIGN_OR_RETURN(Statement * statement, connection.Prepared(kRevision));
+  statement->Start();
+  RETURN_IF_ERROR(statement->Step().status());
+  const int64_t number = statement->Integer(0);
+  statement->Reset();
+  return number;
+}
+
+absl::StatusOr<store::Changes> SqliteStore::ChangesFrom(Connection& connection, const std::vector<Kind>& kinds,
+                                                        int64_t version) {
+  store::Changes changes;
+  ASSIGN_OR_RETURN(changes.version, RevisionOf(connection));
+  changes.is_all = version <= 0 || version < changes.version - kKeptRevisions;
+  ASSIGN_OR_RETURN(Statement * written, connection.Prepared(kWrittenSince));
+  for (const Kind kind : kinds) {
+    written->Start(Number(kind), changes.is_all ? int64_t{-1} : version);
+    while (true) {
+      ASSIGN_OR_RETURN(const bool found, written->Step());
+      if (!found) break;
+      changes.written.push_back({kind, RecordOf(*written)});
+    }
+  }
+  if (changes.is_all) return changes;
+  ASSIGN_OR_RETURN(Statement * deleted, connection.Prepared(kDeletedSince));
+  deleted->Start(version);
+  while (true) {
+    ASSIGN_OR_RETURN(const bool found, deleted->Step());
+    if (!found) return changes;
+    const int64_t number = deleted->Integer(1);
+    const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](Kind one) { return Number(one) == number; });
+    if (kind == kinds.end()) continue;
+    std::string name = deleted->Bytes(0);
+    // What was made anew under its name is there.
+    ASSIGN_OR_RETURN(Statement * get, connection.Prepared(kGet));
+    get->Start(number, name);
+    ASSIGN_OR_RETURN(const bool there, get->Step());
+    get->Reset();
+    if (!there) changes.deleted.emplace_back(*kind, std::move(name));
+  }
+}
+
+/// A transaction of the writing connection.
+class SqliteStore::Writes : public store::Transaction {
+ public:
+  Writes(Connection& connection, const base::Clock& clock) : connection_(connection), clock_(clock) {}
+
+  absl::StatusOr<Record> Create(Kind kind, std::string_view name, std::string_view value,
+                                std::string_view request_id) override {
+    absl::StatusOr<Record> earlier = GetByRequestId(kind, request_id);
+    if (!absl::IsNotFound(earlier.status())) return earlier;
+    const absl::Status taken = Get(kind, name).status();
+    if (taken.ok()) return RecordExists(kind, name);
+    if (!absl::IsNotFound(taken)) return taken;
+    Record record{std::string(name), std::string(value), "", clock_.Now(), {}};
+    record.update_time = record.create_time;
+    ASSIGN_OR_RETURN(const int64_t revision, NextRevision());
+    record.etag = EtagOf(revision);
+    const int64_t now = absl::ToUnixNanos(record.create_time);
+    ASSIGN_OR_RETURN(Statement * insert, connection_.Prepared(kInsert));
+    insert->Start(Number(kind), name, value, record.etag, request_id, now, now, revision);
+    RETURN_IF_ERROR(Run(*insert));
+    return record;
+  }
+  absl::StatusOr<Record> Get(Kind kind, std::string_view name) override { return GetFrom(connection_, kind, name); }
+  absl::StatusOr<Record> GetByRequestId(Kind kind, std::string_view request_id) override {
+    return GetByRequestIdFrom(connection_, kind, request_id);
+  }
+  absl::StatusOr<Record> Update(Kind kind, std::string_view name, std::string_view etag,
+                                std::string_view value) override {
+    ASSIGN_OR_RETURN(Record record, Get(kind, name));
+    if (!etag.empty() && etag != record.etag) return EtagChanged(kind, name, etag, record.etag);
+    if (value == record.value) return record;
+    record.value = std::string(value);
+    record.update_time = clock_.Now();
+    ASSIGN_OR_RETURN(const int64_t revision, NextRevision());
+    record.etag = EtagOf(revision);
+    ASSIGN_OR_RETURN(Statement * update, connection_.Prepared(kUpdate));
+    update->Start(record.value, record.etag, absl::ToUnixNanos(record.update_time), revision, Number(kind), name);
+    RETURN_IF_ERROR(Run(*update));
+    return record;
+  }
+  absl::Status Delete(Kind kind, std::string_view name, std::string_view etag) override {
+    ASSIGN_OR_RETURN(const Record record, Get(kind, name));
+    if (!etag.empty() && etag != record.etag) return EtagChanged(kind, name, etag, record.etag);
+    ASSIGN_OR_RETURN(const int64_t revision, NextRevision());
+    ASSIGN_OR_RETURN(Statement * erase, connection_.Prepared(kDelete));
+    erase->Start(Number(kind), name);
+    RETURN_IF_ERROR(Run(*erase));
+    ASSIGN_OR_RETURN(Statement * insert, connection_.Prepared(kInsertDeletion));
+    insert->Start(revision, Number(kind), name);
+    RETURN_IF_ERROR(Run(*insert));
+    ASSIGN_OR_RETURN(Statement * forget, connection_.Prepared(kForgetDeletions));
+    forget->Start(revision - kKeptRevisions);
+    return Run(*forget);
+  }
+  absl::StatusOr<store::Changes> ChangesSince(const std::vector<Kind>& kinds, int64_t version) override {
+    return ChangesFrom(connection_, kinds, version);
+  }
+
+ private:
+  static std::string EtagOf(int64_t revision) { return absl::StrFormat("%x", revision); }
+  absl::StatusOr<int64_t> NextRevision() {
+    ASSIGN_OR_RETURN(Statement * statement, connection_.Prepared(kNextRevision));
+    statement->Start();
+    RETURN_IF_ERROR(Run(*statement));
+    const int64_t revision = statement->Integer(0);
+    statement->Reset();
+    return revision;
+  }
+
+  Connection& connection_;
+  const base::Clock& clock_;
+};
+
+absl::Status SqliteStore::Transact(const store::Body& body) {
   base::MutexLock lock(writer_mutex_);
   ASSIGN_OR_RETURN(Connection * writer, Writer());
   ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(writer->database()));
-  ASSIGN_OR_RETURN(Statement * by_request_id, writer->Prepared(kGetByRequestId));
-  by_request_id->Start(Number(kind), request_id);
-  absl::StatusOr<Record> earlier = OnlyRecord(*by_request_id, kind, request_id);
-  if (!absl::IsNotFound(earlier.status())) return earlier;
-  ASSIGN_OR_RETURN(Statement * by_name, writer->Prepared(kGet));
-  by_name->Start(Number(kind), name);
-  const absl::Status taken = OnlyRecord(*by_name, kind, name).status();
-  if (taken.ok()) return RecordExists(kind, name);
-  if (!absl::IsNotFound(taken)) return taken;
-
-  Record record{std::string(name), std::string(value), "", clock_.Now(), {}};
-  record.update_time = record.create_time;
-  ASSIGN_OR_RETURN(record.etag, NextEtag());
-  const int64_t now = absl::ToUnixNanos(record.create_time);
-  ASSIGN_OR_RETURN(Statement * insert, writer->Prepared(kInsert));
-  insert->Start(Number(kind), name, value, record.etag, request_id, now, now);
-  RETURN_IF_ERROR(Run(*insert));
-  RETURN_IF_ERROR(transaction.Commit());
-  return record;
+  Writes writes(*writer, clock_);
+  RETURN_IF_ERROR(body(writes));
+  return transaction.Commit();
 }
 
 absl::StatusOr<Record> SqliteStore::Get(Kind kind, std::string_view name) {
   base::MutexLock lock(reader_mutex_);
   ASSIGN_OR_RETURN(Connection * reader, Reader());
   if (reader == nullptr) return NoSuchRecord(kind, name);
-  ASSIGN_OR_RETURN(Statement * statement, reader->Prepared(kGet));
-  statement->Start(Number(kind), name);
-  return OnlyRecord(*statement, kind, name);
+  return GetFrom(*reader, kind, name);
 }
 
 absl::StatusOr<Record> SqliteStore::GetByRequestId(Kind kind, std::string_view request_id) {
   base::MutexLock lock(reader_mutex_);
   ASSIGN_OR_RETURN(Connection * reader, Reader());
   if (reader == nullptr) return NoSuchRecord(kind, request_id);
-  ASSIGN_OR_RETURN(Statement * statement, reader->Prepared(kGetByRequestId));
-  statement->Start(Number(kind), request_id);
-  return OnlyRecord(*statement, kind, request_id);
+  return GetByRequestIdFrom(*reader, kind, request_id);
 }
 
 absl::StatusOr<store::Page> SqliteStore::List(Kind kind, const store::ListOptions& options) {
@@ -189,54 +296,27 @@ absl::StatusOr<store::Page> SqliteStore::List(Kind kind, const store::ListOption
   return page;
 }
 
-absl::StatusOr<Record> SqliteStore::Update(Kind kind, std::string_view name, std::string_view etag,
-                                           const store::Change& change) {
-  base::MutexLock lock(writer_mutex_);
-  ASSIGN_OR_RETURN(Connection * writer, Writer());
-  ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(writer->database()));
-  ASSIGN_OR_RETURN(Statement * get, writer->Prepared(kGet));
-  get->Start(Number(kind), name);
-  ASSIGN_OR_RETURN(Record record, OnlyRecord(*get, kind, name));
-  if (!etag.empty() && etag != record.etag) return EtagChanged(kind, name, etag, record.etag);
-  ASSIGN_OR_RETURN(std::string value, change(record));
-  if (value == record.value) return record;
-  record.value = std::move(value);
-  record.update_time = clock_.Now();
-  ASSIGN_OR_RETURN(record.etag, NextEtag());
-  ASSIGN_OR_RETURN(Statement * update, writer->Prepared(kUpdate));
-  update->Start(record.value, record.etag, absl::ToUnixNanos(record.update_time), Number(kind), name);
-  RETURN_IF_ERROR(Run(*update));
-  RETURN_IF_ERROR(transaction.Commit());
-  return record;
-}
-
-absl::Status SqliteStore::Delete(Kind kind, std::string_view name, std::string_view etag) {
-  // Where there is no file, a deletion must not create one.
-  RETURN_IF_ERROR(Get(kind, name).status());
-  base::MutexLock lock(writer_mutex_);
-  ASSIGN_OR_RETURN(Connection * writer, Writer());
-  ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(writer->database()));
-  ASSIGN_OR_RETURN(Statement * get, writer->Prepared(kGet));
-  get->Start(Number(kind), name);
-  ASSIGN_OR_RETURN(const Record record, OnlyRecord(*get, kind, name));
-  if (!etag.empty() && etag != record.etag) return EtagChanged(kind, name, etag, record.etag);
-  RETURN_IF_ERROR(NextEtag().status());
-  ASSIGN_OR_RETURN(Statement * erase, writer->Prepared(kDelete));
-  erase->Start(Number(kind), name);
-  RETURN_IF_ERROR(Run(*erase));
-  return transaction.Commit();
+absl::StatusOr<store::Changes> SqliteStore::ChangesSince(const std::vector<Kind>& kinds, int64_t version) {
+  base::MutexLock lock(reader_mutex_);
+  ASSIGN_OR_RETURN(Connection * reader, Reader());
+  if (reader == nullptr) {
+    store::Changes nothing;
+    nothing.is_all = true;
+    return nothing;
+  }
+  // All statements of one transaction read the same state.
+  RETURN_IF_ERROR(reader->database().Execute("BEGIN"));
+  absl::StatusOr<store::Changes> changes = ChangesFrom(*reader, kinds, version);
+  const absl::Status end = reader->database().Execute("COMMIT");
+  RETURN_IF_ERROR(end);
+  return changes;
 }
 
 absl::StatusOr<int64_t> SqliteStore::Version() {
   base::MutexLock lock(reader_mutex_);
   ASSIGN_OR_RETURN(Connection * reader, Reader());
   if (reader == nullptr) return 0;
-  ASSIGN_OR_RETURN(Statement * statement, reader->Prepared(kRevision));
-  statement->Start();
-  RETURN_IF_ERROR(statement->Step().status());
-  const int64_t number = statement->Integer(0);
-  statement->Reset();
-  return number;
+  return RevisionOf(*reader);
 }
 
 }  // namespace planner::storage

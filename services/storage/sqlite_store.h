@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
@@ -27,14 +28,11 @@ class SqliteStore : public store::Store {
   /// Creates or migrates the file now. FAILED_PRECONDITION: a newer version wrote it.
   absl::Status Open();
 
-  absl::StatusOr<store::Record> Create(store::Kind kind, std::string_view name, std::string_view value,
-                                       std::string_view request_id) override;
+  absl::Status Transact(const store::Body& body) override;
   absl::StatusOr<store::Record> Get(store::Kind kind, std::string_view name) override;
   absl::StatusOr<store::Record> GetByRequestId(store::Kind kind, std::string_view request_id) override;
   absl::StatusOr<store::Page> List(store::Kind kind, const store::ListOptions& options) override;
-  absl::StatusOr<store::Record> Update(store::Kind kind, std::string_view name, std::string_view etag,
-                                       const store::Change& change) override;
-  absl::Status Delete(store::Kind kind, std::string_view name, std::string_view etag) override;
+  absl::StatusOr<store::Changes> ChangesSince(const std::vector<store::Kind>& kinds, int64_t version) override;
   absl::StatusOr<int64_t> Version() override;
 
  private:
@@ -50,11 +48,18 @@ class SqliteStore : public store::Store {
     std::map<const char*, Statement> statements_;
   };
 
+  /// What a body works with.
+  class Writes;
+
   /// Null where there is nothing to read yet.
   absl::StatusOr<Connection*> Reader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reader_mutex_);
   absl::StatusOr<Connection*> Writer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mutex_);
-  /// Raises the revision, within a transaction; its number is the new etag.
-  absl::StatusOr<std::string> NextEtag() ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mutex_);
+  static absl::StatusOr<store::Record> GetFrom(Connection& connection, store::Kind kind, std::string_view name);
+  static absl::StatusOr<store::Record> GetByRequestIdFrom(Connection& connection, store::Kind kind,
+                                                          std::string_view request_id);
+  static absl::StatusOr<int64_t> RevisionOf(Connection& connection);
+  static absl::StatusOr<store::Changes> ChangesFrom(Connection& connection, const std::vector<store::Kind>& kinds,
+                                                    int64_t version);
 
   const std::string directory_;
   const std::string path_;

@@ -72,6 +72,31 @@ TEST_F(SqliteStoreTest, AFileThatIsNoDatabaseIsAnErrorThatNamesIt) {
   EXPECT_EQ(store.Get(Kind::kPlan, "a").status().code(), absl::StatusCode::kDataLoss);
 }
 
+TEST_F(SqliteStoreTest, AFileOfTheFirstVersionIsBroughtUpToDate) {
+  std::filesystem::create_directories(directory_);
+  ASSERT_TRUE((*Database::Open(file_.string(), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE))
+                  ->Execute(R"sql(
+      CREATE TABLE records (sequence INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, name BLOB NOT NULL,
+        value BLOB NOT NULL, etag BLOB NOT NULL, request_id BLOB NOT NULL, create_time INTEGER NOT NULL,
+        update_time INTEGER NOT NULL, UNIQUE (kind, name)) STRICT;
+      CREATE UNIQUE INDEX records_by_request_id ON records (kind, request_id) WHERE length(request_id) > 0;
+      CREATE INDEX records_by_age ON records (kind, sequence);
+      CREATE TABLE revision (number INTEGER NOT NULL) STRICT;
+      INSERT INTO revision VALUES (7);
+      INSERT INTO records VALUES (3, 1, CAST('a' AS BLOB), CAST('old' AS BLOB), CAST('7' AS BLOB), CAST('' AS BLOB), 1, 2);
+      PRAGMA user_version = 1;
+    )sql")
+                  .ok());
+  SqliteStore store(directory_.string(), clock_);
+  EXPECT_EQ(store.Get(Kind::kCluster, "a")->value, "old");
+  const auto all = store.ChangesSince({Kind::kCluster}, 0);
+  ASSERT_TRUE(all.ok()) << all.status();
+  EXPECT_EQ(all->written.size(), 1u);
+  EXPECT_EQ(all->version, 7);
+  ASSERT_TRUE(store.Update(Kind::kCluster, "a", "7", [](const store::Record&) { return "new"; }).ok());
+  EXPECT_EQ(store.ChangesSince({Kind::kCluster}, 7)->written.at(0).record.value, "new");
+}
+
 TEST_F(SqliteStoreTest, AFileOfANewerVersionIsRefused) {
   ASSERT_TRUE(SqliteStore(directory_.string(), clock_).Open().ok());
   ASSERT_TRUE((*Database::Open(file_.string(), SQLITE_OPEN_READWRITE))->Execute("PRAGMA user_version = 999").ok());

@@ -182,6 +182,10 @@ absl::Status ValidateResources(const v1::Resources& resources) {
   if (resources.has_price_per_gpu_hour()) {
     RETURN_IF_ERROR(NotNegative("resources.price_per_gpu_hour", resources.price_per_gpu_hour(), 1e6));
   }
+  if (resources.has_earliest_start_time()) {
+    RETURN_IF_ERROR(Time("resources.earliest_start_time", resources.earliest_start_time()));
+  }
+  if (!resources.tenant().empty()) RETURN_IF_ERROR(ClusterId("resources.tenant", resources.tenant()).status());
   return ValidateDeadline(resources);
 }
 
@@ -208,6 +212,18 @@ absl::Status ValidateUtilization(const v1::Utilization& utilization) {
       break;
   }
   return base::InvalidField("utilization", "names no ratio: give hardware_flops_ratio or model_flops_ratio");
+}
+
+absl::Status ValidateHold(const v1::CreatePlanRequest& request) {
+  constexpr int64_t kMaxHoldSeconds = 365 * 86400;
+  if (request.hold().has_expires_in()) {
+    const google::protobuf::Duration& expires_in = request.hold().expires_in();
+    RETURN_IF_ERROR(Between("hold.expires_in.nanos", expires_in.nanos(), 0, kNanosPerSecond - 1));
+    RETURN_IF_ERROR(Between("hold.expires_in.seconds", expires_in.seconds(), 1, kMaxHoldSeconds));
+  }
+  const v1::DataSet& data = request.plan().request().data_set();
+  if (data.has_token_count() || data.has_sample_count()) return absl::OkStatus();
+  return base::InvalidField("hold", "needs the amount of data, token_count or sample_count: else there is no end to hold cards to");
 }
 
 }  // namespace
@@ -263,6 +279,7 @@ absl::Status Validate(const v1::CreatePlanRequest& request) {
   if (request.plan().request().has_inference()) {
     return base::InvalidField("plan.request.inference", "cannot be planned on the calendar: only trainings are");
   }
+  if (request.has_hold()) RETURN_IF_ERROR(ValidateHold(request));
   return base::AtField("plan.request", Validate(request.plan().request()));
 }
 

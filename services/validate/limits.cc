@@ -1,8 +1,10 @@
 #include "services/validate/limits.h"
 
 #include <cmath>
+#include <utility>
 
 #include "core/base/error.h"
+#include "core/base/status_macros.h"
 #include "fmt/format.h"
 
 namespace planner::validate {
@@ -59,6 +61,26 @@ absl::Status KnownEnum(std::string_view field, int number, bool known) {
   if (known) return absl::OkStatus();
   return base::InvalidField(field, fmt::format("is no value of this enumeration: {}={}", Name(field), number),
                             "UNKNOWN_ENUM");
+}
+
+absl::Status Time(std::string_view field, const google::protobuf::Timestamp& time) {
+  constexpr int64_t kEndOf9999 = 253'402'300'799;
+  constexpr int64_t kNanosPerSecond = 1'000'000'000;
+  RETURN_IF_ERROR(Between(std::string(field) + ".seconds", time.seconds(), 0, kEndOf9999));
+  return Between(std::string(field) + ".nanos", time.nanos(), 0, kNanosPerSecond - 1);
+}
+
+absl::Status Interval(const std::string& field, const google::protobuf::Timestamp& start_time,
+                      const google::protobuf::Timestamp& end_time) {
+  RETURN_IF_ERROR(Time(field + ".start_time", start_time));
+  RETURN_IF_ERROR(Time(field + ".end_time", end_time));
+  if (std::pair(start_time.seconds(), start_time.nanos()) < std::pair(end_time.seconds(), end_time.nanos())) {
+    return absl::OkStatus();
+  }
+  return base::InvalidField(field + ".end_time",
+                            fmt::format("must be after start_time: start_time={} end_time={} (seconds since 1970)",
+                                        start_time.seconds(), end_time.seconds()),
+                            "NEGATIVE_DURATION");
 }
 
 }  // namespace planner::validate

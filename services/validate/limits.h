@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "google/protobuf/timestamp.pb.h"
 
 namespace planner::validate {
 
@@ -27,5 +28,12 @@ absl::Status Text(std::string_view field, std::string_view value, size_t bytes);
 
 /// A number that a proto enum does not have: `known` is what Enum_IsValid says.
 absl::Status KnownEnum(std::string_view field, int number, bool known);
+
+/// From 1970 to the end of the year 9999: what calendars can hold.
+absl::Status Time(std::string_view field, const google::protobuf::Timestamp& time);
+
+/// Both, and end_time after start_time; `field` is that of what they belong to.
+absl::Status Interval(const std::string& field, const google::protobuf::Timestamp& start_time,
+                      const google::protobuf::Timestamp& end_time);
 
 }  // namespace planner::validate

@@ -42,4 +42,16 @@ absl::StatusOr<std::string> ClusterId(std::string_view field, std::string_view n
 
 absl::StatusOr<std::string> PlanId(std::string_view field, std::string_view name) { return Id(field, name, "plans/"); }
 
+absl::StatusOr<std::string> ReservationId(std::string_view field, std::string_view name) {
+  constexpr std::string_view kReservations = "/reservations/";
+  const size_t at = name.find(kReservations);
+  if (at == std::string_view::npos) {
+    return base::InvalidField(field, fmt::format("must be clusters/NAME/reservations/ID: name=\"{}\"",
+                                                 name.substr(0, 2 * kMaxIdBytes)));
+  }
+  ASSIGN_OR_RETURN(const std::string cluster, Id(field, name.substr(0, at), "clusters/"));
+  ASSIGN_OR_RETURN(const std::string id, Id(field, name.substr(at + kReservations.size()), ""));
+  return cluster + "/" + id;
+}
+
 }  // namespace planner::validate

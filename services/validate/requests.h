@@ -41,6 +41,7 @@ absl::Status Validate(const v1::ValidateRunsRequest& request);
 absl::Status Validate(const v1::CreatePlanRequest& request);
 absl::Status Validate(const v1::CreateClusterRequest& request);
 absl::Status Validate(const v1::UpdateClusterRequest& request);
+absl::Status Validate(const v1::CreateReservationRequest& request);
 
 /// A cluster as its user writes it; `field` is its path.
 absl::Status ValidateCluster(std::string_view field, const v1::Cluster& cluster);
@@ -54,5 +55,8 @@ absl::StatusOr<std::string> ClusterId(std::string_view field, std::string_view n
 
 /// "20260101-000000-4f3a" of "plans/20260101-000000-4f3a", by the same rules.
 absl::StatusOr<std::string> PlanId(std::string_view field, std::string_view name);
+
+/// "main/20260101-000000-4f3a9c01", as stores name it, of "clusters/main/reservations/20260101-000000-4f3a9c01".
+absl::StatusOr<std::string> ReservationId(std::string_view field, std::string_view name);
 
 }  // namespace planner::validate

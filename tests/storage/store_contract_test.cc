@@ -250,6 +250,120 @@ TEST_P(StoreContractTest, Rule9VersionChangesWithEveryWrite) {
   EXPECT_EQ(versions.size(), 4u);
 }
 
+/// Names of what was written and, with a minus before, of what was deleted.
+std::vector<std::string> NamesOf(const Changes& changes) {
+  std::vector<std::string> names;
+  for (const KindRecord& one : changes.written) names.push_back(one.record.name);
+  for (const auto& [kind, name] : changes.deleted) names.push_back("-" + name);
+  return names;
+}
+
+TEST_P(StoreContractTest, Rule11ATransactionIsAllOrNothing) {
+  MustCreate("a");
+  const absl::Status refused = absl::FailedPreconditionError("no");
+  const auto work = [&](const absl::Status& end) {
+    return [&, end](Transaction& transaction) -> absl::Status {
+      EXPECT_TRUE(transaction.Create(Kind::kReservation, "r", "1", "id").ok());
+      EXPECT_TRUE(transaction.Update(Kind::kCluster, "a", "", "changed").ok());
+      // It sees its own writes.
+      EXPECT_EQ(transaction.Get(Kind::kReservation, "r")->value, "1");
+      EXPECT_EQ(transaction.GetByRequestId(Kind::kReservation, "id")->name, "r");
+      EXPECT_EQ(transaction.Get(Kind::kCluster, "a")->value, "changed");
+      EXPECT_TRUE(transaction.Create(Kind::kPlan, "p", "1", "").ok());
+      EXPECT_TRUE(transaction.Delete(Kind::kPlan, "p", "").ok());
+      EXPECT_TRUE(absl::IsNotFound(transaction.Get(Kind::kPlan, "p").status()));
+      return end;
+    };
+  };
+  EXPECT_EQ(store_->Transact(work(refused)), refused);
+  EXPECT_TRUE(absl::IsNotFound(store_->Get(Kind::kReservation, "r").status()));
+  EXPECT_TRUE(absl::IsNotFound(store_->GetByRequestId(Kind::kReservation, "id").status()));
+  EXPECT_EQ(store_->Get(Kind::kCluster, "a")->value, "value of a");
+  EXPECT_TRUE(store_->Transact(work(absl::OkStatus())).ok());
+  EXPECT_EQ(store_->Get(Kind::kReservation, "r")->value, "1");
+  EXPECT_EQ(store_->Get(Kind::kCluster, "a")->value, "changed");
+}
+
+TEST_P(StoreContractTest, Rule11ADeletionThatIsTakenBackLeavesItsRecord) {
+  const Record created = MustCreate("a", Kind::kPlan, "id");
+  const absl::Status refused = absl::FailedPreconditionError("no");
+  EXPECT_EQ(store_->Transact([&](Transaction& transaction) -> absl::Status {
+    EXPECT_TRUE(transaction.Delete(Kind::kPlan, "a", created.etag).ok());
+    EXPECT_TRUE(transaction.Create(Kind::kPlan, "a", "another", "").ok());
+    return refused;
+  }),
+            refused);
+  EXPECT_EQ(store_->Get(Kind::kPlan, "a")->value, created.value);
+  EXPECT_EQ(store_->GetByRequestId(Kind::kPlan, "id")->etag, created.etag);
+  EXPECT_THAT(Names(Kind::kPlan, {Order::kNewestFirst, 10, ""}), ElementsAre("a"));
+}
+
+TEST_P(StoreContractTest, Rule11TransactionsOfManyThreadsDoNotMix) {
+  // Each takes what is left only if it sees that it is: one that decides on what another one is changing would take too much.
+  constexpr int kThreads = 4;
+  constexpr int kRounds = 25;
+  ASSERT_TRUE(store_->Create(Kind::kCluster, "left", std::to_string(kThreads * kRounds / 2), "").ok());
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      for (int j = 0; j < kRounds; ++j) {
+        const absl::Status status = store_->Transact([&](Transaction& transaction) -> absl::Status {
+          const int left = std::stoi(transaction.Get(Kind::kCluster, "left")->value);
+          if (left == 0) return absl::ResourceExhaustedError("none is left");
+          EXPECT_TRUE(transaction.Update(Kind::kCluster, "left", "", std::to_string(left - 1)).ok());
+          return transaction.Create(Kind::kReservation, std::to_string(i) + "-" + std::to_string(j), "1", "").status();
+        });
+        EXPECT_TRUE(status.ok() || absl::IsResourceExhausted(status)) << status;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(store_->Get(Kind::kCluster, "left")->value, "0");
+  EXPECT_EQ(Names(Kind::kReservation, {}).size(), size_t{kThreads * kRounds / 2});
+}
+
+TEST_P(StoreContractTest, Rule12ChangesAreToldOnceEach) {
+  EXPECT_THAT(NamesOf(*store_->ChangesSince({Kind::kCluster}, 0)), ElementsAre());
+  MustCreate("a");
+  MustCreate("b");
+  MustCreate("p", Kind::kPlan);
+  const Changes all = *store_->ChangesSince({Kind::kCluster}, 0);
+  EXPECT_TRUE(all.is_all);
+  EXPECT_EQ(all.version, *store_->Version());
+  EXPECT_THAT(NamesOf(all), ElementsAre("a", "b"));
+  EXPECT_EQ(all.written[0].record.value, "value of a");
+  EXPECT_THAT(NamesOf(*store_->ChangesSince({Kind::kCluster}, all.version)), ElementsAre());
+  ASSERT_TRUE(store_->Update(Kind::kCluster, "a", "", To("2")).ok());
+  MustCreate("c");
+  ASSERT_TRUE(store_->Update(Kind::kCluster, "a", "", To("3")).ok());
+  ASSERT_TRUE(store_->Delete(Kind::kCluster, "b", "").ok());
+  const Changes some = *store_->ChangesSince({Kind::kCluster}, all.version);
+  EXPECT_FALSE(some.is_all);
+  EXPECT_THAT(NamesOf(some), ElementsAre("c", "a", "-b"));
+  EXPECT_EQ(some.written[1].record.value, "3");
+  // Made anew: written and not deleted. Of other kinds only where they are asked for.
+  MustCreate("b");
+  ASSERT_TRUE(store_->Delete(Kind::kPlan, "p", "").ok());
+  EXPECT_THAT(NamesOf(*store_->ChangesSince({Kind::kCluster}, some.version)), ElementsAre("b"));
+  EXPECT_THAT(NamesOf(*store_->ChangesSince({Kind::kPlan, Kind::kCluster}, some.version)), ElementsAre("b", "-p"));
+  EXPECT_THAT(NamesOf(*store_->ChangesSince({Kind::kCluster}, all.version)), ElementsAre("c", "a", "b"));
+}
+
+TEST_P(StoreContractTest, Rule12ATransactionIsToldItsOwnChangesToo) {
+  MustCreate("a");
+  const int64_t version = store_->ChangesSince({Kind::kCluster}, 0)->version;
+  int64_t inside = 0;
+  const absl::Status status = store_->Transact([&](Transaction& transaction) -> absl::Status {
+    EXPECT_TRUE(transaction.Create(Kind::kCluster, "b", "1", "").ok());
+    const Changes changes = *transaction.ChangesSince({Kind::kCluster}, version);
+    EXPECT_THAT(NamesOf(changes), ElementsAre("b"));
+    inside = changes.version;
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_THAT(NamesOf(*store_->ChangesSince({Kind::kCluster}, inside)), ElementsAre());
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, StoreContractTest,
                          ::testing::Values(Implementation{"Memory",
                                                           [](const ScratchFolder&, const base::Clock& clock) {

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace planner::cluster {
+
+/// Calendars count time in microseconds since 1970: exact, small and enough for any year that can be told.
+using Micros = int64_t;
+
+inline constexpr Micros kForever = std::numeric_limits<Micros>::max();
+
+/// The first microsecond that is not before `time`; kForever for the infinite future.
+inline Micros ToMicros(absl::Time time) {
+  if (time == absl::InfiniteFuture()) return kForever;
+  const Micros floor = absl::ToUnixMicros(time);
+  return absl::FromUnixMicros(floor) < time ? floor + 1 : floor;
+}
+inline absl::Time FromMicros(Micros micros) {
+  return micros == kForever ? absl::InfiniteFuture() : absl::FromUnixMicros(micros);
+}
+
+/// So many nodes are wholly free in [start, end), and no longer in either direction.
+struct Opening {
+  Micros start = 0;
+  Micros end = kForever;
+  int64_t nodes = 0;
+
+  friend bool operator==(const Opening&, const Opening&) = default;
+};
+
+/// From `start` to the next step `level` GPUs are free (of a node), or in use (by a tenant).
+struct Step {
+  Micros start = 0;
+  int64_t level = 0;
+
+  friend bool operator==(const Step&, const Step&) = default;
+};
+
+/// When the nodes of a pool are free: a value that never changes, made by schedule::Ledger and asked by
+/// schedule::EarliestStart. Every node is in the openings, once for each time in which it is wholly free.
+struct Calendar {
+  int64_t node_count = 0;
+  int gpus_per_node = 8;
+  std::vector<Opening> by_start;  ///< By start, then end; no two are alike in both.
+  std::vector<Opening> by_end;    ///< The same ones by end, then start.
+  /// Of each node that jobs of less than a node share, at some time: its free GPUs, by rising start, from the beginning of
+  /// time on.
+  std::vector<std::shared_ptr<const std::vector<Step>>> shared_nodes;
+};
+
+/// What a tenant may have at any one time, and what of it is promised already.
+struct Quota {
+  std::string tenant;
+  std::string pool;  ///< Empty: of all pools together.
+  int64_t max_gpus = 0;
+  std::vector<Step> used;  ///< GPUs in use, by rising start; nothing before the first.
+};
+
+}  // namespace planner::cluster

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "core/cluster/calendar.h"
+#include "core/cluster/host_list.h"
+#include "core/schedule/earliest_start.h"
+
+namespace planner::schedule {
+
+using cluster::NodeRange;
+
+/// GPUs of nodes that cannot be used otherwise in [start, end): a reservation, a job, maintenance, a broken node.
+struct Use {
+  std::vector<NodeRange> nodes;
+  int gpus_per_node = 8;  ///< Of each of them; all: the whole node.
+  Micros start = std::numeric_limits<Micros>::min();
+  Micros end = kForever;  ///< After start.
+};
+
+/// Who has which node of a pool when: what bookings are made in. A booking has its nodes from the moment it is made, so that it is
+/// certain that each of them is free throughout: enough free nodes at every moment would not do, since a job cannot change its
+/// nodes. Uses may overlap (a node that breaks while it is booked). Not safe for concurrent use.
+class Ledger {
+ public:
+  /// `nodes_per_rack` 0: all nodes are equally near.
+  Ledger(int64_t nodes, int gpus_per_node, int64_t nodes_per_rack = 0);
+
+  /// Nodes beyond the pool's are left out. Time: by the uses of the nodes alone.
+  void Add(const Use& use);
+  /// Of a use that was added.
+  void Remove(const Use& use);
+
+  /// Whether the GPUs are free on every one of the nodes, throughout; not on nodes beyond the pool's.
+  bool IsFree(const Use& use) const;
+  /// Whether nodes of the use, which was added, have more GPUs in use at some moment of it than there are.
+  bool IsOverbooked(const Use& use) const;
+
+  /// Nodes that are free in [start, end), by rising index; empty if there are not enough. Whole nodes come from one rack if any rack
+  /// has enough (of these the one that has the fewest), else from as few racks as possible; among them from the tightest gaps in
+  /// time. GPUs of a node come from the node that has the fewest left. A large pool is not looked through to the end for the best:
+  /// 512 nodes more than are wanted are enough to choose from.
+  std::vector<NodeRange> Place(const Shape& shape, Micros start, Micros end) const;
+
+  /// As a value for planning. The same one until something changes.
+  std::shared_ptr<const cluster::Calendar> View() const;
+
+  int64_t node_count() const { return static_cast<int64_t>(nodes_.size()); }
+  int gpus_per_node() const { return gpus_per_node_; }
+
+ private:
+  struct Item {
+    Micros start;
+    Micros end;
+    int gpus;
+    Micros latest_end;  ///< Of this one and those before it.
+    friend bool operator<(const Item& a, const Item& b) {
+      return std::tie(a.start, a.end, a.gpus) < std::tie(b.start, b.end, b.gpus);
+    }
+  };
+  using Node = std::vector<Item>;  ///< Sorted.
+  using Gap = std::pair<Micros, Micros>;
+
+  std::vector<Gap> GapsOf(const Node& node) const;
+  std::vector<cluster::Step> FreeSteps(const Node& node) const;
+  int64_t MostUsed(const Node& node, Micros start, Micros end) const;
+  /// How much of the gap around [start, end) it leaves; nullopt where the node is not wholly free.
+  static std::optional<Micros> SlackIn(const Node& node, Micros start, Micros end);
+  std::vector<NodeRange> PlaceWhole(int64_t count, Micros start, Micros end) const;
+  std::vector<NodeRange> PlaceShared(int gpus, Micros start, Micros end) const;
+  template <typename Change>
+  void ForEachNode(const Use& use, const Change& change);
+
+  const int gpus_per_node_;
+  const int64_t nodes_per_rack_;
+  std::vector<Node> nodes_;
+  absl::btree_map<Gap, int64_t> by_start_;  ///< Nodes by (start, end) of their gaps.
+  absl::btree_map<Gap, int64_t> by_end_;    ///< By (end, start).
+  /// Each one made anew when it changes, so that views can have it, too.
+  absl::btree_map<int32_t, std::shared_ptr<const std::vector<cluster::Step>>> shared_;
+  mutable std::shared_ptr<const cluster::Calendar> view_;
+};
+
+}  // namespace planner::schedule

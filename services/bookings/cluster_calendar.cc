@@ -1,0 +1,289 @@
+#include "services/bookings/cluster_calendar.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/base/status_macros.h"
+#include "fmt/format.h"
+#include "services/convert/cluster.h"
+#include "services/convert/time.h"
+
+namespace planner::bookings {
+namespace {
+
+using cluster::NodeRange;
+
+Micros StartOf(const v1::Reservation& reservation) {
+  return cluster::ToMicros(convert::TimeFromProto(reservation.start_time()));
+}
+
+Micros EndOf(const v1::Reservation& reservation) {
+  return cluster::ToMicros(convert::TimeFromProto(reservation.end_time()));
+}
+
+absl::Status Failed(std::string_view reason, const std::string& message) {
+  return base::WithReason(absl::FailedPreconditionError(message), reason);
+}
+
+std::vector<NodeRange> Common(const std::vector<NodeRange>& a, const std::vector<NodeRange>& b) {
+  std::vector<NodeRange> common;
+  for (size_t i = 0, j = 0; i < a.size() && j < b.size();) {
+    const int32_t first = std::max(a[i].first, b[j].first);
+    const int32_t last = std::min(a[i].last, b[j].last);
+    if (first <= last) common.push_back({first, last});
+    a[i].last < b[j].last ? ++i : ++j;
+  }
+  return common;
+}
+
+/// Whether quotas alone let the job start when it is to.
+bool KeepsQuotas(schedule::Request request) {
+  if (request.quotas.empty()) return true;
+  const cluster::Opening all{0, cluster::kForever, request.shape.nodes};
+  request.not_after = request.not_before;
+  return EarliestStart({request.shape.nodes, request.shape.gpus_per_node, {all}, {all}, {}}, request).has_value();
+}
+
+/// "2026-12-01T08:00:00Z".
+std::string TimeText(Micros micros) {
+  return micros == cluster::kForever
+             ? "ever"
+             : absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", cluster::FromMicros(micros), absl::UTCTimeZone());
+}
+
+}  // namespace
+
+ClusterCalendar::ClusterCalendar(std::string id, v1::Cluster cluster, std::string etag,
+                                 const hardware::GpuCatalog& gpus)
+    : id_(std::move(id)), gpus_(gpus), cluster_(std::move(cluster)), etag_(std::move(etag)) {
+  Rebuild();
+}
+
+void ClusterCalendar::Change(v1::Cluster cluster, std::string etag) {
+  cluster_ = std::move(cluster);
+  etag_ = std::move(etag);
+  Rebuild();
+}
+
+void ClusterCalendar::Rebuild() {
+  pools_.clear();
+  tenant_uses_.clear();
+  plans_in_use_.clear();
+  for (const v1::TenantQuota& quota : cluster_.quotas()) tenant_uses_[{quota.tenant(), quota.node_pool()}];
+  std::set<std::pair<std::string, std::string>> booked;  // Plans and pools.
+  for (const auto& [key, booking] : bookings_)
+    booked.emplace(booking.reservation.plan(), booking.reservation.node_pool());
+  for (cluster::Pool& pool : convert::PoolsOf(cluster_, gpus_)) {
+    int index = 0;
+    while (cluster_.node_pools(index).name() != pool.name) ++index;
+    absl::StatusOr<convert::PoolNodes> nodes = convert::NodesOf("cluster", cluster_, index);
+    // What is stored was checked; an older version may have stored less.
+    if (!nodes.ok()) nodes = convert::PoolNodes{cluster::HostList::Numbered(pool.name, *pool.node_count), {}};
+    schedule::Ledger ledger(*pool.node_count, pool.gpus_per_node, cluster_.node_pools(index).nodes_per_rack());
+    for (const convert::NodeBlock& block : nodes->blocks) {
+      if (!block.plan.empty()) {
+        const std::string plan = block.plan.starts_with("plans/") ? block.plan : "plans/" + block.plan;
+        plans_in_use_.insert(plan);
+        if (booked.contains({plan, pool.name})) continue;  // Its reservation stands for it.
+      }
+      ledger.Add(block.use);
+      if (!block.tenant.empty()) CountUse(block.tenant, pool.name, block.use, 1);
+    }
+    pools_.push_back({std::move(pool), *std::move(nodes), std::move(ledger)});
+  }
+  for (const auto& [key, booking] : bookings_) {
+    for (PoolState& pool : pools_) {
+      if (pool.pool.name == booking.reservation.node_pool()) pool.ledger.Add(UseOf(booking.reservation, pool));
+    }
+    Count(booking.reservation, 1);
+  }
+}
+
+bool ClusterCalendar::IsRebuiltFor(const v1::Reservation& reservation) const {
+  return !reservation.plan().empty() && plans_in_use_.contains(reservation.plan());
+}
+
+const ClusterCalendar::PoolState* ClusterCalendar::PoolNamed(const std::string& name) const {
+  const auto pool =
+      std::find_if(pools_.begin(), pools_.end(), [&](const PoolState& one) { return one.pool.name == name; });
+  return pool == pools_.end() ? nullptr : &*pool;
+}
+
+schedule::Use ClusterCalendar::UseOf(const v1::Reservation& reservation, const PoolState& pool) {
+  const int64_t nodes = std::max<int64_t>(1, reservation.node_count());
+  const int64_t gpus = std::min<int64_t>(pool.ledger.gpus_per_node(), reservation.gpu_count() / nodes);
+  return {pool.nodes.names.FindKnown(reservation.nodes()).nodes, static_cast<int>(gpus), StartOf(reservation),
+          EndOf(reservation)};
+}
+
+void ClusterCalendar::CountUse(const std::string& tenant, const std::string& pool, const schedule::Use& use,
+                               int64_t sign) {
+  const int64_t gpus = sign * cluster::CountOf(use.nodes) * use.gpus_per_node;
+  for (const std::string& of : {std::string(), pool}) {
+    const auto found = tenant_uses_.find({tenant, of});
+    if (found == tenant_uses_.end()) continue;
+    const auto change = [&](Micros time, int64_t by) {
+      if ((found->second[time] += by) == 0) found->second.erase(time);
+    };
+    change(use.start, gpus);
+    if (use.end != cluster::kForever) change(use.end, -gpus);
+  }
+}
+
+void ClusterCalendar::Count(const v1::Reservation& reservation, int64_t sign) {
+  if (reservation.tenant().empty() || tenant_uses_.empty()) return;
+  if (const PoolState* pool = PoolNamed(reservation.node_pool())) {
+    CountUse(reservation.tenant(), pool->pool.name, UseOf(reservation, *pool), sign);
+  }
+}
+
+std::vector<cluster::Quota> ClusterCalendar::Quotas() const {
+  std::vector<cluster::Quota> quotas;
+  for (const v1::TenantQuota& proto : cluster_.quotas()) {
+    cluster::Quota& quota = quotas.emplace_back();
+    quota.tenant = proto.tenant();
+    quota.pool = proto.node_pool();
+    quota.max_gpus = proto.max_gpus();
+    const auto uses = tenant_uses_.find({quota.tenant, quota.pool});
+    if (uses == tenant_uses_.end()) continue;
+    int64_t level = 0;
+    for (const auto& [time, change] : uses->second) quota.used.push_back({time, level += change});
+  }
+  return quotas;
+}
+
+void ClusterCalendar::Put(const std::string& id, Booking booking) {
+  if (const Booking* known = Find(id)) {
+    if (known->etag == booking.etag) return;
+    Remove(id);
+  }
+  const v1::Reservation& reservation = booking.reservation;
+  const Key key{StartOf(reservation), id};
+  keys_[id] = key;
+  const Booking& stored = bookings_[key] = std::move(booking);
+  if (IsRebuiltFor(stored.reservation)) return Rebuild();
+  for (PoolState& pool : pools_) {
+    if (pool.pool.name == stored.reservation.node_pool()) pool.ledger.Add(UseOf(stored.reservation, pool));
+  }
+  Count(stored.reservation, 1);
+}
+
+void ClusterCalendar::Remove(const std::string& id) {
+  const auto key = keys_.find(id);
+  if (key == keys_.end()) return;
+  const auto booking = bookings_.find(key->second);
+  const v1::Reservation reservation = std::move(booking->second.reservation);
+  bookings_.erase(booking);
+  keys_.erase(key);
+  if (IsRebuiltFor(reservation)) return Rebuild();
+  for (PoolState& pool : pools_) {
+    if (pool.pool.name == reservation.node_pool()) pool.ledger.Remove(UseOf(reservation, pool));
+  }
+  Count(reservation, -1);
+}
+
+const Booking* ClusterCalendar::Find(const std::string& id) const {
+  const auto key = keys_.find(id);
+  return key == keys_.end() ? nullptr : &bookings_.at(key->second);
+}
+
+absl::StatusOr<v1::Reservation> ClusterCalendar::Find(const Wish& wish) const {
+  const PoolState* pool = wish.pool.empty() && pools_.size() == 1 ? &pools_.front() : PoolNamed(wish.pool);
+  if (pool == nullptr) {
+    return base::InvalidField("node_pool",
+                              wish.pool.empty() ? fmt::format("is missing: the cluster has {} pools", pools_.size())
+                                                : fmt::format("is no pool of the cluster: node_pool=\"{}\"", wish.pool),
+                              "UNKNOWN_POOL");
+  }
+  const schedule::Ledger& ledger = pool->ledger;
+  schedule::Shape shape = schedule::ShapeOf(wish.gpu_count, ledger.gpus_per_node());
+  std::vector<NodeRange> nodes;
+  if (!wish.nodes.empty()) {
+    auto named = pool->nodes.names.Find(wish.nodes);
+    if (!named.ok()) {
+      const absl::string_view message = named.status().message();
+      return base::InvalidField("nodes", {message.data(), message.size()}, "UNKNOWN_NODE");
+    }
+    nodes = *std::move(named);
+    shape = {cluster::CountOf(nodes), ledger.gpus_per_node()};
+  }
+  schedule::Request request{.shape = shape, .duration = wish.duration, .not_before = wish.start};
+  const std::vector<cluster::Quota> quotas =
+      wish.tenant.empty() || tenant_uses_.empty() ? std::vector<cluster::Quota>() : Quotas();
+  for (const cluster::Quota& quota : quotas) {
+    if (quota.tenant == wish.tenant && (quota.pool.empty() || quota.pool == pool->pool.name))
+      request.quotas.push_back(&quota);
+  }
+  const std::string when = fmt::format("from {} to {}", TimeText(wish.start), TimeText(wish.start + wish.duration));
+  Micros start = wish.start;
+  const bool in_quota = KeepsQuotas(request);
+  if (!nodes.empty()) {
+    if (!ledger.IsFree({nodes, shape.gpus_per_node, start, start + wish.duration})) {
+      return Failed("NOT_FREE", fmt::format("{}/{}: {} are not all free {}", id_, pool->pool.name, wish.nodes, when));
+    }
+  } else if (in_quota) {
+    nodes = ledger.Place(shape, start, start + wish.duration);
+  }
+  // Most wishes come from an estimate, and can be had when it said: only others are searched for.
+  if (nodes.empty() && wish.may_wait) {
+    if (const auto earliest = EarliestStart(*ledger.View(), request)) {
+      start = *earliest;
+      nodes = ledger.Place(shape, start, start + wish.duration);
+    }
+  }
+  if (!in_quota && (nodes.empty() || !wish.nodes.empty())) {
+    return Failed("QUOTA_EXCEEDED",
+                  fmt::format("{} GPUs {} exceed the quota of tenant \"{}\"", shape.gpus(), when, wish.tenant));
+  }
+  if (nodes.empty()) {
+    return Failed("NOT_FREE", fmt::format("{}/{}: {} GPUs are not free {}{}", id_, pool->pool.name, shape.gpus(), when,
+                                          wish.may_wait ? ", and not later for so long" : ""));
+  }
+  v1::Reservation found;
+  found.set_node_pool(pool->pool.name);
+  found.set_gpu_count(shape.gpus());
+  found.set_node_count(cluster::CountOf(nodes));
+  found.set_nodes(pool->nodes.names.Text(nodes));
+  *found.mutable_start_time() = convert::TimeToProto(cluster::FromMicros(start));
+  *found.mutable_end_time() = convert::TimeToProto(cluster::FromMicros(start + wish.duration));
+  found.set_tenant(wish.tenant);
+  return found;
+}
+
+std::string ClusterCalendar::ConflictOf(const v1::Reservation& reservation, Micros now) const {
+  const PoolState* pool = PoolNamed(reservation.node_pool());
+  if (pool == nullptr) return fmt::format("the cluster has no pool \"{}\" any more", reservation.node_pool());
+  const cluster::HostList::Known known = pool->nodes.names.FindKnown(reservation.nodes());
+  if (known.unknown > 0) {
+    return fmt::format("{} of its {} nodes are not in the pool any more", known.unknown, reservation.node_count());
+  }
+  const schedule::Use use = UseOf(reservation, *pool);
+  if (!pool->ledger.IsOverbooked(use)) return "";
+  for (const convert::NodeBlock& block : pool->nodes.blocks) {
+    if (block.kind == convert::NodeBlock::Kind::kDrained && use.start <= now) continue;
+    if (block.use.start >= use.end || block.use.end <= use.start) continue;
+    if (block.use.gpus_per_node + use.gpus_per_node <= pool->ledger.gpus_per_node()) continue;
+    const std::vector<NodeRange> common = Common(block.use.nodes, use.nodes);
+    if (common.empty()) continue;
+    const std::string until =
+        block.use.end == cluster::kForever ? "" : fmt::format(" until {}", TimeText(block.use.end));
+    constexpr size_t kShown = 200;
+    return fmt::format("{} of its {} nodes are {}{}: {}", cluster::CountOf(common), reservation.node_count(),
+                       block.what, until, pool->nodes.names.Text(common).substr(0, kShown));
+  }
+  return "";
+}
+
+std::vector<cluster::Pool> ClusterCalendar::Pools() {
+  std::vector<cluster::Pool> pools;
+  std::shared_ptr<const std::vector<cluster::Quota>> quotas;
+  if (cluster_.quotas_size() > 0) quotas = std::make_shared<const std::vector<cluster::Quota>>(Quotas());
+  for (PoolState& state : pools_) {
+    cluster::Pool& pool = pools.emplace_back(state.pool);
+    pool.calendar = state.ledger.View();
+    pool.quotas = quotas;
+  }
+  return pools;
+}
+
+}  // namespace planner::bookings

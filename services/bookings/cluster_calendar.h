@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/cluster/snapshot.h"
+#include "core/hardware/gpu_catalog.h"
+#include "core/schedule/ledger.h"
+#include "planner/v1/cluster.pb.h"
+#include "planner/v1/reservation.pb.h"
+#include "services/convert/pool_nodes.h"
+
+namespace planner::bookings {
+
+using cluster::Micros;
+
+/// What is to be booked.
+struct Wish {
+  std::string pool;       ///< Empty: the cluster's only one.
+  int64_t gpu_count = 0;  ///< Above 0, or:
+  std::string nodes;      ///< A host list: these, whole.
+  Micros start = 0;       ///< Not before.
+  Micros duration = 0;    ///< Above 0.
+  bool may_wait = false;  ///< Later than `start`, if it has to be.
+  std::string tenant;
+};
+
+/// A reservation that is in force.
+struct Booking {
+  v1::Reservation reservation;  ///< Without name, times of the record and etag.
+  std::string etag;             ///< Of its record.
+  absl::Time create_time;
+  absl::Time update_time;
+};
+
+/// One cluster: its pools as planning sees them, with who has what of them when. Not safe for concurrent use.
+class ClusterCalendar {
+ public:
+  /// `cluster` is a stored one. The catalogue must outlive the calendar.
+  ClusterCalendar(std::string id, v1::Cluster cluster, std::string etag, const hardware::GpuCatalog& gpus);
+
+  /// Takes the place of the cluster as it was; reservations stay.
+  void Change(v1::Cluster cluster, std::string etag);
+
+  /// A reservation by the id of its record, new or changed. GPUs that it shares with others are in use by both.
+  void Put(const std::string& id, Booking booking);
+  void Remove(const std::string& id);
+  const Booking* Find(const std::string& id) const;
+  /// By start time, then id.
+  const std::map<std::pair<Micros, std::string>, Booking>& bookings() const { return bookings_; }
+
+  /// Where and when a wish can be had: a reservation with pool, nodes, counts and times. INVALID_ARGUMENT for pools and nodes that
+  /// there are not; FAILED_PRECONDITION, reason NOT_FREE or QUOTA_EXCEEDED.
+  absl::StatusOr<v1::Reservation> Find(const Wish& wish) const;
+
+  /// Why a reservation cannot be kept as the cluster is; empty if it can. A job that has begun by `now` goes on on a DRAINED node.
+  std::string ConflictOf(const v1::Reservation& reservation, Micros now) const;
+
+  /// The pools, each with its calendar and the quotas.
+  std::vector<cluster::Pool> Pools();
+
+  const std::string& id() const { return id_; }
+  const std::string& etag() const { return etag_; }
+  const v1::Cluster& cluster() const { return cluster_; }
+
+ private:
+  struct PoolState {
+    cluster::Pool pool;
+    convert::PoolNodes nodes;
+    schedule::Ledger ledger;
+  };
+  using Key = std::pair<Micros, std::string>;
+
+  void Rebuild();
+  bool IsRebuiltFor(const v1::Reservation& reservation) const;
+  const PoolState* PoolNamed(const std::string& name) const;
+  /// What it takes of a pool, as far as the nodes are there.
+  static schedule::Use UseOf(const v1::Reservation& reservation, const PoolState& pool);
+  void Count(const v1::Reservation& reservation, int64_t sign);
+  void CountUse(const std::string& tenant, const std::string& pool, const schedule::Use& use, int64_t sign);
+  std::vector<cluster::Quota> Quotas() const;
+
+  const std::string id_;
+  const hardware::GpuCatalog& gpus_;
+  v1::Cluster cluster_;
+  std::string etag_;
+  std::vector<PoolState> pools_;
+  std::map<Key, Booking> bookings_;
+  std::map<std::string, Key> keys_;
+  /// Changes of the use by time, for each (tenant, pool) that has a quota.
+  std::map<std::pair<std::string, std::string>, std::map<Micros, int64_t>> tenant_uses_;
+  std::set<std::string> plans_in_use_;  ///< That occupations name.
+};
+
+}  // namespace planner::bookings
