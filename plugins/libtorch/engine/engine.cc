@@ -15,6 +15,7 @@
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/runtime/profiling_graph_executor_impl.h>
 
+#include "plugins/libtorch/engine/heap.h"
 #include "plugins/libtorch/engine/rules/error_text.h"
 #include "plugins/libtorch/engine/interception.h"
 #include "plugins/libtorch/engine/module_loader.h"
@@ -440,6 +441,7 @@ bool IsUnknownOperator(const std::string& text) {
 void WarmUp() {
   static bool warm = false;
   if (std::exchange(warm, true)) return;
+  SetUpHeap();
   InstallHooks();
   torch::jit::getProfilingMode() = false;
   c10::SetStackTraceFetcher([] { return std::string(); });
@@ -466,6 +468,7 @@ void WarmUp() {
   } catch (const std::exception&) {
     // Counting works without, only slower.
   }
+  MakeRoomOnHeap();
 }
 
 CountResponse CountModule(int fd, const CountRequest& request) {

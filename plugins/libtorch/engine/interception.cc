@@ -22,6 +22,7 @@
 #include "plugins/libtorch/engine/meta_kernels.h"
 #include "plugins/libtorch/engine/rules/operator_rules.h"
 #include "plugins/libtorch/engine/rules/products.h"
+#include "plugins/libtorch/engine/text_search.h"
 #include "plugins/libtorch/engine/torch_compat.h"
 
 namespace planner::libtorch {
@@ -506,6 +507,7 @@ void InstallHooks() {
   std::call_once(once, [] {
     ForgetOtherDevices();
     UseLaterOperators();
+    UseQuickTextSearch();
     static MetaAllocator allocator;
     c10::SetAllocator(c10::DeviceType::Meta, &allocator, /*priority=*/1);
     torch::autograd::set_default_engine_stub(&TheEngine);
