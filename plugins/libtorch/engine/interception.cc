@@ -20,9 +20,9 @@
 
 #include "plugins/libtorch/engine/later_operators.h"
 #include "plugins/libtorch/engine/meta_kernels.h"
+#include "plugins/libtorch/engine/quick_compiler.h"
 #include "plugins/libtorch/engine/rules/operator_rules.h"
 #include "plugins/libtorch/engine/rules/products.h"
-#include "plugins/libtorch/engine/text_search.h"
 #include "plugins/libtorch/engine/torch_compat.h"
 
 namespace planner::libtorch {
@@ -240,6 +240,11 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
     // While a module is loaded: torch 1.13 refuses to put a storage that it cannot resize under a meta tensor.
     if (op.name == "set_" && op.kernel != nullptr && stack->back().isStorage() && stack->back().toStorage().device().is_meta()) {
       op.kernel(*stack, argument_count);
+    } else if (op.name == "equal" && (stack->end()[-1].toTensor().is_meta() || stack->end()[-2].toTensor().is_meta())) {
+      // Constants of a frozen module, of which equal ones would become one: weights that are not read differ.
+      const bool same = stack->end()[-1].toTensor().is_same(stack->end()[-2].toTensor());
+      stack->resize(stack->size() - 2);
+      stack->emplace_back(same);
     } else {
       handle.redispatchBoxed(keys, stack);
     }
@@ -507,7 +512,7 @@ void InstallHooks() {
   std::call_once(once, [] {
     ForgetOtherDevices();
     UseLaterOperators();
-    UseQuickTextSearch();
+    UseQuickCompiler();
     static MetaAllocator allocator;
     c10::SetAllocator(c10::DeviceType::Meta, &allocator, /*priority=*/1);
     torch::autograd::set_default_engine_stub(&TheEngine);

@@ -790,6 +790,7 @@ const std::unordered_map<std::string, MetaKernel>& Kernels() {
       {"aten::_adaptive_avg_pool3d_backward", &Same<1>},
       {"aten::max_pool3d_with_indices", &MaxPool3d},
       {"aten::max_pool3d_with_indices_backward", &Same<1>},
+      {"aten::fractional_max_pool3d_backward", &Same<1>},
       {"aten::max_unpool2d", &MaxUnpool},
       {"aten::max_unpool3d", &MaxUnpool},
       {"aten::reflection_pad2d", &Pad<2>},
@@ -864,6 +865,21 @@ at::Tensor RepeatInterleaveNumber(const at::Tensor& self, int64_t repeats, c10::
   return input.unsqueeze(at + 1).expand(sizes).flatten(at, at + 1);
 }
 
+/// Torch's own refuses indices on another device; here those that a model has as a buffer keep their values on the CPU.
+at::Tensor TakeAlongDim(const at::Tensor& self, const at::Tensor& indices, c10::optional<int64_t> dimension) {
+  if (!dimension.has_value()) return self.reshape(-1).gather(0, indices.reshape(-1));
+  if (self.dim() != indices.dim()) {
+    throw std::runtime_error("torch.take_along_dim(): input and indices should have the same number of dimensions");
+  }
+  const int64_t at = at::maybe_wrap_dim(*dimension, self.dim());
+  std::vector<int64_t> of_self = self.sizes().vec();
+  of_self[at] = indices.size(at);
+  std::vector<int64_t> of_indices = indices.sizes().vec();
+  of_indices[at] = self.size(at);
+  return self.expand(at::infer_size(of_indices, self.sizes()))
+      .gather(at, indices.expand(at::infer_size(of_self, indices.sizes())));
+}
+
 /// The fused attention of inference, by its parts: they are counted as they are elsewhere, and can be differentiated.
 std::tuple<at::Tensor, at::Tensor> MultiHeadAttention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                                                       int64_t width, int64_t heads, const at::Tensor& input_weight,
@@ -934,6 +950,7 @@ at::Tensor OneHot(const at::Tensor& self, int64_t classes) {
 TORCH_LIBRARY_IMPL(aten, AutogradMeta, library) {
   library.impl("repeat_interleave.self_int", &RepeatInterleaveNumber);
   library.impl("one_hot", &OneHot);
+  library.impl("take_along_dim", &TakeAlongDim);
   library.impl("_native_multi_head_attention", &MultiHeadAttention);
   library.impl("_transformer_encoder_layer_fwd", &TransformerEncoderLayer);
 }
