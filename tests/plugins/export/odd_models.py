@@ -357,7 +357,6 @@ class MoreLosses(nn.Module):
         losses = [
             F.cross_entropy(y, labels, weight=self.weight, reduction="sum"),
             F.poisson_nll_loss(y, soft),
-            F.gaussian_nll_loss(y, soft, F.softplus(y)),
             F.cosine_embedding_loss(y, soft, sign),
             F.hinge_embedding_loss(y[:, 0], sign),
             F.margin_ranking_loss(y[:, 0], y[:, 1], sign),
@@ -366,7 +365,7 @@ class MoreLosses(nn.Module):
             F.multilabel_margin_loss(y, labels.unsqueeze(1).expand(-1, 4)),
             F.pairwise_distance(y, soft).mean(),
             F.kl_div(F.log_softmax(y, 1), F.log_softmax(x[:, :4], 1), log_target=True, reduction="sum"),
-            torch.linalg.norm(y) + torch.linalg.vector_norm(y, 3.0) + y.norm(dim=1).var(),
+            torch.linalg.norm(y) + torch.linalg.vector_norm(y, 3.0) + y.norm(p=2, dim=1).var(),
         ]
         return losses
 

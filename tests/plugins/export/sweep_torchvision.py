@@ -39,7 +39,7 @@ def models(size):
         elif ".segmentation" in module:
             yield name, lambda b=builder: b(weights=None, weights_backbone=None), image
         elif ".video" in module:
-            side = 224 if "mvit" in name else size // 2
+            side = 224 if "mvit" in name or name == "s3d" else size // 2
             yield name, lambda b=builder: b(weights=None), (torch.zeros(1, 3, 16, side, side),)
         elif ".optical_flow" in module:
             yield name, lambda b=builder: b(weights=None), (torch.zeros(1, 3, 128, 128), torch.zeros(1, 3, 128, 128))
