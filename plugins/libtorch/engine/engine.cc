@@ -479,7 +479,9 @@ CountResponse CountModule(int fd, const CountRequest& request) {
   try {
     loaded = LoadModule(fd);
   } catch (const std::exception& error) {
-    const std::string text = ErrorText(error.what());
+    std::string text = ErrorText(error.what());
+    // A list of all backends, among them quantized ones.
+    text.resize(std::min(text.size(), text.find(" This could be because")));
     if (IsUnknownOperator(text)) return Error(kUnimplemented, "OPERATOR_UNKNOWN", text);
     if (text.find("Quantized") != std::string::npos) {
       return Error(kUnimplemented, "MODEL_QUANTIZED", "quantized tensors cannot be counted; count the model as it was before: " + text);
