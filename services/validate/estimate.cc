@@ -35,10 +35,13 @@ absl::Status Digest(const std::string& field, const std::string& sha256) {
 constexpr std::array<std::string_view, 10> kElementTypes = {"float32", "float64", "float16", "bfloat16", "int64",
                                                             "int32",   "int16",   "int8",    "uint8",    "bool"};
 
+/// And by the short names that people write.
+constexpr std::array<std::string_view, 10> kElementTypeSynonyms = {"fp32", "float", "fp64", "double", "fp16",
+                                                                   "half", "bf16",  "long", "int",    "short"};
+
 absl::Status ElementType(const std::string& field, const std::string& dtype) {
-  if (dtype.empty() || std::find(kElementTypes.begin(), kElementTypes.end(), dtype) != kElementTypes.end()) {
-    return absl::OkStatus();
-  }
+  const auto is_one_of = [&dtype](const auto& names) { return std::find(names.begin(), names.end(), dtype) != names.end(); };
+  if (dtype.empty() || is_one_of(kElementTypes) || is_one_of(kElementTypeSynonyms)) return absl::OkStatus();
   std::string known;
   for (const std::string_view one : kElementTypes) known += fmt::format("{}{}", known.empty() ? "" : ", ", one);
   return base::InvalidField(field, fmt::format("is none of {}: dtype=\"{}\"", known, dtype), "UNKNOWN_ELEMENT_TYPE");

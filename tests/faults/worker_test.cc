@@ -4,8 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,6 +30,7 @@ using plugin::v1::CountResponse;
 using testing::AnyOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr absl::Duration kLong = absl::Seconds(60);
 
@@ -50,6 +54,23 @@ int OpenDescriptors() {
   while (readdir(folder) != nullptr) ++count;
   closedir(folder);
   return count;
+}
+
+/// Process numbers.
+std::vector<std::string> ChildrenOf(pid_t parent) {
+  const std::string id = std::to_string(parent);
+  std::ifstream file("/proc/" + id + "/task/" + id + "/children");
+  EXPECT_TRUE(file.is_open());
+  return {std::istream_iterator<std::string>(file), {}};
+}
+
+/// What /proc says of a process; empty if there is none.
+std::string StatusLine(const std::string& process, const std::string& name) {
+  std::ifstream file("/proc/" + process + "/status");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with(name + ":")) return line.substr(name.size() + 1);
+  }
+  return "";
 }
 
 /// One zygote for all tests: it must survive them.
@@ -90,9 +111,7 @@ TEST_F(WorkerTest, CountsAModel) {
   EXPECT_EQ(response.count().count().parameter_count(), 16);
 }
 
-TEST_F(WorkerTest, AllMeasuresAreInForceHere) {
-  EXPECT_THAT(counter->Info().missing_measures(), IsEmpty());
-}
+TEST_F(WorkerTest, AllMeasuresAreInForceHere) { EXPECT_THAT(counter->Info().missing_measures(), IsEmpty()); }
 
 TEST_F(WorkerTest, NothingOutsideCanBeReached) {
   for (const char* what : {"open", "create", "proc", "stat", "unlink", "kill_parent", "raise_limit"}) {
@@ -176,7 +195,8 @@ TEST_F(WorkerTest, AFloodOfOutputGoesNowhere) { EXPECT_EQ(Try("flood"), "flooded
 
 TEST_F(WorkerTest, AnswersHaveABound) {
   EXPECT_EQ(Count("huge", absl::Seconds(20)).error().reason(), "COUNT_TOO_LARGE");
-  EXPECT_THAT(Count("huge_garbage", absl::Seconds(20)).error().reason(), AnyOf("COUNT_TOO_LARGE", "MODEL_CRASHED_COUNTER"));
+  EXPECT_THAT(Count("huge_garbage", absl::Seconds(20)).error().reason(),
+              AnyOf("COUNT_TOO_LARGE", "MODEL_CRASHED_COUNTER"));
 }
 
 TEST_F(WorkerTest, ManyCrashesLeaveNothingBehind) {
@@ -184,13 +204,22 @@ TEST_F(WorkerTest, ManyCrashesLeaveNothingBehind) {
   const int before = OpenDescriptors();
   for (int i = 0; i < 200; ++i) ASSERT_EQ(Count("segv").error().reason(), "MODEL_CRASHED_COUNTER");
   EXPECT_EQ(OpenDescriptors(), before);
-  // Of the zygote: no child is left, a zombie neither.
-  const std::string zygote = std::to_string(counter->zygote().zygote());
-  std::ifstream children("/proc/" + zygote + "/task/" + zygote + "/children");
-  EXPECT_TRUE(children.is_open());
-  std::string left;
-  std::getline(children, left);
-  EXPECT_EQ(left, "");
+  // Of the zygote: the one child that waits for the next model, and no zombie.
+  const std::vector<std::string> children = ChildrenOf(counter->zygote().zygote());
+  ASSERT_EQ(children.size(), 1U);
+  EXPECT_THAT(StatusLine(children.front(), "State"), Not(HasSubstr("Z")));
+  EXPECT_THAT(StatusLine(children.front(), "Seccomp"), HasSubstr("0"));
+}
+
+TEST_F(WorkerTest, OneThatWaitsForAJobMayDie) {
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(Count("").has_count());
+    for (const std::string& child : ChildrenOf(counter->zygote().zygote())) kill(std::stoi(child), SIGKILL);
+    const absl::Time end = base::Clock::Real().Now() + absl::Seconds(30);
+    while (!ChildrenOf(counter->zygote().zygote()).empty() && base::Clock::Real().Now() < end)
+      std::this_thread::yield();
+  }
+  EXPECT_TRUE(Count("").has_count());
 }
 
 TEST_F(WorkerTest, CountsRunBesideEachOther) {
@@ -208,13 +237,21 @@ TEST_F(WorkerTest, CountsRunBesideEachOther) {
   EXPECT_EQ(right, 80);
 }
 
-/// Returns when `parent` has a child, or after half a minute.
-void AwaitChild(pid_t parent) {
-  const std::string id = std::to_string(parent);
+/// Children of `parent` that are in the sandbox, so have a model.
+std::set<std::string> WorkersOf(pid_t parent) {
+  std::set<std::string> workers;
+  for (const std::string& child : ChildrenOf(parent)) {
+    if (StatusLine(child, "Seccomp").find('2') != std::string::npos) workers.insert(child);
+  }
+  return workers;
+}
+
+/// Returns when `parent` has a worker that it did not have `before`, or after half a minute.
+void AwaitWorker(pid_t parent, const std::set<std::string>& before) {
   const absl::Time end = base::Clock::Real().Now() + absl::Seconds(30);
-  std::string children;
-  while (children.empty() && base::Clock::Real().Now() < end) {
-    std::ifstream("/proc/" + id + "/task/" + id + "/children") >> children;
+  while (base::Clock::Real().Now() < end) {
+    const std::set<std::string> now = WorkersOf(parent);
+    if (!std::includes(before.begin(), before.end(), now.begin(), now.end())) return;
     std::this_thread::yield();
   }
 }
@@ -228,6 +265,7 @@ TEST_F(WorkerTest, AnAbandonedCountFreesItsWorker) {
   std::atomic<bool> gone = false;
   std::vector<std::thread> clients;
   std::atomic<int> cancelled = 0;
+  const std::set<std::string> before = WorkersOf(own.zygote().zygote());
   for (const char* behaviour : {"wait", "hang", "wait"}) {  // One is at work, the others wait for its place.
     clients.emplace_back([&, behaviour] {
       const CountResponse response =
@@ -235,7 +273,7 @@ TEST_F(WorkerTest, AnAbandonedCountFreesItsWorker) {
       cancelled += response.error().reason() == "CANCELLED";
     });
   }
-  AwaitChild(own.zygote().zygote());
+  AwaitWorker(own.zygote().zygote(), before);
   const absl::Time start = base::Clock::Real().Now();
   gone = true;
   EXPECT_TRUE(own.Count(Request(""), start + kLong).has_count());
@@ -249,9 +287,10 @@ TEST_F(WorkerTest, AZygoteThatDiesIsReplaced) {
   TorchCounter own(Options());
   ASSERT_TRUE(own.Count(Request(""), base::Clock::Real().Now() + kLong).has_count());
   const pid_t first = own.zygote().zygote();
+  const std::set<std::string> before = WorkersOf(first);
   // The count at work is lost, and says so.
   std::thread killer([&] {
-    AwaitChild(first);
+    AwaitWorker(first, before);
     kill(first, SIGKILL);
   });
   const CountResponse lost = own.Count(Request("wait"), base::Clock::Real().Now() + kLong);

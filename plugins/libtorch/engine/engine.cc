@@ -15,6 +15,7 @@
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/runtime/profiling_graph_executor_impl.h>
 
+#include "plugins/libtorch/engine/heap.h"
 #include "plugins/libtorch/engine/rules/error_text.h"
 #include "plugins/libtorch/engine/interception.h"
 #include "plugins/libtorch/engine/module_loader.h"
@@ -406,8 +407,10 @@ Attempt Run(const LoadedModule& loaded, torch::jit::Method& method, const CountR
   for (const std::string& name : recorder.assumed_all()) {
     count.add_warnings(name + " depends on values: counted as if every element were selected");
   }
-  if (loaded.constant_weights > 0) {
-    count.add_warnings("the module is frozen: " + std::to_string(loaded.constant_weights) +
+  // Small ones alone may be anything, unless the module has nothing else.
+  const int64_t constants = tree.parameters.empty() ? loaded.floating_constants : loaded.constant_weights;
+  if (constants > 0) {
+    count.add_warnings("the module is frozen: " + std::to_string(constants) +
                        " elements of weights are constants and not counted as parameters");
   }
   if (training) count.mutable_provenance()->set_backward(v1::CountProvenance::COUNTED);
@@ -440,6 +443,7 @@ bool IsUnknownOperator(const std::string& text) {
 void WarmUp() {
   static bool warm = false;
   if (std::exchange(warm, true)) return;
+  SetUpHeap();
   InstallHooks();
   torch::jit::getProfilingMode() = false;
   c10::SetStackTraceFetcher([] { return std::string(); });
@@ -466,6 +470,7 @@ void WarmUp() {
   } catch (const std::exception&) {
     // Counting works without, only slower.
   }
+  MakeRoomOnHeap();
 }
 
 CountResponse CountModule(int fd, const CountRequest& request) {
@@ -474,10 +479,18 @@ CountResponse CountModule(int fd, const CountRequest& request) {
   try {
     loaded = LoadModule(fd);
   } catch (const std::exception& error) {
-    const std::string text = ErrorText(error.what());
+    std::string text = ErrorText(error.what());
+    // A list of all backends, among them quantized ones.
+    text.resize(std::min(text.size(), text.find(" This could be because")));
     if (IsUnknownOperator(text)) return Error(kUnimplemented, "OPERATOR_UNKNOWN", text);
     if (text.find("Quantized") != std::string::npos) {
       return Error(kUnimplemented, "MODEL_QUANTIZED", "quantized tensors cannot be counted; count the model as it was before: " + text);
+    }
+    // Of prim::ConstantMKLDNNTensor, whose value no file holds.
+    if (text.find("required keyword attribute 'value' is undefined") != std::string::npos) {
+      return Error(kUnimplemented, "MODEL_OPTIMIZED",
+                   "the module was optimized for the machine that wrote it, and its file has not the weights that went into that "
+                   "machine's layout; save it before torch.jit.optimize_for_inference: " + text);
     }
     return Error(kInvalidArgument, "MODEL_FILE_BROKEN", "the file cannot be loaded: " + text);
   }

@@ -18,8 +18,10 @@
 #include <torch/csrc/autograd/saved_variable_hooks.h>
 #include <torch/library.h>
 
+#include "plugins/libtorch/engine/error_reports.h"
 #include "plugins/libtorch/engine/later_operators.h"
 #include "plugins/libtorch/engine/meta_kernels.h"
+#include "plugins/libtorch/engine/quick_compiler.h"
 #include "plugins/libtorch/engine/rules/operator_rules.h"
 #include "plugins/libtorch/engine/rules/products.h"
 #include "plugins/libtorch/engine/torch_compat.h"
@@ -101,15 +103,15 @@ struct Operator {
   const OperatorRule* rule = nullptr;
   MetaKernel kernel = nullptr;
   bool has_meta = false;
-  bool is_primitive = false;  ///< Has a Meta kernel of its own.
-  bool is_index = false;      ///< Takes indices, whose values (boolean masks) decide its shape.
-  bool needs_values = false;  ///< Its result depends on values.
+  bool is_primitive = false;    ///< Has a Meta kernel of its own.
+  bool is_index = false;        ///< Takes indices, whose values (boolean masks) decide its shape.
+  bool needs_values = false;    ///< Its result depends on values.
   std::vector<size_t> devices;  ///< Arguments that are devices.
 };
 
 bool NeedsValues(const std::string& name) {
-  return name == "_local_scalar_dense" || name == "equal" || name == "_unique2" ||
-         name == "unique_dim" || name == "unique_consecutive" || name == "is_nonzero" || name == "bincount" || name == "_unique" ||
+  return name == "_local_scalar_dense" || name == "equal" || name == "_unique2" || name == "unique_dim" ||
+         name == "unique_consecutive" || name == "is_nonzero" || name == "bincount" || name == "_unique" ||
          name == "_pack_padded_sequence";
 }
 
@@ -125,8 +127,8 @@ const Operator& Describe(const c10::OperatorHandle& handle) {
   op.rule = FindOperatorRule(op.name);
   op.kernel = FindMetaKernel(op.full_name, handle.schema().overload_name());
   op.has_meta = handle.hasComputedKernelForDispatchKey(c10::DispatchKey::Meta);
-  op.is_index = op.name == "index" || op.name == "index_put" || op.name == "index_put_" || op.name == "_index_put_impl_" ||
-                op.name == "_unsafe_index";
+  op.is_index = op.name == "index" || op.name == "index_put" || op.name == "index_put_" ||
+                op.name == "_index_put_impl_" || op.name == "_unsafe_index";
   // Boolean masks among indices are looked up by an operator of their own.
   op.is_primitive = handle.hasKernelForDispatchKey(c10::DispatchKey::Meta) && !op.is_index;
   op.needs_values = NeedsValues(op.name);
@@ -184,12 +186,15 @@ int64_t FactoryElements(const Operator& op, const c10::FunctionSchema& schema, c
       elements = 1;
       for (int64_t size : arguments[i].toIntVector()) elements *= size;
     }
-    if (op.name == "eye" && arguments[i].isInt() && i < 2) elements = (i == 0 ? base::Checked(1) : elements) * arguments[i].toInt();
+    if (op.name == "eye" && arguments[i].isInt() && i < 2)
+      elements = (i == 0 ? base::Checked(1) : elements) * arguments[i].toInt();
     if ((op.name == "tril_indices" || op.name == "triu_indices") && i < 2 && arguments[i].isInt()) {
       elements = (i == 0 ? base::Checked(1) : elements) * arguments[i].toInt();
     }
-    if (op.name == "linspace" && schema.arguments()[i].name() == "steps" && arguments[i].isInt()) elements = arguments[i].toInt();
-    if (op.name == "arange" && schema.arguments()[i].name() == "end" && arguments[i].isInt()) elements = arguments[i].toInt();
+    if (op.name == "linspace" && schema.arguments()[i].name() == "steps" && arguments[i].isInt())
+      elements = arguments[i].toInt();
+    if (op.name == "arange" && schema.arguments()[i].name() == "end" && arguments[i].isInt())
+      elements = arguments[i].toInt();
     if (op.name == "randperm" && i == 0 && arguments[i].isInt()) elements = arguments[i].toInt();
   }
   if (op.name == "eye" && arguments.size() > 1 && !arguments[1].isInt()) elements *= elements;
@@ -227,7 +232,8 @@ bool MakesFloats(const Operator& op, const c10::FunctionSchema& schema, c10::Arr
   if (op.name == "full" || op.name == "arange" || op.name == "scalar_tensor") {
     return std::any_of(arguments.begin(), arguments.end(), [](const c10::IValue& value) { return value.isDouble(); });
   }
-  return op.name.find("randint") == std::string::npos && op.name.find("_indices") == std::string::npos && op.name != "randperm";
+  return op.name.find("randint") == std::string::npos && op.name.find("_indices") == std::string::npos &&
+         op.name != "randperm";
 }
 
 void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torch::jit::Stack* stack) {
@@ -237,8 +243,14 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
   if (recorder == nullptr) {
     c10::impl::ExcludeDispatchKeyGuard unseen(kKey);
     // While a module is loaded: torch 1.13 refuses to put a storage that it cannot resize under a meta tensor.
-    if (op.name == "set_" && op.kernel != nullptr && stack->back().isStorage() && stack->back().toStorage().device().is_meta()) {
+    if (op.name == "set_" && op.kernel != nullptr && stack->back().isStorage() &&
+        stack->back().toStorage().device().is_meta()) {
       op.kernel(*stack, argument_count);
+    } else if (op.name == "equal" && (stack->end()[-1].toTensor().is_meta() || stack->end()[-2].toTensor().is_meta())) {
+      // Constants of a frozen module, of which equal ones would become one: weights that are not read differ.
+      const bool same = stack->end()[-1].toTensor().is_same(stack->end()[-2].toTensor());
+      stack->resize(stack->size() - 2);
+      stack->emplace_back(same);
     } else {
       handle.redispatchBoxed(keys, stack);
     }
@@ -300,7 +312,8 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
   const bool moves = op.rule == nullptr || counted || !handle.schema().hasAnyAliasInfo() || op.rule->name == "copy";
   OperatorCall call;
   call.name = op.name;
-  if (counted && call.name.size() > 1 && call.name.back() == '_' && call.name != op.rule->name) call.name.remove_suffix(1);
+  if (counted && call.name.size() > 1 && call.name.back() == '_' && call.name != op.rule->name)
+    call.name.remove_suffix(1);
   if (counted || moves) {
     for (size_t i = first; i < stack->size(); ++i) {
       const c10::IValue& value = (*stack)[i];
@@ -365,7 +378,8 @@ void Intercept(const c10::OperatorHandle& handle, c10::DispatchKeySet keys, torc
     recorder->AddUncounted(op.full_name);
   } else if (counted) {
     const std::optional<base::Checked> macs = op.rule->basis == Basis::kProduct ? MacsOf(call) : std::nullopt;
-    recorder->AddCall(op.rule->kind, macs.value_or(base::Checked(0)), OtherFlopsOf(*op.rule, call), InCausalAttention());
+    recorder->AddCall(op.rule->kind, macs.value_or(base::Checked(0)), OtherFlopsOf(*op.rule, call),
+                      InCausalAttention());
   }
 }
 
@@ -375,7 +389,8 @@ std::unique_ptr<at::ObserverContext> OnEnterMethod(const at::RecordFunction& fun
   if (recorder == nullptr) return nullptr;
   const auto inputs = function.inputs();
   const void* self = nullptr;
-  if (!inputs.empty() && inputs[0].isObject()) self = inputs[0].toObjectRef().type().get() ? &inputs[0].toObjectRef() : nullptr;
+  if (!inputs.empty() && inputs[0].isObject())
+    self = inputs[0].toObjectRef().type().get() ? &inputs[0].toObjectRef() : nullptr;
   recorder->EnterMethod(self);
   return nullptr;
 }
@@ -419,8 +434,9 @@ void Recorder::EnterNode(int64_t sequence_number) {
   int made_by = 0;
   // Accumulation into parameters has no number of its own.
   if (sequence_number >= 0) {
-    const auto after = std::upper_bound(node_modules_.begin(), node_modules_.end(), static_cast<uint64_t>(sequence_number),
-                                        [](uint64_t number, const auto& entry) { return number < entry.first; });
+    const auto after =
+        std::upper_bound(node_modules_.begin(), node_modules_.end(), static_cast<uint64_t>(sequence_number),
+                         [](uint64_t number, const auto& entry) { return number < entry.first; });
     if (after != node_modules_.begin()) made_by = std::prev(after)->second;
   }
   modules_.push_back(made_by);
@@ -506,6 +522,8 @@ void InstallHooks() {
   std::call_once(once, [] {
     ForgetOtherDevices();
     UseLaterOperators();
+    UseQuickCompiler();
+    UseErrorReportsWithoutCopies();
     static MetaAllocator allocator;
     c10::SetAllocator(c10::DeviceType::Meta, &allocator, /*priority=*/1);
     torch::autograd::set_default_engine_stub(&TheEngine);

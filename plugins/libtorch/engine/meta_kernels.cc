@@ -60,15 +60,15 @@ class Call {
 
 [[noreturn]] void Refuse(const std::string& text) { throw std::runtime_error(text); }
 
-at::TensorOptions On(const at::Tensor& like) {
-  return at::TensorOptions().dtype(like.dtype()).device(c10::kMeta);
-}
+at::TensorOptions On(const at::Tensor& like) { return at::TensorOptions().dtype(like.dtype()).device(c10::kMeta); }
 
 at::Tensor Empty(const Sizes& sizes, const at::Tensor& like) { return at::empty(sizes, On(like)); }
 
 at::Tensor EmptyLike(const at::Tensor& like) { return at::empty_like(like, at::TensorOptions().device(c10::kMeta)); }
 
-at::Tensor Indices(const Sizes& sizes) { return at::empty(sizes, at::TensorOptions().dtype(at::kLong).device(c10::kMeta)); }
+at::Tensor Indices(const Sizes& sizes) {
+  return at::empty(sizes, at::TensorOptions().dtype(at::kLong).device(c10::kMeta));
+}
 
 /// `tensor` like the one at `index`, or undefined where the mask leaves it out.
 at::Tensor If(bool wanted, const at::Tensor& like) { return wanted && like.defined() ? EmptyLike(like) : at::Tensor(); }
@@ -95,7 +95,8 @@ void Same(Stack& stack, size_t count) {
 void RealSame(Stack& stack, size_t count) {
   Call call(stack, count);
   const at::Tensor self = call.Tensor(0);
-  call.Return(at::empty_like(self, at::TensorOptions().dtype(c10::toRealValueType(self.scalar_type())).device(c10::kMeta)));
+  call.Return(
+      at::empty_like(self, at::TensorOptions().dtype(c10::toRealValueType(self.scalar_type())).device(c10::kMeta)));
 }
 
 /// In place: the result is the argument itself.
@@ -254,11 +255,13 @@ void NativeBatchNorm(Stack& stack, size_t count) {
   if (input.dim() < 2) Refuse("Expected more than 1 dimension for batch normalization");
   const at::Tensor weight = call.Tensor(1);
   if (weight.defined() && weight.numel() != input.size(1)) {
-    Refuse("weight should contain " + std::to_string(input.size(1)) + " elements not " + std::to_string(weight.numel()));
+    Refuse("weight should contain " + std::to_string(input.size(1)) + " elements not " +
+           std::to_string(weight.numel()));
   }
   const at::Tensor running_mean = call.Tensor(3);
   if (running_mean.defined() && running_mean.numel() != input.size(1)) {
-    Refuse("running_mean should contain " + std::to_string(input.size(1)) + " elements not " + std::to_string(running_mean.numel()));
+    Refuse("running_mean should contain " + std::to_string(input.size(1)) + " elements not " +
+           std::to_string(running_mean.numel()));
   }
   const Sizes statistics = {call.Bool(5) ? input.size(1) : 0};
   call.Return(EmptyLike(input), Empty(statistics, input), Empty(statistics, input));
@@ -269,7 +272,8 @@ void NativeBatchNormBackward(Stack& stack, size_t count) {
   const at::Tensor input = call.Tensor(1);
   const std::vector<bool> mask = call.Bools(9);
   const Sizes channels = {input.size(1)};
-  call.Return(If(mask[0], input), mask[1] ? Empty(channels, input) : at::Tensor(), mask[2] ? Empty(channels, input) : at::Tensor());
+  call.Return(If(mask[0], input), mask[1] ? Empty(channels, input) : at::Tensor(),
+              mask[2] ? Empty(channels, input) : at::Tensor());
 }
 
 void NativeLayerNormBackward(Stack& stack, size_t count) {
@@ -293,7 +297,8 @@ void NativeGroupNormBackward(Stack& stack, size_t count) {
   const at::Tensor input = call.Tensor(1);
   const Sizes channels = {call.Int(6)};
   const std::vector<bool> mask = call.Bools(9);
-  call.Return(If(mask[0], input), mask[1] ? Empty(channels, input) : at::Tensor(), mask[2] ? Empty(channels, input) : at::Tensor());
+  call.Return(If(mask[0], input), mask[1] ? Empty(channels, input) : at::Tensor(),
+              mask[2] ? Empty(channels, input) : at::Tensor());
 }
 
 // ---------------------------------------------------------------------------------------------------------------- pooling
@@ -323,7 +328,8 @@ void MaxPool3d(Stack& stack, size_t count) {
   if (sizes.size() < 4) Refuse("non-empty 4D or 5D (batch mode) tensor expected for input");
   for (size_t i = 0; i < 3; ++i) {
     int64_t& size = sizes[sizes.size() - 3 + i];
-    size = PooledSize(size, At(kernel, i, 1), At(padding, i, 0), At(stride, i, At(kernel, i, 1)), At(dilation, i, 1), call.Bool(5));
+    size = PooledSize(size, At(kernel, i, 1), At(padding, i, 0), At(stride, i, At(kernel, i, 1)), At(dilation, i, 1),
+                      call.Bool(5));
     if (size <= 0) Refuse("max_pool3d: the output size is too small");
   }
   call.Return(Empty(sizes, input), Indices(sizes));
@@ -433,7 +439,8 @@ void Scalar(Stack& stack, size_t count) {
 /// Sizes without the dimensions of `dimensions`; none named: all.
 Sizes ReducedOver(const at::Tensor& tensor, const Sizes& dimensions, bool keep) {
   std::vector<bool> gone(static_cast<size_t>(tensor.dim()), dimensions.empty());
-  for (const int64_t dimension : dimensions) gone[static_cast<size_t>(at::maybe_wrap_dim(dimension, tensor.dim()))] = true;
+  for (const int64_t dimension : dimensions)
+    gone[static_cast<size_t>(at::maybe_wrap_dim(dimension, tensor.dim()))] = true;
   Sizes sizes;
   for (size_t i = 0; i < gone.size(); ++i) {
     if (!gone[i]) {
@@ -476,7 +483,8 @@ void IndexSelect(Stack& stack, size_t count) {
   const at::Tensor input = call.Tensor(0);
   const at::Tensor index = call.Tensor(2);
   if (!at::isIntegralType(index.scalar_type(), false)) {
-    Refuse(std::string("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got ") +
+    Refuse(std::string("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
+                       "Int; but got ") +
            c10::toString(index.scalar_type()));
   }
   Sizes sizes = input.sizes().vec();
@@ -790,6 +798,7 @@ const std::unordered_map<std::string, MetaKernel>& Kernels() {
       {"aten::_adaptive_avg_pool3d_backward", &Same<1>},
       {"aten::max_pool3d_with_indices", &MaxPool3d},
       {"aten::max_pool3d_with_indices_backward", &Same<1>},
+      {"aten::fractional_max_pool3d_backward", &Same<1>},
       {"aten::max_unpool2d", &MaxUnpool},
       {"aten::max_unpool3d", &MaxUnpool},
       {"aten::reflection_pad2d", &Pad<2>},
@@ -845,7 +854,8 @@ MetaKernel FindMetaKernel(const std::string& full_name, const std::string& overl
   const auto& kernels = Kernels();
   auto found = kernels.find(full_name + "." + overload);
   // Overloads that write to a given output ("out") have other arguments.
-  if (found == kernels.end() && overload.find("out") == std::string::npos && overload.find("grad_input") == std::string::npos) {
+  if (found == kernels.end() && overload.find("out") == std::string::npos &&
+      overload.find("grad_input") == std::string::npos) {
     found = kernels.find(full_name);
   }
   return found == kernels.end() ? nullptr : found->second;
@@ -856,7 +866,8 @@ MetaKernel FindMetaKernel(const std::string& full_name, const std::string& overl
 namespace {
 
 /// repeat_interleave with a number, which torch itself does with a tensor whose value a meta tensor has not.
-at::Tensor RepeatInterleaveNumber(const at::Tensor& self, int64_t repeats, c10::optional<int64_t> dimension, c10::optional<int64_t>) {
+at::Tensor RepeatInterleaveNumber(const at::Tensor& self, int64_t repeats, c10::optional<int64_t> dimension,
+                                  c10::optional<int64_t>) {
   const at::Tensor input = dimension.has_value() ? self : self.flatten();
   const int64_t at = at::maybe_wrap_dim(dimension.value_or(0), input.dim());
   std::vector<int64_t> sizes = input.sizes().vec();
@@ -864,12 +875,28 @@ at::Tensor RepeatInterleaveNumber(const at::Tensor& self, int64_t repeats, c10::
   return input.unsqueeze(at + 1).expand(sizes).flatten(at, at + 1);
 }
 
+/// Torch's own refuses indices on another device; here those that a model has as a buffer keep their values on the CPU.
+at::Tensor TakeAlongDim(const at::Tensor& self, const at::Tensor& indices, c10::optional<int64_t> dimension) {
+  if (!dimension.has_value()) return self.reshape(-1).gather(0, indices.reshape(-1));
+  if (self.dim() != indices.dim()) {
+    throw std::runtime_error("torch.take_along_dim(): input and indices should have the same number of dimensions");
+  }
+  const int64_t at = at::maybe_wrap_dim(*dimension, self.dim());
+  std::vector<int64_t> of_self = self.sizes().vec();
+  of_self[at] = indices.size(at);
+  std::vector<int64_t> of_indices = indices.sizes().vec();
+  of_indices[at] = self.size(at);
+  return self.expand(at::infer_size(of_indices, self.sizes()))
+      .gather(at, indices.expand(at::infer_size(of_self, indices.sizes())));
+}
+
 /// The fused attention of inference, by its parts: they are counted as they are elsewhere, and can be differentiated.
-std::tuple<at::Tensor, at::Tensor> MultiHeadAttention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                                                      int64_t width, int64_t heads, const at::Tensor& input_weight,
-                                                      const at::Tensor& input_bias, const at::Tensor& output_weight,
-                                                      const at::Tensor& output_bias, const c10::optional<at::Tensor>& mask,
-                                                      bool need_weights, bool average_weights, c10::optional<int64_t>) {
+std::tuple<at::Tensor, at::Tensor> MultiHeadAttention(const at::Tensor& query, const at::Tensor& key,
+                                                      const at::Tensor& value, int64_t width, int64_t heads,
+                                                      const at::Tensor& input_weight, const at::Tensor& input_bias,
+                                                      const at::Tensor& output_weight, const at::Tensor& output_bias,
+                                                      const c10::optional<at::Tensor>& mask, bool need_weights,
+                                                      bool average_weights, c10::optional<int64_t>) {
   std::vector<at::Tensor> projected;
   if (query.is_same(key) && key.is_same(value)) {
     projected = at::linear(query, input_weight, input_bias).chunk(3, -1);
@@ -881,31 +908,36 @@ std::tuple<at::Tensor, at::Tensor> MultiHeadAttention(const at::Tensor& query, c
   }
   const int64_t samples = query.size(0);
   auto by_head = [&](const at::Tensor& tensor) {
-    return tensor.reshape({samples, tensor.size(1), heads, width / heads}).transpose(1, 2).reshape({samples * heads, -1, width / heads});
+    return tensor.reshape({samples, tensor.size(1), heads, width / heads})
+        .transpose(1, 2)
+        .reshape({samples * heads, -1, width / heads});
   };
   const at::Tensor scale = by_head(projected[0]) / std::sqrt(static_cast<double>(width / heads));
   at::Tensor scores = at::bmm(scale, by_head(projected[1]).transpose(1, 2));
   if (mask.has_value()) scores = scores + at::zeros_like(scores);
   const at::Tensor weights = at::softmax(scores, -1);
   const at::Tensor mixed = at::bmm(weights, by_head(projected[2]));
-  const at::Tensor joined = mixed.reshape({samples, heads, -1, width / heads}).transpose(1, 2).reshape({samples, -1, width});
+  const at::Tensor joined =
+      mixed.reshape({samples, heads, -1, width / heads}).transpose(1, 2).reshape({samples, -1, width});
   const at::Tensor output = at::linear(joined, output_weight, output_bias);
   if (!need_weights) return {output, at::Tensor()};
   const at::Tensor of_heads = weights.reshape({samples, heads, weights.size(1), weights.size(2)});
   return {output, average_weights ? of_heads.mean(at::IntArrayRef{1}) : of_heads};
 }
 
-at::Tensor TransformerEncoderLayer(const at::Tensor& source, int64_t width, int64_t heads, const at::Tensor& input_weight,
-                                   const at::Tensor& input_bias, const at::Tensor& output_weight, const at::Tensor& output_bias,
-                                   bool gelu, bool norm_first, double epsilon, const at::Tensor& norm_weight_1,
-                                   const at::Tensor& norm_bias_1, const at::Tensor& norm_weight_2, const at::Tensor& norm_bias_2,
-                                   const at::Tensor& weight_1, const at::Tensor& bias_1, const at::Tensor& weight_2,
-                                   const at::Tensor& bias_2, const c10::optional<at::Tensor>& mask, c10::optional<int64_t>) {
+at::Tensor TransformerEncoderLayer(const at::Tensor& source, int64_t width, int64_t heads,
+                                   const at::Tensor& input_weight, const at::Tensor& input_bias,
+                                   const at::Tensor& output_weight, const at::Tensor& output_bias, bool gelu,
+                                   bool norm_first, double epsilon, const at::Tensor& norm_weight_1,
+                                   const at::Tensor& norm_bias_1, const at::Tensor& norm_weight_2,
+                                   const at::Tensor& norm_bias_2, const at::Tensor& weight_1, const at::Tensor& bias_1,
+                                   const at::Tensor& weight_2, const at::Tensor& bias_2,
+                                   const c10::optional<at::Tensor>& mask, c10::optional<int64_t>) {
   auto norm_1 = [&](const at::Tensor& x) { return at::layer_norm(x, {width}, norm_weight_1, norm_bias_1, epsilon); };
   auto norm_2 = [&](const at::Tensor& x) { return at::layer_norm(x, {width}, norm_weight_2, norm_bias_2, epsilon); };
   auto attention = [&](const at::Tensor& x) {
-    return std::get<0>(MultiHeadAttention(x, x, x, width, heads, input_weight, input_bias, output_weight, output_bias, mask,
-                                          false, false, c10::nullopt));
+    return std::get<0>(MultiHeadAttention(x, x, x, width, heads, input_weight, input_bias, output_weight, output_bias,
+                                          mask, false, false, c10::nullopt));
   };
   auto feed_forward = [&](const at::Tensor& x) {
     const at::Tensor hidden = at::linear(x, weight_1, bias_1);
@@ -922,7 +954,8 @@ at::Tensor TransformerEncoderLayer(const at::Tensor& source, int64_t width, int6
 /// Torch's own looks at the largest class, even where their number is given.
 at::Tensor OneHot(const at::Tensor& self, int64_t classes) {
   if (classes < 0) {
-    throw std::runtime_error("aten::one_hot without num_classes needs the values of a tensor, and a count has only shapes");
+    throw std::runtime_error(
+        "aten::one_hot without num_classes needs the values of a tensor, and a count has only shapes");
   }
   std::vector<int64_t> sizes = self.sizes().vec();
   sizes.push_back(classes);
@@ -934,6 +967,7 @@ at::Tensor OneHot(const at::Tensor& self, int64_t classes) {
 TORCH_LIBRARY_IMPL(aten, AutogradMeta, library) {
   library.impl("repeat_interleave.self_int", &RepeatInterleaveNumber);
   library.impl("one_hot", &OneHot);
+  library.impl("take_along_dim", &TakeAlongDim);
   library.impl("_native_multi_head_attention", &MultiHeadAttention);
   library.impl("_transformer_encoder_layer_fwd", &TransformerEncoderLayer);
 }

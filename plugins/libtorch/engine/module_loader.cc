@@ -102,7 +102,9 @@ class Deserializer {
       if (!constant.isTensor() || !constant.toTensor().has_storage()) continue;
       const at::Tensor tensor = constants_.back().toTensor();
       loaded.storages.insert(tensor.storage().unsafeGetStorageImpl());
-      if (tensor.is_meta() && tensor.is_floating_point() && tensor.dim() > 0) loaded.constant_weights += tensor.numel();
+      if (!tensor.is_floating_point() || tensor.dim() == 0) continue;
+      loaded.floating_constants += tensor.numel();
+      if (tensor.is_meta()) loaded.constant_weights += tensor.numel();
     }
     loaded.module = torch::jit::Module(ReadPickle("data").toObject());
     Finish(loaded.module, loaded);

@@ -13,7 +13,9 @@ struct LoadedModule {
   torch::jit::Module module;
   /// Storages of parameters, buffers, constants and other tensor attributes.
   std::unordered_set<const void*> storages;
-  /// Elements of floating constants that look like weights: a frozen module has them instead of parameters.
+  /// Elements of floating constants, and of those that are too large to be anything but weights: a frozen module has them instead
+  /// of parameters.
+  int64_t floating_constants = 0;
   int64_t constant_weights = 0;
 };
 

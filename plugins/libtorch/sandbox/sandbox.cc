@@ -43,7 +43,8 @@ class Entry {
   explicit Entry(const SandboxOptions& options) : options_(options) {}
 
   absl::StatusOr<SandboxReport> Enter() {
-    if (const absl::Status status = Descriptors(); !status.ok()) return status;
+    // Not a measure that may be missing: a worker must not hold its parent's descriptors.
+    if (const absl::Status status = KeepOnly(options_.kept_descriptors); !status.ok()) return status;
     Limits();
     Namespaces();
     User();
@@ -53,7 +54,8 @@ class Entry {
     Note(EnterLandlock());
     Note(EnterSystemCallFilter());
     if (options_.require_all_measures && !report_.missing_measures.empty()) {
-      return absl::FailedPreconditionError("a protective measure is missing: " + absl::StrJoin(report_.missing_measures, "; "));
+      return absl::FailedPreconditionError("a protective measure is missing: " +
+                                           absl::StrJoin(report_.missing_measures, "; "));
     }
     return report_;
   }
@@ -61,30 +63,6 @@ class Entry {
  private:
   void Note(const std::string& missing) {
     if (!missing.empty()) report_.missing_measures.push_back(missing);
-  }
-
-  /// Not a measure that may be missing: a worker must not hold its parent's descriptors.
-  absl::Status Descriptors() {
-    const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (nothing < 0) return absl::FailedPreconditionError(Because("/dev/null cannot be opened"));
-    for (int standard = 0; standard <= 2; ++standard) {
-      if (dup2(nothing, standard) < 0) return absl::FailedPreconditionError(Because("dup2"));
-    }
-    std::vector<int> kept = options_.kept_descriptors;
-    std::sort(kept.begin(), kept.end());
-    unsigned int first = 3;
-    const auto close_up_to = [&first](unsigned int end) {
-      return end < first || syscall(SYS_close_range, first, end, 0U) == 0;
-    };
-    for (const int descriptor : kept) {
-      if (descriptor < 3) continue;
-      if (!close_up_to(static_cast<unsigned int>(descriptor) - 1)) {
-        return absl::FailedPreconditionError(Because("close_range"));
-      }
-      first = static_cast<unsigned int>(descriptor) + 1;
-    }
-    if (!close_up_to(~0U)) return absl::FailedPreconditionError(Because("close_range"));
-    return absl::OkStatus();
   }
 
   void Limit(const char* name, __rlimit_resource resource, int64_t value) {
@@ -118,8 +96,11 @@ class Entry {
       int flag;
       const char* name;
     };
-    constexpr Space kSpaces[] = {{CLONE_NEWNET, "network"}, {CLONE_NEWNS, "mounts"},          {CLONE_NEWIPC, "IPC"},
-                                 {CLONE_NEWUTS, "host name"}, {CLONE_NEWCGROUP, "control groups"}};
+    constexpr Space kSpaces[] = {{CLONE_NEWNET, "network"},
+                                 {CLONE_NEWNS, "mounts"},
+                                 {CLONE_NEWIPC, "IPC"},
+                                 {CLONE_NEWUTS, "host name"},
+                                 {CLONE_NEWCGROUP, "control groups"}};
     int all = 0;
     for (const Space& space : kSpaces) all |= space.flag;
     if (unshare(all) == 0) return;
@@ -168,6 +149,27 @@ class Entry {
 };
 
 }  // namespace
+
+absl::Status KeepOnly(std::vector<int> descriptors) {
+  const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (nothing < 0) return absl::FailedPreconditionError(Because("/dev/null cannot be opened"));
+  for (int standard = 0; standard <= 2; ++standard) {
+    if (dup2(nothing, standard) < 0) return absl::FailedPreconditionError(Because("dup2"));
+  }
+  std::sort(descriptors.begin(), descriptors.end());
+  unsigned int first = 3;
+  const auto close_up_to = [&first](unsigned int end) {
+    return end < first || syscall(SYS_close_range, first, end, 0U) == 0;
+  };
+  for (const int descriptor : descriptors) {
+    if (descriptor < 3) continue;
+    if (!close_up_to(static_cast<unsigned int>(descriptor) - 1))
+      return absl::FailedPreconditionError(Because("close_range"));
+    first = static_cast<unsigned int>(descriptor) + 1;
+  }
+  if (!close_up_to(~0U)) return absl::FailedPreconditionError(Because("close_range"));
+  return absl::OkStatus();
+}
 
 absl::StatusOr<SandboxReport> EnterSandbox(const SandboxOptions& options) { return Entry(options).Enter(); }
 

@@ -34,6 +34,9 @@ struct SandboxReport {
   std::vector<std::string> missing_measures;
 };
 
+/// Closes all descriptors but these and 0, 1 and 2, which become /dev/null. FAILED_PRECONDITION if that cannot be.
+absl::Status KeepOnly(std::vector<int> descriptors);
+
 /// Takes from this process, for good, all that counting a model does not need. To be called in a process that was just forked,
 /// has one thread and will be thrown away. In this order, each a measure of its own that may be missing on a kernel:
 /// - descriptors: 0, 1, 2 become /dev/null; all but the kept ones are closed

@@ -33,6 +33,14 @@ struct JobHeader {
   bool require_all_measures = false;
 };
 
+/// Worker to front, before its serialized CountResponse.
+struct ReplyHeader {
+  /// Of the CountResponse.
+  uint64_t bytes = 0;
+  /// A count, of which nothing depends on how the worker ends any more: the front need not wait for that.
+  bool is_count = false;
+};
+
 /// How far a worker came.
 enum class Stage : uint32_t { kStarting, kChecking, kCounting, kReplying };
 

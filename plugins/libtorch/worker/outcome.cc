@@ -2,6 +2,7 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <string>
@@ -41,8 +42,8 @@ CountResponse OutOfMemory(const JobHeader& job) {
 }
 
 CountResponse Crashed(const JobReport& report, const std::string& how) {
-  return Error(kInvalidArgument, "MODEL_CRASHED_COUNTER", absl::StrCat("the model crashed its counter while ",
-                                                                       StageName(report.stage), ": ", how));
+  return Error(kInvalidArgument, "MODEL_CRASHED_COUNTER",
+               absl::StrCat("the model crashed its counter while ", StageName(report.stage), ": ", how));
 }
 
 /// torch's and the library's words for memory that was refused.
@@ -71,9 +72,10 @@ CountResponse AnswerOf(const WorkerOutcome& outcome, const JobHeader& job, absl:
     case JobReport::Outcome::kForkFailed:
       return Error(kResourceExhausted, "COUNTER_BUSY", "no process could be started for the model");
     case JobReport::Outcome::kDeadline:
-      return Error(kDeadlineExceeded, "DEADLINE_EXCEEDED",
-                   absl::StrCat("the deadline passed while ", StageName(report.stage), ", after ", absl::FormatDuration(allowed),
-                                ": the model has a loop without an end, or needs more time"));
+      return Error(
+          kDeadlineExceeded, "DEADLINE_EXCEEDED",
+          absl::StrCat("the deadline passed while ", StageName(report.stage), ", after ", absl::FormatDuration(allowed),
+                       ": the model has a loop without an end, or needs more time"));
     case JobReport::Outcome::kEnded:
       break;
   }
@@ -84,9 +86,11 @@ CountResponse AnswerOf(const WorkerOutcome& outcome, const JobHeader& job, absl:
   const double cpu_seconds = static_cast<double>(report.cpu_microseconds) * 1e-6;
   if (WIFSIGNALED(report.wait_status)) {
     const int number = WTERMSIG(report.wait_status);
-    if (number == SIGXCPU || (number == SIGKILL && job.cpu_seconds > 0 && cpu_seconds > static_cast<double>(job.cpu_seconds))) {
+    if (number == SIGXCPU ||
+        (number == SIGKILL && job.cpu_seconds > 0 && cpu_seconds > static_cast<double>(job.cpu_seconds))) {
       return Error(kDeadlineExceeded, "DEADLINE_EXCEEDED",
-                   absl::StrCat("the model used up its processor time while ", StageName(report.stage), ": seconds=", cpu_seconds));
+                   absl::StrCat("the model used up its processor time while ", StageName(report.stage),
+                                ": seconds=", cpu_seconds));
     }
     if (report.out_of_memory) return OutOfMemory(job);
     if (number == SIGSYS) return Crashed(report, "SIGSYS, as it made a forbidden system call");
@@ -99,7 +103,10 @@ CountResponse AnswerOf(const WorkerOutcome& outcome, const JobHeader& job, absl:
   }
   // From a process that ran a stranger's code: anything may be in it.
   CountResponse response;
-  if (!response.ParseFromString(outcome.reply) || response.result_case() == CountResponse::RESULT_NOT_SET) {
+  const std::string_view answer =
+      std::string_view(outcome.reply).substr(std::min(sizeof(ReplyHeader), outcome.reply.size()));
+  if (!response.ParseFromArray(answer.data(), static_cast<int>(answer.size())) ||
+      response.result_case() == CountResponse::RESULT_NOT_SET) {
     return Crashed(report, "it ended without a readable answer");
   }
   if (response.has_error()) {

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <new>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -49,8 +51,12 @@ bool WriteAll(int descriptor, std::string_view bytes) {
 }
 
 [[noreturn]] void Reply(int descriptor, const CountResponse& response) {
+  const ReplyHeader header = {.bytes = response.ByteSizeLong(), .is_count = response.has_count()};
+  std::string bytes(sizeof(header), '\0');
+  std::memcpy(bytes.data(), &header, sizeof(header));
+  response.AppendToString(&bytes);
   // Destructors and exit handlers of torch have nothing to do here, and a hostile model nothing more to run.
-  _exit(WriteAll(descriptor, response.SerializeAsString()) ? 0 : 1);
+  _exit(WriteAll(descriptor, bytes) ? 0 : 1);
 }
 
 CountResponse CheckAndCount(const Engine& engine, const JobHeader& job, std::string_view request, int model,
@@ -75,10 +81,8 @@ CountResponse CheckAndCount(const Engine& engine, const JobHeader& job, std::str
   return engine.count(model, parsed);
 }
 
-}  // namespace
-
-void RunWorker(const Engine& engine, const JobHeader& job, std::string_view request, int model, int reply, uid_t user,
-               pid_t zygote, WorkerState& state) {
+[[noreturn]] void RunWorker(const Engine& engine, const JobHeader& job, std::string_view request, int model, int reply,
+                            uid_t user, pid_t zygote, WorkerState& state) {
   const absl::StatusOr<SandboxReport> sandbox = EnterSandbox({.memory_bytes = job.memory_bytes,
                                                               .cpu_seconds = job.cpu_seconds,
                                                               .kept_descriptors = {model, reply},
@@ -107,9 +111,25 @@ void RunWorker(const Engine& engine, const JobHeader& job, std::string_view requ
   Reply(reply, response);
 }
 
+}  // namespace
+
+void AwaitJob(const Engine& engine, int socket, uid_t user, pid_t zygote, WorkerState& state) {
+  // The zygote's socket and what it holds of other workers: who waits for their end must not wait for this process.
+  if (!KeepOnly({socket}).ok()) _exit(1);
+  const std::optional<Packet> packet = ReceivePacket(socket);
+  JobHeader job;
+  if (!packet.has_value() || packet->descriptors.size() != 2 || packet->bytes.size() < sizeof(job)) _exit(1);
+  std::memcpy(&job, packet->bytes.data(), sizeof(job));
+  RunWorker(engine, job, std::string_view(packet->bytes).substr(sizeof(job)), packet->descriptors[0].get(),
+            packet->descriptors[1].get(), user, zygote, state);
+}
+
 void RunProbe(int reply, uid_t user, pid_t zygote) {
-  const absl::StatusOr<SandboxReport> sandbox =
-      EnterSandbox({.memory_bytes = int64_t{1} << 30, .cpu_seconds = 10, .kept_descriptors = {reply}, .user = user, .parent = zygote});
+  const absl::StatusOr<SandboxReport> sandbox = EnterSandbox({.memory_bytes = int64_t{1} << 30,
+                                                              .cpu_seconds = 10,
+                                                              .kept_descriptors = {reply},
+                                                              .user = user,
+                                                              .parent = zygote});
   const std::string missing =
       sandbox.ok() ? absl::StrJoin(sandbox->missing_measures, "\n") : "all: " + std::string(sandbox.status().message());
   _exit(WriteAll(reply, missing) ? 0 : 1);

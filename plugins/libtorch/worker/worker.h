@@ -21,10 +21,10 @@ struct WorkerState {
   std::atomic<uint32_t> out_of_memory = 0;
 };
 
-/// The whole life of a worker, in a process that was just forked: enters the sandbox, checks the file `model`, counts, writes the
-/// answer to `reply`, ends. Never returns.
-[[noreturn]] void RunWorker(const Engine& engine, const JobHeader& job, std::string_view request, int model, int reply,
-                            uid_t user, pid_t zygote, WorkerState& state);
+/// The whole life of a worker, in a process that was just forked: lets go of its parent's descriptors, waits for a packet on `socket`
+/// (a JobHeader, a CountRequest; the model's file, the pipe for the answer), enters the sandbox, checks the file, counts, answers,
+/// ends. Ends at once where `socket` is closed. Never returns.
+[[noreturn]] void AwaitJob(const Engine& engine, int socket, uid_t user, pid_t zygote, WorkerState& state);
 
 /// In a process that was just forked: writes what the sandbox misses here to `reply`, one measure a line. Never returns.
 [[noreturn]] void RunProbe(int reply, uid_t user, pid_t zygote);

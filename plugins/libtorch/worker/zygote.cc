@@ -5,16 +5,19 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 #include <new>
+#include <utility>
 
 namespace planner::libtorch {
 namespace {
@@ -35,9 +38,12 @@ SharedState NewSharedState() {
   return SharedState(page == MAP_FAILED ? nullptr : new (page) WorkerState());
 }
 
+/// A forked process, from when it waits for its job until it is reaped.
 struct Worker {
   pid_t pid = -1;
   uid_t user = 0;
+  /// To send it its job; not valid once it has one.
+  Descriptor job;
   Descriptor timer;
   Descriptor report;
   SharedState state;
@@ -46,7 +52,8 @@ struct Worker {
 
 class Zygote {
  public:
-  Zygote(int socket, int max_workers, const Engine& engine) : socket_(socket), max_workers_(max_workers), engine_(engine) {}
+  Zygote(int socket, int max_workers, const Engine& engine)
+      : socket_(socket), max_workers_(max_workers), engine_(engine) {}
 
   int Run() {
     engine_.warm_up();
@@ -57,9 +64,12 @@ class Zygote {
     signal(SIGPIPE, SIG_IGN);
     children_ = Descriptor(signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!children_.valid() || !SayReady()) return 1;
-    while (Serve()) {
-    }
+    do {
+      // Beside the worker that has just started; not if the last one ended before it got a job.
+      if (std::exchange(wants_spare_, false)) ForkSpare();
+    } while (Serve());
     for (const Worker& worker : workers_) kill(worker.pid, SIGKILL);
+    if (spare_.pid > 0) kill(spare_.pid, SIGKILL);
     return 0;
   }
 
@@ -105,7 +115,8 @@ class Zygote {
   uid_t FreeUser() const {
     if (user_base_ != kFirstUser) return user_base_;
     uid_t user = user_base_;
-    while (std::any_of(workers_.begin(), workers_.end(), [user](const Worker& one) { return one.user == user; })) ++user;
+    while (std::any_of(workers_.begin(), workers_.end(), [user](const Worker& one) { return one.user == user; }))
+      ++user;
     return user;
   }
 
@@ -175,7 +186,9 @@ class Zygote {
     int status = 0;
     rusage used = {};
     for (pid_t pid = 0; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;) {
-      const auto worker = std::find_if(workers_.begin(), workers_.end(), [pid](const Worker& one) { return one.pid == pid; });
+      if (pid == spare_.pid) spare_ = Worker();
+      const auto worker =
+          std::find_if(workers_.begin(), workers_.end(), [pid](const Worker& one) { return one.pid == pid; });
       if (worker == workers_.end()) continue;
       if (worker->killed) {  // That has been reported.
         workers_.erase(worker);
@@ -192,37 +205,62 @@ class Zygote {
     }
   }
 
-  void Start(Packet packet) {
-    JobHeader job;
-    if (packet.descriptors.size() != 3 || packet.bytes.size() < sizeof(job)) return;
-    std::memcpy(&job, packet.bytes.data(), sizeof(job));
-    const std::string_view request = std::string_view(packet.bytes).substr(sizeof(job));
-    Worker worker;
-    worker.report = std::move(packet.descriptors[2]);
-    const auto busy = std::count_if(workers_.begin(), workers_.end(), [](const Worker& one) { return !one.killed; });
-    if (std::cmp_greater_equal(busy, max_workers_)) {
-      return Report(worker.report, {.outcome = JobReport::Outcome::kBusy});
-    }
-    worker.user = FreeUser();
-    worker.state = NewSharedState();
-    worker.timer = Descriptor(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-    constexpr int64_t kSecond = 1'000'000'000;
-    const int64_t nanoseconds = std::max<int64_t>(job.nanoseconds, 1);
-    const itimerspec time = {{0, 0}, {nanoseconds / kSecond, nanoseconds % kSecond}};
-    const bool ready = worker.state != nullptr && worker.timer.valid() &&
-                       timerfd_settime(worker.timer.get(), 0, &time, nullptr) == 0;
+  /// Forks a process that waits for its job. The next model then need not wait for that, 4 ms for a process with as many
+  /// libraries. It has seen no model, and is never used twice either.
+  void ForkSpare() {
+    std::array<int, 2> ends = {};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) return;
+    Descriptor theirs(ends[1]);
+    Worker spare;
+    spare.job = Descriptor(ends[0]);
+    spare.user = FreeUser();
+    spare.state = NewSharedState();
     const pid_t self = getpid();
-    worker.pid = ready ? fork() : -1;
-    if (worker.pid < 0) return Report(worker.report, {.outcome = JobReport::Outcome::kForkFailed});
-    if (worker.pid == 0) {
+    spare.pid = spare.state == nullptr ? -1 : fork();
+    if (spare.pid < 0) return;
+    if (spare.pid == 0) {
       sigset_t none;
       sigemptyset(&none);
       sigprocmask(SIG_SETMASK, &none, nullptr);
       signal(SIGPIPE, SIG_DFL);
-      RunWorker(engine_, job, request, packet.descriptors[0].get(), packet.descriptors[1].get(), worker.user, self,
-                *worker.state);
+      AwaitJob(engine_, theirs.get(), spare.user, self, *spare.state);
     }
+    spare_ = std::move(spare);
+  }
+
+  /// Gives a job to the process that waits for one. False if there is none, and none can be started.
+  bool GiveToSpare(const Packet& packet) {
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      if (spare_.pid < 0) ForkSpare();
+      if (spare_.pid < 0) return false;
+      if (SendPacket(spare_.job.get(), packet.bytes, {packet.descriptors[0].get(), packet.descriptors[1].get()}))
+        return true;
+      // It has ended, or is about to.
+      kill(spare_.pid, SIGKILL);
+      spare_ = Worker();
+    }
+    return false;
+  }
+
+  void Start(Packet packet) {
+    JobHeader job;
+    if (packet.descriptors.size() != 3 || packet.bytes.size() < sizeof(job)) return;
+    std::memcpy(&job, packet.bytes.data(), sizeof(job));
+    Descriptor report = std::move(packet.descriptors[2]);
+    const auto busy = std::count_if(workers_.begin(), workers_.end(), [](const Worker& one) { return !one.killed; });
+    if (std::cmp_greater_equal(busy, max_workers_)) return Report(report, {.outcome = JobReport::Outcome::kBusy});
+    Descriptor timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+    constexpr int64_t kSecond = 1'000'000'000;
+    const int64_t nanoseconds = std::max<int64_t>(job.nanoseconds, 1);
+    const itimerspec time = {{0, 0}, {nanoseconds / kSecond, nanoseconds % kSecond}};
+    const bool ready = timer.valid() && timerfd_settime(timer.get(), 0, &time, nullptr) == 0;
+    if (!ready || !GiveToSpare(packet)) return Report(report, {.outcome = JobReport::Outcome::kForkFailed});
+    Worker worker = std::exchange(spare_, Worker());
+    worker.job.Close();
+    worker.timer = std::move(timer);
+    worker.report = std::move(report);
     workers_.push_back(std::move(worker));
+    wants_spare_ = true;
   }
 
   const int socket_;
@@ -231,6 +269,9 @@ class Zygote {
   uid_t user_base_ = 0;
   Descriptor children_;
   std::vector<Worker> workers_;
+  /// Waits for its job; pid -1: there is none.
+  Worker spare_;
+  bool wants_spare_ = true;
 };
 
 }  // namespace

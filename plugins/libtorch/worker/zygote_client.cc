@@ -29,6 +29,14 @@ constexpr absl::Duration kLook = absl::Milliseconds(50);
 /// A zygote that ends sooner than this after it was ready is not started again at once.
 constexpr absl::Duration kShortLife = absl::Seconds(1);
 
+/// Whether all of a count has come.
+bool IsWholeCount(std::string_view reply) {
+  ReplyHeader header;
+  if (reply.size() < sizeof(header)) return false;
+  std::memcpy(&header, reply.data(), sizeof(header));
+  return header.is_count && header.bytes == reply.size() - sizeof(header);
+}
+
 absl::Status Cancelled() { return absl::CancelledError("nobody waits for the count any more"); }
 
 bool MakePipe(Descriptor& read_end, Descriptor& write_end) {
@@ -72,7 +80,10 @@ pid_t Spawn(const std::string& program, int socket, int max_workers) {
 }  // namespace
 
 ZygoteClient::ZygoteClient(ZygoteClientOptions options, const base::Clock& clock)
-    : options_(std::move(options)), clock_(clock), workers_(options_.max_workers), supervisor_([this] { Supervise(); }) {}
+    : options_(std::move(options)),
+      clock_(clock),
+      workers_(options_.max_workers),
+      supervisor_([this] { Supervise(); }) {}
 
 ZygoteClient::~ZygoteClient() {
   stopping_.Give();
@@ -90,7 +101,8 @@ void ZygoteClient::Supervise() {
   while (true) {
     const absl::Time start = clock_.Now();
     StartOne();
-    short_lives = clock_.Now() - start < options_.start_timeout && clock_.Now() - start < kShortLife ? short_lives + 1 : 0;
+    short_lives =
+        clock_.Now() - start < options_.start_timeout && clock_.Now() - start < kShortLife ? short_lives + 1 : 0;
     // At once the first times; a program that cannot run is tried again more and more rarely.
     const absl::Duration pause =
         short_lives < 3 ? absl::ZeroDuration() : absl::Milliseconds(100) * (1 << std::min(short_lives - 3, 9));
@@ -115,7 +127,8 @@ void ZygoteClient::StartOne() {
   theirs.Close();
   pollfd file = {ours->get(), POLLIN, 0};
   std::optional<Packet> hello;
-  if (poll(&file, 1, PollTimeout(clock_.Now() + options_.start_timeout, clock_)) > 0) hello = ReceivePacket(ours->get());
+  if (poll(&file, 1, PollTimeout(clock_.Now() + options_.start_timeout, clock_)) > 0)
+    hello = ReceivePacket(ours->get());
   if (hello.has_value()) {
     std::vector<std::string> lines = absl::StrSplit(hello->bytes, '\n', absl::SkipEmpty());
     if (!lines.empty()) lines.erase(lines.begin());
@@ -218,13 +231,16 @@ absl::StatusOr<WorkerOutcome> ZygoteClient::Collect(Descriptor reply, int report
     }
     if (files[0].revents != 0) {
       const ssize_t count = read(reply.get(), buffer.data(), buffer.size());
-      if (count > 0 && std::cmp_greater(outcome.reply.size() + static_cast<size_t>(count), job.max_reply_bytes)) {
+      const size_t allowed = sizeof(ReplyHeader) + static_cast<size_t>(job.max_reply_bytes);
+      if (count > 0 && outcome.reply.size() + static_cast<size_t>(count) > allowed) {
         outcome.too_long = true;
         // Nobody reads on: the worker ends by SIGPIPE.
         files[0].fd = -1;
         reply.Close();
       } else if (count > 0) {
         outcome.reply.append(buffer.data(), static_cast<size_t>(count));
+        // The kernel takes 5 ms and more to take such a process apart. The zygote sees to it that it ends: nobody holds its report.
+        if (IsWholeCount(outcome.reply)) return outcome;
       } else if (count == 0 || errno != EINTR) {
         files[0].fd = -1;
       }

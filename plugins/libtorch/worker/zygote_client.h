@@ -30,6 +30,7 @@ struct ZygoteClientOptions {
 
 /// What a worker answered, and how it ended.
 struct WorkerOutcome {
+  /// A ReplyHeader and the serialized CountResponse, if the worker came that far.
   std::string reply;
   /// The reply was longer than was allowed, and is cut.
   bool too_long = false;

@@ -11,6 +11,7 @@ import tempfile
 import torch
 
 from custom_models import MODELS, NOT_EXPORTABLE
+from odd_models import ODD_MODELS, ODD_NOT_EXPORTABLE
 from exporting import count, export, figures, quietly, request, tree_adds_up
 from reference_count import reference_count
 
@@ -26,7 +27,7 @@ def main():
     requests, rows = [], []
     failed_exports = 0
     with quietly(), tempfile.TemporaryDirectory() as folder:
-        for name, (build, args) in MODELS.items():
+        for name, (build, args) in {**MODELS, **ODD_MODELS}.items():
             if options.only and name not in options.only:
                 continue
             for state in options.state:
@@ -37,13 +38,13 @@ def main():
                 except Exception as error:  # noqa: BLE001
                     reference = "reference: " + str(error)[:300]
                 for how in ("scripted", "traced"):
-                    if (name, how) in NOT_EXPORTABLE:
+                    if (name, how) in NOT_EXPORTABLE | ODD_NOT_EXPORTABLE:
                         continue
                     path = os.path.join(folder, f"{name}.{state}.{how}.pt")
                     try:
                         export(module, args, how, path)
                     except Exception as error:  # noqa: BLE001
-                        print(f"{name} {state} {how}: export: {str(error).strip().splitlines()[-1][:300]}")
+                        print(f"{name} {state} {how}: export: {(str(error).strip() or repr(error)).splitlines()[-1][:300]}")
                         failed_exports += 1
                         continue
                     requests.append(request(path, args))

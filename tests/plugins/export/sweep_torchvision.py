@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 """Counts every torchvision model, scripted and traced, and compares with what Python's dispatcher sees on real tensors.
 
-sweep_torchvision.py --driver build/release/bin/libtorch_count [--only NAME…] [--state eval|train] [--out results.json]
-Run by hand: it takes the time and memory of real forward and backward passes."""
+sweep_torchvision.py --driver build/release/bin/libtorch_count [--only NAME…] [--state eval|train] [--exports FOLDER] [--out results.json]
+Run by hand: it takes the time and memory of real forward and backward passes, smallest models first. With --exports, files and
+reference counts are kept there, and a second run only counts."""
 
 import argparse
+import contextlib
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,10 +21,15 @@ from exporting import count, export, figures, quietly, request, tree_adds_up
 from reference_count import reference_count
 
 
+def parameter_count(name):
+    return next(iter(torchvision.models.get_model_weights(name))).meta["num_params"]
+
+
 def models(size):
-    """(name, builder, example arguments); images of `size` where the model takes any."""
+    """(name, builder, example arguments), smallest first; images of `size` where the model takes any."""
     image = (torch.zeros(1, 3, size, size),)
-    for name in torchvision.models.list_models() if hasattr(torchvision.models, "list_models") else []:
+    names = [name for name in torchvision.models.list_models() if "quantized" not in name]
+    for name in sorted(names, key=parameter_count):
         builder = torchvision.models.get_model_builder(name)
         module = builder.__module__
         if "quantization" in module:
@@ -31,7 +39,7 @@ def models(size):
         elif ".segmentation" in module:
             yield name, lambda b=builder: b(weights=None, weights_backbone=None), image
         elif ".video" in module:
-            side = 224 if "mvit" in name else size // 2
+            side = 224 if "mvit" in name or name == "s3d" else size // 2
             yield name, lambda b=builder: b(weights=None), (torch.zeros(1, 3, 16, side, side),)
         elif ".optical_flow" in module:
             yield name, lambda b=builder: b(weights=None), (torch.zeros(1, 3, 128, 128), torch.zeros(1, 3, 128, 128))
@@ -46,6 +54,41 @@ def models(size):
             yield name, lambda b=builder: b(weights=None), image
 
 
+def export_once(build, args, path, state, how):
+    """Writes the model's file, unless it is there. An error is a sentence: one that torch cannot export is a row of the table."""
+    if os.path.exists(path):
+        return None
+    try:
+        module = build()
+        module.train(state == "train")
+        # Weights of zeros are holes in the files: all of torchvision would be 40 GB. What runs does not depend on them.
+        for parameter in module.parameters():
+            parameter.data.zero_()
+        export(module, args, how, path + ".new")
+        subprocess.run(["fallocate", "--dig-holes", path + ".new"], check=True)
+        os.rename(path + ".new", path)
+    except Exception as error:  # noqa: BLE001
+        return "export: " + str(error).strip().splitlines()[-1][:200]
+    return None
+
+
+def reference_once(build, args, path, state):
+    """(params, forward MACs, backward FLOPs) of the model on real tensors, from `path` if it is there; else why there are none."""
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            return tuple(json.load(file))
+    try:
+        module = build()
+        module.train(state == "train")
+        known = reference_count(module, args)
+    except Exception as error:  # noqa: BLE001
+        return "reference: " + str(error)[:200]
+    reference = (known["params"], known["forward_macs"], known["backward_flops"])
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(reference, file)
+    return reference
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--driver", required=True)
@@ -53,6 +96,7 @@ def main():
     parser.add_argument("--skip", nargs="*", default=[], help="parts of names")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--state", choices=["eval", "train"], default="eval")
+    parser.add_argument("--exports")
     parser.add_argument("--out")
     options = parser.parse_args()
     torch.manual_seed(0)
@@ -63,24 +107,18 @@ def main():
         if any(part in name for part in options.skip):
             continue
         start = time.time()
-        with quietly(), tempfile.TemporaryDirectory() as folder:
-            module = build()
-            module.train(options.state == "train")
+        with quietly(), contextlib.ExitStack() as stack:
+            folder = options.exports or stack.enter_context(tempfile.TemporaryDirectory())
+            os.makedirs(folder, exist_ok=True)
             if options.state == "train" and args[0].__class__ is torch.Tensor and args[0].shape[0] == 1:
                 args = tuple(torch.zeros(2, *one.shape[1:]) for one in args)
+            stem = os.path.join(folder, f"{name}.{options.size}.{options.state}.")
             answers = {}
             for how in ("scripted", "traced"):
-                path = os.path.join(folder, how + ".pt")
-                try:
-                    export(module, args, how, path)
-                    answers[how] = count(options.driver, [request(path, args)])[0]
-                except Exception as error:  # noqa: BLE001: a model that torch itself cannot export is a row of the table.
-                    answers[how] = {"error": "export: " + str(error).strip().splitlines()[-1][:200]}
-            try:
-                known = reference_count(module, args)
-                reference = (known["params"], known["forward_macs"], known["backward_flops"])
-            except Exception as error:  # noqa: BLE001
-                reference = "reference: " + str(error)[:200]
+                path = stem + how + ".pt"
+                error = export_once(build, args, path, options.state, how)
+                answers[how] = {"error": error} if error else count(options.driver, [request(path, args)])[0]
+            reference = reference_once(build, args, stem + "json", options.state)
         row = {"model": name, "reference": reference}
         for how, answer in answers.items():
             got = figures(answer)

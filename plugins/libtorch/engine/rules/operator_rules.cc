@@ -17,6 +17,8 @@ constexpr int64_t As(std::string_view kind) { return model::CostOfElementwise(ki
 constexpr Basis kOut = Basis::kOutput;
 constexpr Basis kIn = Basis::kInput;
 constexpr Basis kNorm = Basis::kNorm;
+constexpr Basis kFactor = Basis::kFactor;
+constexpr Basis kSolve = Basis::kSolve;
 constexpr Basis kProduct = Basis::kProduct;
 
 // Every operator below autograd that is counted, by what it computes per element: additions, products, comparisons, exp and
@@ -33,7 +35,6 @@ constexpr OperatorRule kCounted[] = {
     {"addmv", "addmv", kProduct, 0},
     {"dot", "dot", kProduct, 0},
     {"vdot", "dot", kProduct, 0},
-    {"addr", "addr", kProduct, 0},
     {"convolution", "convolution", kProduct, 0},
     {"_convolution", "convolution", kProduct, 0},
     {"convolution_overrideable", "convolution", kProduct, 0},
@@ -108,6 +109,8 @@ constexpr OperatorRule kCounted[] = {
     {"fmin", "minimum", kOut, 1},
     {"lerp", "lerp", kOut, 3},
     {"addcmul", "addcmul", kOut, 3},
+    // An outer product, as torch.outer, which is "mul".
+    {"addr", "addr", kOut, 3},
     {"addcdiv", "addcdiv", kOut, 3},
     {"cross", "cross", kOut, 3},
     {"linalg_cross", "cross", kOut, 3},
@@ -249,6 +252,23 @@ constexpr OperatorRule kCounted[] = {
     {"_cdist_backward", "cdist", kOut, 3},
     {"_euclidean_dist", "cdist", kOut, 3},
     {"_pdist_forward", "cdist", kOut, 3},
+    // Matrices of n rows (Golub and Van Loan, Matrix Computations): Cholesky n³/3 FLOPs, LU 2n³/3, QR 4n³/3, an inverse 2n³,
+    // eigenvalues and vectors 9n³, of no symmetry 25n³, singular ones 22n³; a triangular system n² a column, one by LU 2n².
+    {"cholesky", "cholesky", kFactor, 1},
+    {"linalg_cholesky_ex", "cholesky", kFactor, 1},
+    {"cholesky_inverse", "inverse", kFactor, 2},
+    {"linalg_lu_factor_ex", "lu", kFactor, 2},
+    {"linalg_lu", "lu", kFactor, 2},
+    {"_linalg_det", "lu", kFactor, 2},
+    {"_linalg_slogdet", "lu", kFactor, 2},
+    {"_linalg_solve_ex", "lu", kFactor, 2},
+    {"linalg_lu_solve", "solve", kSolve, 2},
+    {"linalg_solve_triangular", "solve", kSolve, 1},
+    {"linalg_inv_ex", "inverse", kFactor, 6},
+    {"linalg_qr", "qr", kFactor, 4},
+    {"_linalg_eigh", "eigen", kFactor, 27},
+    {"linalg_eig", "eigen", kFactor, 75},
+    {"_linalg_svd", "svd", kFactor, 66},
     // Pooling.
     {"max_pool2d_with_indices", "max_pool", kIn, 1},
     {"max_pool2d_with_indices_backward", "max_pool", kIn, 1},
@@ -260,6 +280,8 @@ constexpr OperatorRule kCounted[] = {
     {"adaptive_max_pool3d_backward", "max_pool", kIn, 1},
     {"fractional_max_pool2d", "max_pool", kIn, 1},
     {"fractional_max_pool2d_backward", "max_pool", kIn, 1},
+    {"fractional_max_pool3d", "max_pool", kIn, 1},
+    {"fractional_max_pool3d_backward", "max_pool", kIn, 1},
     {"avg_pool2d", "avg_pool", kIn, 1},
     {"avg_pool2d_backward", "avg_pool", kOut, 1},
     {"avg_pool3d", "avg_pool", kIn, 1},
@@ -371,7 +393,7 @@ constexpr std::string_view kFree[] = {
     "_unpack_dual", "requires_grad", "rename", "pin_memory", "is_pinned", "_pin_memory", "record_stream", "_assert_async",
     "_has_compatible_shallow_copy_type", "_version", "tensor", "hann_window", "hamming_window", "blackman_window",
     "kaiser_window", "bartlett_window", "_cudnn_init_dropout_state", "sym_size", "sym_numel", "to_padded_tensor", "nested_to_padded_tensor", "_nested_tensor_from_mask_left_aligned", "dense_dim", "fft_fftfreq",
-    "_fft_conjugate_symmetry",
+    "_fft_conjugate_symmetry", "_linalg_check_errors", "lu_unpack",
 };
 
 struct RuleTable {
@@ -401,6 +423,14 @@ base::Checked OtherFlopsOf(const OperatorRule& rule, const OperatorCall& call) {
       return BiasFlopsOf(call);
     case Basis::kOutput:
       return call.outputs.empty() ? base::Checked(0) : ElementsOf(call.outputs[0]) * rule.flops_per_element;
+    case Basis::kFactor:
+    case Basis::kSolve: {
+      const bool solve = rule.basis == Basis::kSolve;
+      if (call.inputs.empty() || call.inputs[0].sizes.empty() || (solve && call.outputs.empty())) return 0;
+      const base::Checked times = ElementsOf(solve ? call.outputs[0] : call.inputs[0]) * call.inputs[0].sizes.back();
+      const base::Checked all = times * rule.flops_per_element;
+      return solve || all.overflowed() ? all : base::Checked(all.ValueOrZero() / 3);
+    }
     case Basis::kNorm: {
       int64_t per_element = rule.flops_per_element;
       for (size_t i = 1; i <= 2 && i < call.inputs.size(); ++i) per_element += call.inputs[i].defined ? 1 : 0;

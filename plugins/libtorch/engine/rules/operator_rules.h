@@ -13,6 +13,8 @@ enum class Basis {
   kFree,     ///< Moves or names data: views, copies, shapes, random masks' bookkeeping. No FLOPs.
   kOutput,   ///< Elements of its outputs' first.
   kInput,    ///< Elements of its first input: reductions, pooling.
+  kFactor,   ///< Elements of its first input times that one's last size, a third each: factorizations of matrices.
+  kSolve,    ///< Elements of its first output times its first input's last size: systems that are solved by a matrix.
   kNorm,     ///< Elements of its first output, and one more FLOP an element for each of scale and shift that it is given.
   kProduct,  ///< A matrix product or convolution: MacsOf.
 };

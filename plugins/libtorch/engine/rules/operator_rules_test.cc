@@ -31,6 +31,15 @@ TEST(OperatorRulesTest, NormsCountScaleAndShift) {
   EXPECT_EQ(OtherFlops({"native_layer_norm", {Of({2, 10}), {{}, false}, {{}, false}}, {Of({2, 10})}, {}}), 100);
 }
 
+TEST(OperatorRulesTest, MatricesThatAreFactoredAndSolved) {
+  // n = 6, a batch of 2: n³/3 and 2n³ each.
+  EXPECT_EQ(OtherFlops({"linalg_cholesky_ex", {Of({2, 6, 6})}, {Of({2, 6, 6}), Of({2})}, {}}), 144);
+  EXPECT_EQ(OtherFlops({"linalg_inv_ex", {Of({6, 6})}, {Of({6, 6}), Of({})}, {}}), 432);
+  EXPECT_EQ(OtherFlops({"_linalg_slogdet", {Of({6, 6})}, {Of({}), Of({}), Of({6, 6}), Of({6})}, {}}), 144);
+  // n² for each of 5 columns.
+  EXPECT_EQ(OtherFlops({"linalg_solve_triangular", {Of({6, 6}), Of({6, 5})}, {Of({6, 5})}, {}}), 180);
+}
+
 TEST(OperatorRulesTest, InPlaceFormsAndUnknownOnes) {
   EXPECT_EQ(FindOperatorRule("add_"), FindOperatorRule("add"));
   EXPECT_NE(FindOperatorRule("__and__"), nullptr);

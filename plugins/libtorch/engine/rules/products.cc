@@ -52,7 +52,6 @@ std::optional<Checked> MacsOf(const OperatorCall& call) {
   if (name == "_addmm_activation") return MatrixProduct(Input(call, 1), Input(call, 2));
   if (name == "mv" || name == "dot" || name == "vdot") return ElementsOf(Input(call, 0));
   if (name == "addmv") return ElementsOf(Input(call, 1));
-  if (name == "addr") return ElementsOf(Input(call, 1)) * ElementsOf(Input(call, 2));
   if (IsConvolution(name)) {
     const bool transposed = Flag(call, 0);
     if (!transposed && call.outputs.empty()) return Checked(0);
@@ -77,7 +76,7 @@ Checked BiasFlopsOf(const OperatorCall& call) {
     for (size_t i = 0; i + 1 < call.outputs[0].sizes.size(); ++i) samples *= call.outputs[0].sizes[i];
     return ElementsOf(call.inputs[1]) * samples * 3;
   }
-  if (call.name == "addmm" || call.name == "baddbmm" || call.name == "addbmm" || call.name == "addmv" || call.name == "addr" ||
+  if (call.name == "addmm" || call.name == "baddbmm" || call.name == "addbmm" || call.name == "addmv" ||
       call.name == "_addmm_activation") {
     return call.outputs.empty() ? Checked(0) : ElementsOf(call.outputs[0]);
   }
