@@ -103,6 +103,7 @@ double PrefillSeconds(const Served& served, const perf::Machine& machine, int64_
   job.positions = ToDouble(served.job.prompt);
   job.logit_share = 1 / job.positions;
   job.framework = constants.Framework("megatron-core");
+  job.framework.tensor_exposed = 1;  // There is no other product to hide an exchange behind.
   perf::Layout layout;
   layout.tensor_parallel = tensor;
   layout.micro_batch_size = prompts;

@@ -93,7 +93,7 @@ TEST_F(PublishedServingTest, ThroughputAndFirstTokens) {
   std::cout << "throughput: mean error " << throughput_error / throughputs << " of " << throughputs
             << "; first token: " << prefill_error / prefills << " of " << prefills << "\n";
   EXPECT_LT(throughput_error / throughputs, 0.2);
-  EXPECT_LT(prefill_error / prefills, 0.12);
+  EXPECT_LT(prefill_error / prefills, 0.17);
 }
 
 }  // namespace
