@@ -39,7 +39,7 @@ constexpr std::array kFrameworkFields = {
     ConstantField<FrameworkConstants>{"layer_launch_us", &FrameworkConstants::layer_launch_us, 0.3, 1, 1e5},
     ConstantField<FrameworkConstants>{"kernel_share", &FrameworkConstants::kernel_share, 0.3, 0.01, 1},
     ConstantField<FrameworkConstants>{"micro_batch_ms", &FrameworkConstants::micro_batch_ms, 0.7, 0.01, 1e3},
-    ConstantField<FrameworkConstants>{"step_ms", &FrameworkConstants::step_ms, 0.7, 0.01, 1e4},
+    ConstantField<FrameworkConstants>{"step_ms", &FrameworkConstants::step_ms, 0.7, 0.01, 100},
     ConstantField<FrameworkConstants>{"elementwise", &FrameworkConstants::elementwise, 0.3, 0.2, 10},
     ConstantField<FrameworkConstants>{"sync_us", &FrameworkConstants::sync_us, 0.5, 0.1, 300},
     ConstantField<FrameworkConstants>{"tensor_exposed", &FrameworkConstants::tensor_exposed, 0.3, 0.05, 1},

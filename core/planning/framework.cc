@@ -12,10 +12,10 @@ namespace {
 
 /// DDP's ZeroRedundancyOptimizer shards the optimizer, and nothing beyond it.
 constexpr std::array<Framework, 10> kFrameworks = {{
-    {.name = "megatron-core"},
-    {.name = "megatron-lm"},
-    {.name = "megatron-deepspeed"},
-    {.name = "deepspeed"},
+    {.name = "megatron-core", .shards_in_pipelines = false},
+    {.name = "megatron-lm", .shards_in_pipelines = false},
+    {.name = "megatron-deepspeed", .interleaves = false, .shards_in_pipelines = false, .splits_sequences_alone = true},
+    {.name = "deepspeed", .interleaves = false, .shards_in_pipelines = false, .splits_sequences_alone = true},
     {.name = "fsdp", .data_parallel_by_default = true, .default_zero_stage = 3},
     {.name = "torchtitan"},
     {.name = "ddp",
@@ -34,6 +34,9 @@ absl::Status Contradiction(std::string_view field, std::string_view framework, s
       "FRAMEWORK_CONTRADICTED");
 }
 
+/// That the caller fixed; 0 where it is open.
+int ZeroStage(const parallel::LayoutConstraints& fixed) { return fixed.zero_stage.value_or(fixed.shard_group ? 3 : 0); }
+
 }  // namespace
 
 std::span<const Framework> Frameworks() { return kFrameworks; }
@@ -47,9 +50,19 @@ const Framework* FindFramework(std::string_view name) {
 absl::Status CheckFramework(std::string_view name, const parallel::LayoutConstraints& fixed) {
   const Framework* framework = FindFramework(name);
   if (framework == nullptr) return absl::OkStatus();
-  if (const int zero = fixed.zero_stage.value_or(fixed.shard_group ? 3 : 0); zero > framework->most_zero_stage) {
+  if (const int zero = ZeroStage(fixed); zero > framework->most_zero_stage) {
     return Contradiction("layout.zero_stage", name, "ZeRO stage above " + std::to_string(framework->most_zero_stage),
                          zero);
+  }
+  if (!framework->interleaves && fixed.virtual_pipeline.value_or(1) > 1)
+    return Contradiction("layout.virtual_pipeline", name, "interleaved pipelines", *fixed.virtual_pipeline);
+  const int zero = ZeroStage(fixed);
+  if (!framework->shards_in_pipelines && zero >= 2 && fixed.pipeline_parallel.value_or(1) > 1)
+    return Contradiction("layout.pipeline_parallel", name, fmt::format("pipelines with ZeRO-{}", zero), *fixed.pipeline_parallel);
+  if (framework->splits_sequences_alone && fixed.context_parallel.value_or(1) > 1 &&
+      std::max(fixed.tensor_parallel.value_or(1), fixed.pipeline_parallel.value_or(1)) > 1) {
+    return Contradiction("layout.context_parallel", name, "context parallelism beside tensor or pipeline parallelism",
+                         *fixed.context_parallel);
   }
   if (!framework->data_parallel_only) return absl::OkStatus();
   struct Degree {
@@ -91,6 +104,16 @@ void ApplyFramework(std::string_view name, parallel::LayoutConstraints& fixed, s
     take(fixed.context_parallel, 1, "context parallel");
   }
   if (framework->data_parallel_only) take(fixed.expert_parallel, 1, "expert parallel");
+  if (!framework->interleaves) take(fixed.virtual_pipeline, 1, "virtual pipeline");
+  if (!framework->shards_in_pipelines && ZeroStage(fixed) >= 2) take(fixed.pipeline_parallel, 1, "pipeline parallel");
+  if (framework->splits_sequences_alone) {
+    if (fixed.context_parallel.value_or(1) > 1) {
+      take(fixed.tensor_parallel, 1, "tensor parallel");
+      take(fixed.pipeline_parallel, 1, "pipeline parallel");
+    } else {
+      take(fixed.context_parallel, 1, "context parallel");
+    }
+  }
   if (framework->default_zero_stage) take(fixed.zero_stage, *framework->default_zero_stage, "ZeRO stage");
   if (!taken.empty()) explanation.push_back(fmt::format("Framework {}: {}.", name, taken));
 }

@@ -21,6 +21,9 @@ struct Framework {
   bool data_parallel_only = false;
   std::optional<int> default_zero_stage;
   int most_zero_stage = 3;
+  bool interleaves = true;            ///< It has interleaved pipelines.
+  bool shards_in_pipelines = true;    ///< ZeRO-2 and ZeRO-3 go with a pipeline.
+  bool splits_sequences_alone = false;  ///< Context parallelism goes with neither tensor nor pipeline parallelism.
 };
 
 /// All that are known, in the order in which errors list them.

@@ -38,6 +38,34 @@ TEST_F(FrameworkTest, WhatTheCallerFixedStays) {
   EXPECT_EQ(fixed_.pipeline_parallel, 1);
 }
 
+TEST_F(FrameworkTest, WhatDeepSpeedCannotRunIsNotSearched) {
+  fixed_.zero_stage = 3;
+  Apply("deepspeed");
+  EXPECT_EQ(fixed_.virtual_pipeline, 1);
+  EXPECT_EQ(fixed_.pipeline_parallel, 1);
+  EXPECT_EQ(fixed_.context_parallel, 1);
+  fixed_ = {};
+  fixed_.context_parallel = 4;
+  Apply("megatron-deepspeed");
+  EXPECT_EQ(fixed_.tensor_parallel, 1);
+  EXPECT_EQ(fixed_.pipeline_parallel, 1);
+}
+
+TEST_F(FrameworkTest, WhatItCannotRunIsAContradiction) {
+  parallel::LayoutConstraints fixed;
+  fixed.shard_group = 8;
+  fixed.pipeline_parallel = 2;
+  EXPECT_THAT(std::string(CheckFramework("megatron-core", fixed).message()), HasSubstr("pipelines with ZeRO-3"));
+  EXPECT_TRUE(CheckFramework("torchtitan", fixed).ok());
+  fixed = {};
+  fixed.virtual_pipeline = 2;
+  EXPECT_THAT(std::string(CheckFramework("deepspeed", fixed).message()), HasSubstr("interleaved pipelines"));
+  fixed = {};
+  fixed.context_parallel = 2;
+  fixed.tensor_parallel = 2;
+  EXPECT_THAT(std::string(CheckFramework("deepspeed", fixed).message()), HasSubstr("beside tensor"));
+}
+
 TEST_F(FrameworkTest, UnknownOnesAreAWarningThatListsTheKnown) {
   Apply("foo");
   EXPECT_THAT(warnings_,
@@ -48,7 +76,7 @@ TEST_F(FrameworkTest, UnknownOnesAreAWarningThatListsTheKnown) {
 
 TEST_F(FrameworkTest, KnownOnesWithoutRulesChangeNothing) {
   for (const Framework& framework : Frameworks()) {
-    if (framework.data_parallel_by_default) continue;
+    if (framework.data_parallel_by_default || !framework.interleaves) continue;
     Apply(framework.name);
     EXPECT_FALSE(fixed_.tensor_parallel.has_value()) << framework.name;
   }

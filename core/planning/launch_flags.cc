@@ -82,6 +82,7 @@ LaunchFlags Megatron(const LaunchJob& job) {
   if (layout.zero_stage >= 2) {
     line.Add("--use-megatron-fsdp --data-parallel-sharding-strategy",
              layout.zero_stage == 2 ? "optim_grads" : "optim_grads_params");
+    line.Add("--ckpt-format fsdp_dtensor");
   }
   if (layout.shards() < layout.replicas()) {
     line.Add("--num-distributed-optimizer-instances", layout.replicas() / layout.shards());
@@ -125,7 +126,15 @@ LaunchFlags Torchtitan(const LaunchJob& job) {
     line.Add("--parallelism.pipeline_parallel_schedule", layout.virtual_pipeline > 1 ? "Interleaved1F1B" : "1F1B");
     if (layout.virtual_pipeline > 1) {
       const int64_t chunks = layout.pipeline_parallel * layout.virtual_pipeline;
-      line.Add("--parallelism.pipeline_parallel_layers_per_stage", (job.layers + chunks - 1) / chunks);
+      // Embedding and head may count as a layer each, which is its default.
+      const int ends = job.layers % chunks == 0 ? 0 : 1;
+      if ((job.layers + 2 * ends) % chunks != 0) {
+        answer.unsupported = fmt::format("{} layers in {} chunks", job.layers, chunks);
+        return answer;
+      }
+      line.Add("--parallelism.pipeline_parallel_layers_per_stage", (job.layers + 2 * ends) / chunks);
+      line.Add("--parallelism.pipeline_parallel_first_stage_less_layers", ends);
+      line.Add("--parallelism.pipeline_parallel_last_stage_less_layers", ends);
     }
     line.Add("--parallelism.pipeline_parallel_microbatch_size", layout.micro_batch_size);
     line.Add("--training.local_batch_size", layout.micro_batch_size * job.micro_batches);
@@ -148,6 +157,8 @@ LaunchFlags DeepSpeed(const LaunchJob& job) {
     answer.unsupported = fmt::format("ZeRO-{} with a pipeline", layout.zero_stage);
   } else if (layout.virtual_pipeline > 1) {
     answer.unsupported = "interleaved pipelines";
+  } else if (layout.context_parallel > 1 && layout.tensor_parallel * layout.pipeline_parallel > 1) {
+    answer.unsupported = "context parallelism beside tensor or pipeline parallelism";
   }
   if (!answer.unsupported.empty()) return answer;
   Line line;
@@ -187,13 +198,21 @@ bool SplitsByDataAlone(const Layout& layout) {
 LaunchFlags Fsdp(const LaunchJob& job) {
   const Layout& layout = job.layout;
   Line line;
+  const bool hybrid = layout.shards() < layout.replicas();
+  if (hybrid && layout.shards() * job.nodes != layout.data_parallel) {
+    return {.framework = "fsdp",
+            .flags = {},
+            .config = {},
+            .unsupported = fmt::format("states shared by {} cards, which are no node", layout.shards())};
+  }
   line.Add("accelerate launch --num_machines", job.nodes);
   line.Add("--num_processes", layout.data_parallel);
   if (const std::string_view type = HalfType(job.precision); !type.empty()) line.Add("--mixed_precision", type);
   if (layout.zero_stage == 0) {
     if (layout.data_parallel > 1) line.Add("--multi_gpu");
   } else {
-    line.Add("--use_fsdp --fsdp_sharding_strategy", layout.zero_stage >= 3 ? "FULL_SHARD" : "SHARD_GRAD_OP");
+    line.Add("--use_fsdp --fsdp_sharding_strategy",
+             hybrid ? "HYBRID_SHARD" : layout.zero_stage >= 3 ? "FULL_SHARD" : "SHARD_GRAD_OP");
     line.Add("--fsdp_auto_wrap_policy", job.layers > 0 ? "TRANSFORMER_BASED_WRAP" : "SIZE_BASED_WRAP");
     if (layout.recompute == Recompute::kFull) line.Add("--fsdp_activation_checkpointing true");
   }

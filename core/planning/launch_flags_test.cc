@@ -96,7 +96,9 @@ TEST(LaunchFlagsTest, InterleavedChunksAreCountedOrGivenByTheirLayers) {
   job.layout.virtual_pipeline = 6;
   auto flags = Flags(job);
   EXPECT_THAT(flags["megatron-core"].flags, HasSubstr("--num-virtual-stages-per-pipeline-rank 6"));
-  EXPECT_THAT(flags["torchtitan"].flags, HasSubstr("Interleaved1F1B --parallelism.pipeline_parallel_layers_per_stage 4"));
+  EXPECT_THAT(flags["torchtitan"].flags, HasSubstr("Interleaved1F1B --parallelism.pipeline_parallel_layers_per_stage 4 "
+                                                   "--parallelism.pipeline_parallel_first_stage_less_layers 0 "
+                                                   "--parallelism.pipeline_parallel_last_stage_less_layers 0"));
   EXPECT_EQ(flags["deepspeed"].unsupported, "interleaved pipelines");
   EXPECT_THAT(flags["deepspeed"].flags, IsEmpty());
 }
@@ -109,6 +111,7 @@ TEST(LaunchFlagsTest, EmbeddingAndLossMayCountAsLayers) {
   EXPECT_THAT(Flags(job)["megatron-core"].flags,
               HasSubstr("--num-virtual-stages-per-pipeline-rank 8 --account-for-embedding-in-pipeline-split "
                         "--account-for-loss-in-pipeline-split"));
+  EXPECT_THAT(Flags(job)["torchtitan"].flags, HasSubstr("layers_per_stage 1 --parallelism.pipeline_parallel_first_stage_less_layers 1"));
 }
 
 TEST(LaunchFlagsTest, StagesOfDifferentLengthsAreToldOrRefused) {
@@ -134,6 +137,21 @@ TEST(LaunchFlagsTest, ShardedWeightsAreFsdpOrZero3) {
   EXPECT_THAT(flags["deepspeed"].config, HasSubstr("\"bf16\": {\"enabled\": true}"));
   job.precision = "fp32";
   EXPECT_THAT(Flags(job)["deepspeed"].config, Not(HasSubstr("enabled")));
+}
+
+TEST(LaunchFlagsTest, Fsdp1SharesWithinANodeAlone) {
+  LaunchJob job = Job();
+  job.nodes = 4;
+  job.layout = {.data_parallel = 32, .zero_stage = 3, .shard_group = 8};
+  EXPECT_THAT(Flags(job)["fsdp"].flags, HasSubstr("--fsdp_sharding_strategy HYBRID_SHARD"));
+  job.layout.shard_group = 16;
+  EXPECT_EQ(Flags(job)["fsdp"].unsupported, "states shared by 16 cards, which are no node");
+}
+
+TEST(LaunchFlagsTest, DeepSpeedSplitsSequencesOrTensors) {
+  LaunchJob job = Job();
+  job.layout = {.data_parallel = 4, .tensor_parallel = 2, .context_parallel = 8};
+  EXPECT_EQ(Flags(job)["deepspeed"].unsupported, "context parallelism beside tensor or pipeline parallelism");
 }
 
 TEST(LaunchFlagsTest, WeightsShardedWithinGroupsAreHybridSharding) {

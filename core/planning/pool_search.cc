@@ -394,7 +394,8 @@ std::string LargestPart(const PoolContext& context, const Trial& trial) {
   std::vector<std::pair<const char*, double>> parts;
   if (context.time_is_modelled()) {
     const perf::StepTime& step = trial.step;
-    parts = {{"compute", step.matmul + step.attention + step.elementwise + step.recompute + step.optimizer},
+    parts = {{"compute", step.matmul + step.attention + step.elementwise + step.recompute},
+             {"optimizer", step.optimizer},
              {"launch", step.launch},
              {"tensor parallel", step.tensor},
              {"context parallel", step.context},

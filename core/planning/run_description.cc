@@ -349,8 +349,8 @@ absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardwar
   job.flash_attention = run.attention.empty() ? !old : run.attention == "flash";
   if (!job.shape.causal) job.logit_share = run.task == "squad_finetune" ? 0 : 0.15;
   // A length that is no multiple of 64 is a data set's longest sample: the others are shorter.
-  const bool longest_sample = std::fmod(job.positions, 64) != 0;
-  job.padded = (!job.shape.causal && run.task != "squad_finetune") || longest_sample;
+  const bool longest_sample = job.shape.vocab > 0 && std::fmod(job.positions, 64) != 0;
+  job.padded = (!job.shape.causal && job.shape.vocab > 0 && run.task != "squad_finetune") || longest_sample;
   description.framework = run.framework;
 
   const int64_t batch = run.global_batch.value_or(0) >= 1

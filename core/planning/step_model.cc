@@ -30,7 +30,8 @@ absl::StatusOr<StepModel> StepModel::Make(const Workload& work, const cluster::P
   model.sharded_job_.framework = constants.Framework(sharded);
   const double parameters = work.memory.parameters;
   model.width_ = constants.HalfWidth(plain, pool.gpu.architecture, parameters);
-  model.sharded_width_ = constants.HalfWidth(sharded, pool.gpu.architecture, parameters);
+  // Who names no framework may mean any.
+  model.sharded_width_ = work.framework.empty() ? model.width_ : constants.HalfWidth(sharded, pool.gpu.architecture, parameters);
   return model;
 }
 

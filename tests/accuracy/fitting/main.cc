@@ -52,7 +52,7 @@ StepTimeConstants FitAll(Fit& fit, std::vector<Row>& rows, StepTimeConstants con
   for (const double scale : {0.5, 0.2}) fit.Run(constants, none, 40, scale);
   fit.Run(constants, none, 60);
   WeighByNoise(rows, constants);
-  std::printf("loss %.5f, %zu rows\n", fit.Run(constants, none, 150), rows.size());
+  std::printf("loss %.5f, %zu rows\n", fit.Run(constants, none, 400), rows.size());
   SetTypicalFramework(constants);
   return constants;
 }
