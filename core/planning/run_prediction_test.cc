@@ -78,7 +78,17 @@ class RunPredictionTest : public ::testing::Test {
                                              .ffn = 4096,
                                              .vocab = 30522,
                                              .tied_embeddings = true,
-                                             .causal = false}}};
+                                             .causal = false}},
+                                           {"vit-b-16",
+                                            {.layers = 12,
+                                             .hidden = 768,
+                                             .heads = 12,
+                                             .kv_heads = 12,
+                                             .qk_dim = 64,
+                                             .v_dim = 64,
+                                             .ffn = 3072,
+                                             .causal = false},
+                                            197}};
 };
 
 TEST_F(RunPredictionTest, PredictsTheStepTheIntervalAndTheMemory) {
@@ -168,6 +178,17 @@ TEST_F(RunPredictionTest, EncodersAreKnownByTheirPaddedVocabulary) {
   run.vocab = 50368;
   EXPECT_TRUE(Describe(run).job.shape.causal);
   EXPECT_FALSE(Describe(run).job.padded);
+}
+
+TEST_F(RunPredictionTest, PicturesAreNotPadded) {
+  MeasuredRun run;
+  run.model = "vit-b-16";
+  run.gpu_type = "A100-SXM-80GB";
+  run.gpus = 8;
+  run.global_batch = 4096;
+  const RunDescription description = Describe(run);
+  EXPECT_EQ(description.job.positions, 197);
+  EXPECT_FALSE(description.job.padded);
 }
 
 TEST_F(RunPredictionTest, BlankDegreesAreWhatTheOthersLeave) {
