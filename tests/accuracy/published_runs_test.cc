@@ -58,7 +58,7 @@ TEST_F(PublishedRunsTest, StepTimesAreWithinTheBoundOfTheirPublication) {
       {"MLPerf Training", 0.139},
       {"tpu-recipes", 0.048},
       {"gpu-recipes, MaxText", 0.047},
-      {"torchao training benchmarks", 0.03},
+      {"torchao training benchmarks", 0.09},
       {"JAX-Toolbox", 0.265},
       {"XTuner Megatron MoE benchmark", 0.09},
       {"fms-fsdp README", 0.28},
