@@ -48,7 +48,8 @@ void AddValidateCommand(CLI::App& root, Action& chosen) {
   command.add_flag("--rows", flags->rows, "Print every row, too");
   command.footer(
       "The first line names the columns. id, model, gpu_type, n_gpus, global_batch, seq_len, iteration_time_s are a\n"
-      "start; an empty cell is unknown and has a default.\n"
+      "start; an empty cell is unknown and has a default. A table has at most 20,001 lines, the header among them, and "
+      "8 MiB.\n"
       "Examples:\n"
       "  plannerctl validate --runs measured.csv --html errors.html\n"
       "  plannerctl validate --runs - -o json < measured.csv");

@@ -15,12 +15,14 @@ using enum Table::Align;
 
 std::string Short(int64_t value) { return FormatCount(static_cast<double>(value)); }
 
-/// "batch 1, 2048 positions, inputs 1x3x224x224".
+/// "batch 1, 2048 positions", "input 1x3x224x224": a batch that only the shapes say is not repeated.
 std::string BatchText(const v1::BatchShape& shape) {
-  std::string text = fmt::format("batch {}", shape.has_batch() ? shape.batch() : 1);
-  if (shape.seq_len() > 0) text += fmt::format(", {} positions", shape.seq_len());
+  std::string text;
+  if (shape.has_batch() || shape.inputs().empty())
+    text = fmt::format("batch {}", shape.has_batch() ? shape.batch() : 1);
+  if (shape.seq_len() > 0) text += fmt::format("{}{} positions", text.empty() ? "" : ", ", shape.seq_len());
   for (const v1::TensorShape& input : shape.inputs()) {
-    text += input.name().empty() ? ", input " : fmt::format(", {} ", input.name());
+    text += fmt::format("{}{} ", text.empty() ? "" : ", ", input.name().empty() ? "input" : input.name());
     for (int i = 0; i < input.dimensions_size(); ++i) {
       text += fmt::format("{}{}", i > 0 ? "x" : "", input.dimensions(i));
     }

@@ -48,6 +48,17 @@ TEST(PrintCountTest, HeadlineIsExact) {
   EXPECT_THAT(text, Not(HasSubstr("Backward")));
 }
 
+TEST(PrintCountTest, WithShapesOnlyTheBatchThatIsSaid) {
+  v1::CountResponse count = Sample();
+  v1::TensorShape& input = *count.mutable_batch_shape()->add_inputs();
+  for (const int64_t size : {2, 3, 224, 224}) input.add_dimensions(size);
+  EXPECT_THAT(Print(count), HasSubstr("resnet50 on batch 2, input 2x3x224x224, by"));
+  count.mutable_batch_shape()->clear_batch();
+  EXPECT_THAT(Print(count), HasSubstr("resnet50 on input 2x3x224x224, by"));
+  count.clear_batch_shape();
+  EXPECT_THAT(Print(count), HasSubstr("resnet50 on batch 1, by"));
+}
+
 TEST(PrintCountTest, OtherParameterCountsOnlyWhereTheyDiffer) {
   v1::CountResponse count = Sample();
   count.set_active_parameter_count(7);

@@ -57,8 +57,8 @@ constexpr std::array<FieldAndFlag, 43> kPaths = {{
     {"inference.cache_precision", "--kv-precision"},
 }};
 
-/// Fields that are plain words: only at the beginning of an error.
-constexpr std::array<FieldAndFlag, 8> kWords = {{
+/// Fields that are plain words: only at the beginning of an error, or of a list of what is ignored.
+constexpr std::array<FieldAndFlag, 9> kWords = {{
     {"hold", "--hold"},
     {"runs_csv", "--runs"},
     {"model", "--model"},
@@ -67,6 +67,7 @@ constexpr std::array<FieldAndFlag, 8> kWords = {{
     {"depth", "--depth"},
     {"precision", "--precision"},
     {"inference", "--mode inference"},
+    {"goal", "--goal"},
 }};
 
 bool IsPartOfName(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.'; }
@@ -95,7 +96,8 @@ std::string NameFlags(std::string_view text) {
   for (const auto& [field, flag] : kWords) {
     if (!named.starts_with(field) || named.size() == field.size()) continue;
     const char next = named[field.size()];
-    if (next == ':') return named.replace(0, field.size(), flag);
+    const bool is_listed = next == ',' || std::string_view(named).substr(field.size()).starts_with(" is ignored");
+    if (next == ':' || is_listed) return named.replace(0, field.size(), flag);
     if (next == '.' || next == '[') return fmt::format("{}: {}", flag, named);
   }
   return named;

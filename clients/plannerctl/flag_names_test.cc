@@ -18,6 +18,8 @@ TEST(NameFlagsTest, NamesFieldsWhereverTheyStand) {
 TEST(NameFlagsTest, PlainWordsOnlyAtTheBeginning) {
   EXPECT_EQ(NameFlags("model: is missing"), "--model: is missing");
   EXPECT_EQ(NameFlags("model.layer_graph.layers[3]: is cyclic"), "--model: model.layer_graph.layers[3]: is cyclic");
+  EXPECT_EQ(NameFlags("goal is ignored: x"), "--goal is ignored: x");
+  EXPECT_EQ(NameFlags("goal, layout.zero_stage are ignored: x"), "--goal, --zero are ignored: x");
   EXPECT_EQ(NameFlags("model is fine"), "model is fine");
   EXPECT_EQ(NameFlags("the model: x"), "the model: x");
   EXPECT_EQ(NameFlags("model"), "model");

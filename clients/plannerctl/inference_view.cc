@@ -14,9 +14,7 @@
 namespace planner::plannerctl {
 namespace {
 
-std::string Milliseconds(const google::protobuf::Duration& duration) {
-  return fmt::format("{:.3g} ms", absl::ToDoubleMilliseconds(ToDuration(duration)));
-}
+std::string TimeOf(const google::protobuf::Duration& duration) { return DurationText(ToDuration(duration)); }
 
 std::string CardsOf(const v1::InferenceOption& option) {
   return fmt::format("{} × {}", FormatGrouped(option.gpu_count()), option.gpu_type());
@@ -62,8 +60,8 @@ void PrintOptions(const v1::EstimateResponse& estimate, const TableStyle& style,
         fmt::format("{:.1f} / {:.1f} GiB", static_cast<double>(option.memory_per_gpu().total_bytes()) / 0x1p30,
                     static_cast<double>(option.memory_per_gpu().capacity_bytes()) / 0x1p30),
         FormatGrouped(option.batch()),
-        Milliseconds(option.prefill_duration()),
-        Milliseconds(option.decode_step_duration()),
+        TimeOf(option.prefill_duration()),
+        TimeOf(option.decode_step_duration()),
         FormatCount(option.tokens_per_second()),
         option.limited_by(),
         FormatGrouped(option.max_batch()),
@@ -93,8 +91,8 @@ void PrintExplanation(const v1::InferenceOption& option, const TableStyle& style
   out << "\nTime of one decode step\n";
   Table terms({{"  TERM"}, {"TIME", Table::Align::kRight}});
   for (const v1::StepTerm& term : option.decode_terms())
-    terms.AddRow({"  " + Printable(term.name()), Milliseconds(term.duration())});
-  terms.AddRow({"  step", Milliseconds(option.decode_step_duration())});
+    terms.AddRow({"  " + Printable(term.name()), TimeOf(term.duration())});
+  terms.AddRow({"  step", TimeOf(option.decode_step_duration())});
   terms.Print(out, {.headers = false, .bold = style.bold});
   out << "\nHow the numbers came about\n";
   for (const std::string& sentence : option.explanation()) out << "  - " << Printable(sentence) << '\n';

@@ -127,6 +127,7 @@ TEST_F(RunEstimateTest, ModeInferenceAsksForAServedModel) {
   option.set_gpu_type("H100-SXM-80GB");
   option.set_gpu_count(2);
   option.set_max_batch(100);
+  option.mutable_prefill_duration()->set_seconds(241);
   option.set_max_batch_tokens_per_second(5000);
   option.set_max_batch_tokens_per_second_per_gpu(2500);
   EXPECT_EQ(Run({"estimate", "-m", "gpt2", "--mode", "inference", "--prompt-len", "2k", "--output-len", "128",
@@ -138,6 +139,7 @@ TEST_F(RunEstimateTest, ModeInferenceAsksForAServedModel) {
   EXPECT_EQ(inference.output_length(), 128);
   EXPECT_EQ(inference.batch(), 16);
   EXPECT_EQ(inference.cache_precision(), "fp8");
+  EXPECT_THAT(out(), HasSubstr("4.02 min"));
   EXPECT_THAT(out(), HasSubstr("most per GPU: 2 × H100-SXM-80GB with 100 sequences at once: 5k tokens/s"));
   EXPECT_EQ(Run({"estimate", "-m", "gpt2", "--batch", "16"}), 2);
   EXPECT_THAT(err(), HasSubstr("--batch: is of --mode inference"));

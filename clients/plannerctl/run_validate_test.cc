@@ -77,6 +77,11 @@ TEST_F(RunValidateTest, ValidateWritesAPage) {
   EXPECT_THAT(err(), HasSubstr("--html: /nowhere/page.html cannot be written"));
 }
 
+TEST_F(RunValidateTest, HelpSaysHowLongATableMayBe) {
+  EXPECT_EQ(Run({"validate", "--help"}), 0);
+  EXPECT_THAT(out(), HasSubstr("at most 20,001 lines"));
+}
+
 TEST_F(RunValidateTest, ATableThatIsWrongIsAWrongFlag) {
   EXPECT_EQ(Run({"validate"}), 2);
   EXPECT_THAT(err(), HasSubstr("--runs"));

@@ -61,8 +61,16 @@ absl::StatusOr<int64_t> ResolveImages(const BatchShape& shape, int64_t channels,
 ApplicableShape LeaveOutIgnored(const ModelDescription& model, BatchShape shape, const std::string& prefix) {
   ApplicableShape applicable;
   // A loaded module's inputs are built where none are given.
-  if (model.kind == ModelKind::kModule && shape.batch > 1 && !shape.inputs.empty()) {
-    applicable.ignored.push_back(prefix + "batch is ignored: the shapes of the inputs say it");
+  if (model.kind == ModelKind::kModule && !shape.inputs.empty()) {
+    const auto says = [&shape](size_t dimension, int64_t size) {
+      return std::any_of(shape.inputs.begin(), shape.inputs.end(), [&](const TensorInput& input) {
+        return input.sizes.size() > dimension && input.sizes[dimension] == size;
+      });
+    };
+    if (shape.batch > 1 && !says(0, shape.batch))
+      applicable.ignored.push_back(prefix + "batch is ignored: the shapes of the inputs say it");
+    if (shape.seq_len.has_value() && !says(1, *shape.seq_len))
+      applicable.ignored.push_back(prefix + "seq_len is ignored: the shapes of the inputs say it");
   }
   if (model.kind != ModelKind::kModule) {
     const auto ignore = [&](const std::string& field, const std::string& why) {

@@ -33,7 +33,8 @@ struct ApplicableShape {
 };
 
 /// Leaves out seq_len where there are no sequences or the shapes of the inputs say it already, and shapes beyond the
-/// model's inputs. A loaded module and a layer graph know themselves what does not fit them, as errors. `prefix` is put
+/// model's inputs. A loaded module and a layer graph know themselves what does not fit them, as errors; beside the shapes of a
+/// module's inputs a batch or length that none of them has is only told of, for inputs without a shape are built with it. `prefix` is put
 /// before the fields' names ("data_set.").
 ApplicableShape LeaveOutIgnored(const ModelDescription& model, BatchShape shape, const std::string& prefix);
 

@@ -39,6 +39,20 @@ struct Served {
   double prompt_bytes = 0;  ///< Activations of one prompt.
 };
 
+/// An option is one tensor-parallel group; replicas of it are the caller's to multiply.
+absl::Status CheckCards(const InferenceJob& job) {
+  if (!job.tensor_parallel) return absl::OkStatus();
+  const int64_t tensor = *job.tensor_parallel;
+  const bool too_many = job.min_gpus && *job.min_gpus > tensor;
+  if (!too_many && !(job.max_gpus && *job.max_gpus < tensor)) return absl::OkStatus();
+  return base::InvalidField(
+      "resources.min_gpus",
+      fmt::format(
+          "must be the same as layout.tensor_parallel, or left out: a served model is one group of that many cards, "
+          "and replicas serve in proportion: gpus={} tensor_parallel={}",
+          too_many ? *job.min_gpus : *job.max_gpus, tensor));
+}
+
 absl::Status CheckJob(const InferenceJob& job) {
   const model::ModelKind kind = job.model.kind;
   const bool decodes =
@@ -48,7 +62,13 @@ absl::Status CheckJob(const InferenceJob& job) {
   }
   if (job.tensor_parallel && *job.tensor_parallel < 1)
     return base::InvalidField("layout.tensor_parallel", "must be at least 1");
-  return absl::OkStatus();
+  return CheckCards(job);
+}
+
+/// The length that a counter refuses is that of the prompt.
+absl::Status NamePrompt(const absl::Status& status) {
+  const bool is_length = base::DetailOf(status).field.ends_with("seq_len");
+  return is_length ? base::WithField("inference.prompt_length", status) : status;
 }
 
 absl::StatusOr<const hardware::Precision*> PrecisionOr16Bits(const std::string& name, const char* field) {
@@ -151,12 +171,14 @@ class PoolOptions {
     while (first < served_.job.min_gpus.value_or(1)) first *= 2;
     return first;
   }
-  int64_t Most() const {
+  /// Cards that the fast link joins: tensor parallelism stays within.
+  int64_t Joined() const {
     const bool leaves_the_node = pool_.gpu.scale_up_domain > pool_.gpu.gpus_per_node;
     int64_t most = leaves_the_node ? pool_.gpu.scale_up_domain : std::max(1, pool_.gpus_per_node);
     if (pool_.node_count) most = std::min(most, *pool_.node_count * pool_.gpus_per_node);
-    return std::min(most, served_.job.max_gpus.value_or(most));
+    return most;
   }
+  int64_t Most() const { return std::min(Joined(), served_.job.max_gpus.value_or(Joined())); }
   bool Divides(int64_t tensor) const { return !served_.memory.shape || served_.memory.shape->heads % tensor == 0; }
 
   parallel::InferenceMemory Memory(int64_t tensor, int64_t batch) const {
@@ -165,9 +187,17 @@ class PoolOptions {
   }
 
   std::string Reason(int64_t largest) const {
+    const int64_t asked = served_.job.tensor_parallel.value_or(served_.job.min_gpus.value_or(1));
+    if (asked > Joined()) {
+      return fmt::format("{}: a served model is on cards that the fast link joins, here at most {}: {} are asked for",
+                         pool_.gpu.name, Joined(), asked);
+    }
+    if (largest == 0 && served_.job.tensor_parallel) {
+      return fmt::format("{}: {} cards cannot share {} heads", pool_.gpu.name, asked, served_.memory.shape->heads);
+    }
     if (largest == 0) {
-      return fmt::format("{}: no number of cards up to {} divides the model's heads and is within the limits",
-                         pool_.gpu.name, Most());
+      return fmt::format("{}: no power of two from {} to {} cards divides the model's heads", pool_.gpu.name, asked,
+                         Most());
     }
     return fmt::format("{} x {}: needs {} per card, has {}, for {} of {} tokens", pool_.gpu.name, largest,
                        Gib(Memory(largest, served_.job.batch).total()), Gib(ToDouble(pool_.gpu.memory_bytes)),
@@ -224,23 +254,25 @@ class PoolOptions {
   void Explain(InferenceOption& option) const {
     const parallel::InferenceMemory& memory = option.memory;
     option.explanation.push_back(
-        fmt::format("Memory {} of {}: weights {} ({:g} bytes each in {}, tables in at least 16 bits), cache {}, "
+        fmt::format("Memory {} of {}: weights {} ({:g} {} each in {}, tables in at least 16 bits), cache {}, "
                     "activations {}, overhead {}.",
                     Gib(memory.total()), Gib(ToDouble(option.capacity_bytes)), Gib(memory.weights),
-                    served_.precision->element_bytes, served_.precision->name, Gib(memory.cache),
-                    Gib(memory.activations), Gib(memory.overhead)));
+                    served_.precision->element_bytes, served_.precision->element_bytes == 1 ? "byte" : "bytes",
+                    served_.precision->name, Gib(memory.cache), Gib(memory.activations), Gib(memory.overhead)));
     if (option.cache_bytes_per_token > 0) {
-      option.explanation.push_back(fmt::format("Cache: {:.6g} bytes a token in {}; each card holds {:.4g} of it.",
+      const double share = parallel::CacheShare(served_.memory, option.gpu_count);
+      option.explanation.push_back(fmt::format("Cache: {:.6g} bytes a token in {}; each card holds {} of it.",
                                                option.cache_bytes_per_token, served_.cache_precision->name,
-                                               parallel::CacheShare(served_.memory, option.gpu_count)));
+                                               share < 1 ? fmt::format("{:.3g} %", share * 100) : "all"));
     }
-    option.explanation.push_back(
-        fmt::format("Prefill: the forward pass of the step-time model, {:.4g} FLOPs in {:.4g} s.", served_.prompt_flops,
-                    option.prefill_seconds));
+    option.explanation.push_back(fmt::format("Prefill: the forward pass of the step-time model, {:.4g} FLOPs in {}.",
+                                             served_.prompt_flops, Duration(option.prefill_seconds)));
     std::string terms;
     for (const perf::DecodeTerm& term : perf::DecodeTerms()) {
+      if (!(option.decode.*term.seconds > 0)) continue;
       terms += fmt::format("{}{} {:.3g} ms", terms.empty() ? "" : ", ", term.name, option.decode.*term.seconds * 1e3);
     }
+    if (!(option.decode.compute > 0)) terms += "; the products take no longer than reading their weights";
     option.explanation.push_back(fmt::format("Decode step of {}: {}; 85 % of {:.4g} GB/s.", option.batch, terms,
                                              pool_.gpu.memory_bandwidth / 1e9));
     option.explanation.emplace_back(
@@ -265,7 +297,9 @@ absl::StatusOr<InferencePlan> PlanInference(const InferenceJob& job, const count
                                  .with_modules = false,
                                  .deadline = deadline,
                                  .cancelled = cancelled};
-  ASSIGN_OR_RETURN(const counting::CostReport report, counter.Count(request));
+  const absl::StatusOr<counting::CostReport> counted = counter.Count(request);
+  RETURN_IF_ERROR(NamePrompt(counted.status()));
+  const counting::CostReport& report = *counted;
   ASSIGN_OR_RETURN(const Served served, Describe(job, report));
 
   InferencePlan plan;
@@ -278,8 +312,9 @@ absl::StatusOr<InferencePlan> PlanInference(const InferenceJob& job, const count
   plan.snapshot_time = snapshot.time;
   plan.snapshot_sources = snapshot.sources;
   if (job.model.max_seq_len > 0 && job.prompt + job.output > job.model.max_seq_len) {
-    plan.warnings.push_back(fmt::format("prompt and output have {} tokens, the model was made for {}",
-                                        job.prompt + job.output, job.model.max_seq_len));
+    plan.warnings.push_back(
+        fmt::format("inference.prompt_length + inference.output_length is {} tokens, the model was made for {}",
+                    job.prompt + job.output, job.model.max_seq_len));
   }
   if (snapshot.pools.empty()) plan.infeasible_reasons.emplace_back("the inventory has no pool of such cards");
   // Weights that are only stored narrow are expanded and multiplied in 16 bits.
@@ -294,7 +329,15 @@ absl::StatusOr<InferencePlan> PlanInference(const InferenceJob& job, const count
     std::string reason;
     for (InferenceOption& option : PoolOptions(served, pool, *machine).Options(&reason))
       plan.options.push_back(std::move(option));
-    if (!reason.empty()) plan.infeasible_reasons.push_back(std::move(reason));
+    if (!reason.empty()) {
+      plan.infeasible_reasons.push_back(std::move(reason));
+      continue;
+    }
+    const auto peak = hardware::PeakFor(pool.gpu, *computed);
+    if (peak.ok() && !peak->warning.empty() &&
+        std::find(plan.warnings.begin(), plan.warnings.end(), peak->warning) == plan.warnings.end()) {
+      plan.warnings.push_back(peak->warning);
+    }
   }
   return plan;
 }

@@ -11,8 +11,10 @@ namespace planner::planning {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 class InferenceTest : public ::testing::Test {
@@ -100,6 +102,62 @@ TEST_F(InferenceTest, AFixedDegreeIsTheOnlyOne) {
   EXPECT_EQ(plan->options[0].gpu_count, 4);
   job.tensor_parallel = 5;  // 32 heads.
   EXPECT_THAT(Plan(job, {Pool("h100")})->infeasible_reasons, SizeIs(1));
+}
+
+TEST_F(InferenceTest, CardsAreThoseOfTheGroup) {
+  InferenceJob job{.model = FakeLlama7B()};
+  job.tensor_parallel = 2;
+  job.min_gpus = job.max_gpus = 8;
+  const absl::Status status = Plan(job, {Pool("h100")}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(base::DetailOf(status).field, "resources.min_gpus");
+  EXPECT_THAT(status.message(), HasSubstr("gpus=8 tensor_parallel=2"));
+  job.min_gpus = 1;
+  EXPECT_TRUE(Plan(job, {Pool("h100")}).ok());
+  job.max_gpus = 1;
+  EXPECT_THAT(Plan(job, {Pool("h100")}).status().message(), HasSubstr("gpus=1 tensor_parallel=2"));
+}
+
+TEST_F(InferenceTest, WhyNoNumberOfCardsWillDo) {
+  InferenceJob job{.model = FakeLlama7B()};
+  job.min_gpus = job.max_gpus = 16;
+  EXPECT_THAT(Plan(job, {Pool("h100")})->infeasible_reasons,
+              Contains(HasSubstr("that the fast link joins, here at most 8: 16 are asked for")));
+  job.min_gpus = job.max_gpus = 3;
+  EXPECT_THAT(Plan(job, {Pool("h100")})->infeasible_reasons, Contains(HasSubstr("no power of two from 3 to 3 cards")));
+}
+
+TEST_F(InferenceTest, APrecisionThatACardLacksIsAWarning) {
+  InferenceJob job{.model = FakeLlama7B()};
+  job.precision = "fp8";
+  EXPECT_THAT(Plan(job, {Pool("h100")})->warnings, IsEmpty());
+  EXPECT_THAT(Plan(job, {Pool("a100"), Pool("a100")})->warnings,
+              ElementsAre("A100-SXM-80GB has no fast fp8: computed in bf16"));
+}
+
+TEST_F(InferenceTest, LengthsBeyondTheModelsNameTheField) {
+  InferenceJob job{.model = FakeLlama7B()};
+  job.model.max_seq_len = 1024;
+  EXPECT_THAT(
+      Plan(job, {Pool("h100")})->warnings,
+      ElementsAre("inference.prompt_length + inference.output_length is 1280 tokens, the model was made for 1024"));
+  job.model.expand = [](const model::BatchShape&) -> absl::StatusOr<model::Module> {
+    return base::InvalidField("data_set.seq_len", "is more than the table has");
+  };
+  const absl::Status status = Plan(job, {Pool("h100")}).status();
+  EXPECT_EQ(base::DetailOf(status).field, "inference.prompt_length");
+  EXPECT_EQ(status.message(), "inference.prompt_length: is more than the table has");
+}
+
+TEST_F(InferenceTest, ExplanationsReadLikeSentences) {
+  InferenceJob job{.model = FakeLlama7B()};
+  job.precision = "fp8";
+  const auto texts = Plan(job, {Pool("h100")})->options.at(0).explanation;
+  EXPECT_THAT(texts, Contains(HasSubstr("(1 byte each in fp8")));
+  EXPECT_THAT(texts, Contains(HasSubstr("each card holds all of it")));
+  EXPECT_THAT(texts, Not(Contains(HasSubstr(" 0 ms"))));
+  EXPECT_THAT(texts, Contains(HasSubstr("no longer than reading their weights")));
+  EXPECT_THAT(Plan(job, {Pool("h100")})->options.at(1).explanation, Contains(HasSubstr("each card holds 50 % of it")));
 }
 
 TEST_F(InferenceTest, OnlyWhatWritesTokenByTokenIsServed) {

@@ -70,7 +70,7 @@ absl::StatusOr<std::vector<Record>> SplitRecords(std::string_view csv) {
 std::optional<double> ParseNumber(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value) || value < 0) return {};
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return {};
   return value;
 }
 
@@ -86,6 +86,7 @@ Setter Text(std::string MeasuredRun::*member) {
 Setter Number(std::optional<double> MeasuredRun::*member) {
   return [member](MeasuredRun& run, const std::string& cell) {
     run.*member = ParseNumber(cell);
+    if (run.*member < 0.0) (run.*member).reset();
     return (run.*member).has_value();
   };
 }
@@ -178,8 +179,8 @@ absl::StatusOr<std::vector<MeasuredRun>> ParseMeasuredRuns(std::string_view csv)
       const std::string& cell = record.cells[column];
       if (cell.empty() || setters[column] == nullptr) continue;
       if (!(*setters[column])(run, cell) && run.problem.empty()) {
-        run.problem =
-            fmt::format("line {}, column \"{}\": not a number: {}", record.line, header[column], cell.substr(0, 40));
+        run.problem = fmt::format("line {}, column \"{}\": {}: {}", record.line, header[column],
+                                  ParseNumber(cell) ? "must not be negative" : "not a number", cell.substr(0, 40));
       }
     }
     if (record.cells.size() != header.size()) {

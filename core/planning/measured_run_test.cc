@@ -51,7 +51,7 @@ TEST(MeasuredRunTest, ANumberThatIsNoneIsTheProblemOfItsRow) {
   const auto runs = ParseMeasuredRuns("id,tp,pp\nr1,two,1\nr2,2,-1\nr3,2,1e999\nr4,2,1\n");
   ASSERT_TRUE(runs.ok()) << runs.status();
   EXPECT_EQ((*runs)[0].problem, "line 2, column \"tp\": not a number: two");
-  EXPECT_THAT((*runs)[1].problem, HasSubstr("column \"pp\""));
+  EXPECT_EQ((*runs)[1].problem, "line 3, column \"pp\": must not be negative: -1");
   EXPECT_THAT((*runs)[2].problem, HasSubstr("column \"pp\""));
   EXPECT_THAT((*runs)[3].problem, IsEmpty());
 }

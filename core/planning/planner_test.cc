@@ -459,7 +459,7 @@ class FakeModuleCounter : public counting::Counter {
     if (request.batch.inputs.empty()) return base::InvalidField("batch_shape.inputs", "are needed");
     const int64_t batch = request.batch.inputs[0].sizes[0];
     counting::CostReport report;
-    report.parameters = report.active_parameters = report.non_embedding_parameters = 25'000'000;
+    report.parameters = report.active_parameters = report.non_embedding_parameters = parameters;
     report.forward.macs = batch * 4'000'000'000;
     report.backward.macs = batch * 8'000'000'000;
     report.activation_bytes = batch * 100'000'000;
@@ -469,6 +469,7 @@ class FakeModuleCounter : public counting::Counter {
     return report;
   }
   mutable model::BatchShape asked;
+  int64_t parameters = 25'000'000;
 };
 
 class ModulePlanTest : public PlannerTest {
@@ -490,6 +491,18 @@ class ModulePlanTest : public PlannerTest {
   }
   const FakeModuleCounter modules_;
 };
+
+// Its weights are constants: a plan would have neither gradients nor states nor a backward pass.
+TEST_F(ModulePlanTest, AFrozenModuleIsNoTraining) {
+  FakeModuleCounter frozen;
+  frozen.parameters = 0;
+  const absl::Status status =
+      Planner(frozen).MakePlan(ModuleJob(8), {absl::FromUnixSeconds(1767225600), {Pool("a100")}, {}}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("export it unfrozen"));
+  EXPECT_EQ(base::DetailOf(status).field, "model");
+  EXPECT_EQ(base::DetailOf(status).reason, "NO_PARAMETERS");
+}
 
 // The gradients of a small model, and the launches of its kernels, are what a hundred thousand cards wait for.
 TEST_F(ModulePlanTest, ScalingEnds) {

@@ -155,6 +155,13 @@ absl::StatusOr<PrecisionWords> SplitPrecision(const std::string& text) {
   return words;
 }
 
+/// A blank cell is unknown; one that is filled in has to be a number of cards.
+absl::Status CheckCards(const MeasuredRun& run) {
+  if (!run.gpus || (*run.gpus >= 1 && std::floor(*run.gpus) == *run.gpus)) return absl::OkStatus();
+  return base::InvalidField(
+      "n_gpus", fmt::format("must be a whole number from 1, or blank where it is unknown: value={:g}", *run.gpus));
+}
+
 /// Nothing below multiplies beyond 64 bits with these.
 absl::Status CheckSizes(const MeasuredRun& run) {
   struct Limit {
@@ -332,6 +339,7 @@ absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardwar
                                            const std::vector<KnownModel>& models) {
   if (!run.problem.empty()) return base::InvalidField("row", run.problem);
   RETURN_IF_ERROR(CheckSizes(run));
+  RETURN_IF_ERROR(CheckCards(run));
   RunDescription description;
   ASSIGN_OR_RETURN(description.gpu, gpus.Find(run.gpu_type));
   ASSIGN_OR_RETURN(const PrecisionWords precision, SplitPrecision(run.precision));

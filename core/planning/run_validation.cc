@@ -1,12 +1,17 @@
 #include "core/planning/run_validation.h"
 
+#include <map>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 
 namespace planner::planning {
 namespace {
+
+constexpr size_t kMostIdBytes = 40;  ///< In a warning.
 
 /// What may be a time in seconds or a memory in GiB: what is not is nothing to compare with, whoever says it.
 bool IsPlausible(double value) { return value >= 1e-9 && value <= 1e15; }
@@ -47,11 +52,30 @@ RunComparison Compare(const MeasuredRun& run, const RunPrediction& prediction, c
   return comparison;
 }
 
+/// One sentence for all ids that several rows have; none where there are none.
+std::vector<std::string> WarnOfTwins(const std::vector<MeasuredRun>& runs) {
+  constexpr size_t kMostNamed = 5;
+  std::map<std::string_view, int> rows;
+  for (const MeasuredRun& run : runs) {
+    if (!run.id.empty()) ++rows[run.id];
+  }
+  std::vector<std::string> twins;
+  for (const auto& [id, count] : rows) {
+    if (count > 1) twins.push_back(fmt::format("\"{}\" ({} rows)", id.substr(0, kMostIdBytes), count));
+  }
+  if (twins.empty()) return {};
+  const size_t rest = twins.size() > kMostNamed ? twins.size() - kMostNamed : 0;
+  twins.resize(twins.size() - rest);
+  return {fmt::format("ids are there more than once, and each row is counted: {}{}", fmt::join(twins, ", "),
+                      rest > 0 ? fmt::format(" and {} more", rest) : "")};
+}
+
 }  // namespace
 
 absl::StatusOr<RunValidation> ValidateRuns(std::vector<MeasuredRun> runs, const RunCatalogs& catalogs,
                                            const std::function<bool()>& is_late) {
   RunValidation validation;
+  validation.warnings = WarnOfTwins(runs);
   validation.rows.reserve(runs.size());
   std::vector<RunComparison> comparisons;
   comparisons.reserve(runs.size());

@@ -26,6 +26,7 @@ struct RunValidation {
   std::vector<NamedErrors> sources;
   std::vector<NamedErrors> publications;
   std::vector<NamedErrors> gpu_families;
+  std::vector<std::string> warnings;  ///< Of the table as a whole: ids that several rows have.
 };
 
 /// Predicts every run. One that cannot be predicted is skipped with its reason. DEADLINE_EXCEEDED as soon as `is_late`.

@@ -9,8 +9,10 @@ namespace planner::planning {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::Field;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 class RunValidationTest : public ::testing::Test {
@@ -59,6 +61,30 @@ TEST_F(RunValidationTest, EveryRowHasItsPredictionAndItsMeasurement) {
   EXPECT_THAT(validation.sources, ElementsAre(Field(&NamedErrors::name, "a / 1"), Field(&NamedErrors::name, "a / 2")));
   EXPECT_THAT(validation.publications, ElementsAre(Field(&NamedErrors::name, "a")));
   EXPECT_THAT(validation.gpu_families, ElementsAre(Field(&NamedErrors::name, "Ampere")));
+}
+
+TEST_F(RunValidationTest, ANumberOfCardsIsWholeOrBlank) {
+  const std::string row = ",48,6144,24576,64,64,51200,2048,a100,4,2\n";
+  const std::string header =
+      "n_gpus,id,n_layers,hidden,ffn_hidden,heads,kv_heads,vocab,seq_len,gpu_type,global_batch,iteration_time_s\n";
+  std::string csv = header;
+  for (const char* cards : {"0", "8.5", "", "8"}) csv += std::string(cards) + ",r" + cards + row;
+  const RunValidation validation = Validated(csv);
+  ASSERT_THAT(validation.rows, SizeIs(4));
+  EXPECT_THAT(validation.rows[0].prediction.skipped, HasSubstr("n_gpus: must be a whole number"));
+  EXPECT_THAT(validation.rows[1].prediction.skipped, HasSubstr("value=8.5"));
+  EXPECT_EQ(validation.rows[2].prediction.skipped, "");
+  EXPECT_EQ(validation.rows[3].prediction.skipped, "");
+  EXPECT_EQ(validation.overall.skipped_count, 2);
+}
+
+TEST_F(RunValidationTest, IdsThatAreThereTwiceAreOneWarning) {
+  EXPECT_THAT(Validated(Table("id", {"r1", "r2", "", ""})).warnings, IsEmpty());
+  EXPECT_THAT(Validated(Table("id", {"r1", "r2", "r1", "r3", "r2", "r1"})).warnings,
+              ElementsAre("ids are there more than once, and each row is counted: \"r1\" (3 rows), \"r2\" (2 rows)"));
+  std::vector<std::string> many;
+  for (int i = 0; i < 7; ++i) many.insert(many.end(), 2, std::to_string(i));
+  EXPECT_THAT(Validated(Table("id", many)).warnings, ElementsAre(EndsWith("\"4\" (2 rows) and 2 more")));
 }
 
 TEST_F(RunValidationTest, WhatCannotBePredictedIsSkippedWithItsReason) {

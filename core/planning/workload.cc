@@ -63,6 +63,15 @@ double AdapterParameters(const model::TransformerShape& shape, double rank) {
                  ToDouble(shape.moe_layers) * shared);
 }
 
+/// A frozen module's weights have become constants: no gradients, no optimizer states, no backward pass are counted of it.
+absl::Status NothingToTrain() {
+  return base::InvalidField(
+      "model",
+      "has no parameters that could be trained: the weights of a frozen module are constants; export "
+      "it unfrozen, without torch.jit.freeze",
+      "NO_PARAMETERS");
+}
+
 /// Positions of a transformer that is not asked for a sequence length (ViT: its patches), from its counted attention:
 /// layers x s^2 x heads x (q + v) MACs. ViT-B/16: 12 x 197^2 x 12 x 128 MACs -> 197.
 double PositionsFromAttention(const model::TransformerShape& shape, int64_t attention_macs) {
@@ -216,9 +225,11 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
                                  .cancelled = cancelled};
   const bool module = job.model.kind == model::ModelKind::kModule;
   double counted_samples = 1;
-  model::ApplicableShape applicable =
-      model::LeaveOutIgnored(job.model, {.seq_len = job.seq_len, .inputs = job.inputs}, "data_set.");
+  model::BatchShape asked = {.seq_len = job.seq_len, .inputs = job.inputs};
+  if (module && !job.inputs.empty()) asked.seq_len.reset();  // It says how many tokens a sample is.
+  model::ApplicableShape applicable = model::LeaveOutIgnored(job.model, std::move(asked), "data_set.");
   request.batch = std::move(applicable.shape);
+  if (module) request.batch.seq_len = job.seq_len;
   if (!module) {
     for (model::TensorInput& input : request.batch.inputs) {
       if (!input.sizes.empty()) input.sizes[0] = 1;
@@ -228,6 +239,7 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
     counted_samples = ToDouble(request.batch.batch);
   }
   ASSIGN_OR_RETURN(const counting::CostReport report, counter.Count(request));
+  if (module && report.parameters == 0) return NothingToTrain();
   work.counter = report.counter;
   work.counter_version = report.counter_version;
   work.parameters = report.parameters;

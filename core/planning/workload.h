@@ -67,6 +67,7 @@ inline constexpr int64_t kDefaultLoraRank = 16;
 /// keeps the planner itself safe from any JobSpec.
 absl::Status CheckJob(const JobSpec& job);
 
+/// INVALID_ARGUMENT at "model", reason NO_PARAMETERS, for a loaded module without parameters: a frozen one is no training.
 /// Counts the model at one sample (everything is linear in the batch) and fills in the defaults. A loaded module is counted with
 /// the inputs as they are given, and its figures shared out over their batch, because only it knows what they mean. A given hardware ratio
 /// with recomputation left to us means full recomputation: a published figure that counts recomputed FLOPs apart from

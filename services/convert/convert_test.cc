@@ -8,6 +8,7 @@
 #include "services/convert/cluster.h"
 #include "services/convert/count.h"
 #include "services/convert/hardware.h"
+#include "services/convert/inference.h"
 #include "services/convert/job.h"
 #include "services/convert/plan.h"
 #include "services/convert/time.h"
@@ -17,6 +18,7 @@ namespace planner::convert {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 template <typename Message>
@@ -45,6 +47,41 @@ TEST(TimeTest, TimesBefore1970HavePositiveNanos) {
   EXPECT_EQ(TimeToProto(time).seconds(), -2);
   EXPECT_EQ(TimeToProto(time).nanos(), 500'000'000);
   EXPECT_EQ(TimeFromProto(TimeToProto(time)), time);
+}
+
+TEST(InferenceTest, WhatIsOfTrainingsIsNamed) {
+  EXPECT_THAT(InferenceWarnings(Parse<v1::EstimateRequest>(
+                  "inference {} training { precision: 'fp8' } layout { tensor_parallel: 2 } with_pareto_front: true "
+                  "resources { gpu_types: 'h100' min_gpus: 2 max_gpus: 2 cluster: 'c' price_per_gpu_hour: 2 }")),
+              IsEmpty());
+  EXPECT_THAT(InferenceWarnings(Parse<v1::EstimateRequest>("inference {} data_set { seq_len: 8 }")),
+              ElementsAre("data_set.seq_len is ignored: a served model is not trained"));
+  EXPECT_THAT(
+      InferenceWarnings(Parse<v1::EstimateRequest>(
+          "inference {} goal: CHEAPEST data_set { token_count: 1 epoch_count: 2 } training { optimizer: 'sgd' "
+          "finetune: LORA } "
+          "layout { pipeline_parallel: 2 zero_stage: 0 sequence_parallel: false } resources { budget: 1 tenant: 't' "
+          "deadline_duration { seconds: 9 } } utilization { model_flops_ratio: 0.5 }")),
+      ElementsAre(
+          "goal, data_set.token_count, data_set.epoch_count, training.optimizer, training.finetune, "
+          "layout.pipeline_parallel, layout.zero_stage, layout.sequence_parallel, resources.deadline_duration, "
+          "resources.budget, resources.tenant, utilization.model_flops_ratio are ignored: a served model is not "
+          "trained"));
+}
+
+TEST(CountTest, ShapesOfAModulesInputsSayWhatWasCounted) {
+  const auto asked = Parse<v1::BatchShape>("batch: 8 seq_len: 8 inputs { dimensions: [1, 3, 224, 224] }");
+  model::ModelDescription model;
+  model.kind = model::ModelKind::kModule;
+  v1::BatchShape counted = asked;
+  LeaveOutOfProto(model, BatchShapeFromProto(asked, model), counted);
+  EXPECT_FALSE(counted.has_batch());
+  EXPECT_FALSE(counted.has_seq_len());
+  EXPECT_THAT(counted.inputs(), SizeIs(1));
+  model.kind = model::ModelKind::kVision;
+  counted = asked;
+  LeaveOutOfProto(model, BatchShapeFromProto(asked, model), counted);
+  EXPECT_EQ(counted.batch(), 8);
 }
 
 TEST(HardwareTest, GpuTypesRoundTrip) {

@@ -58,7 +58,11 @@ model::BatchShape BatchShapeFromProto(const v1::BatchShape& proto, const model::
   return shape;
 }
 
-void LeaveOutOfProto(const model::BatchShape& counted, v1::BatchShape& proto) {
+void LeaveOutOfProto(const model::ModelDescription& model, const model::BatchShape& counted, v1::BatchShape& proto) {
+  if (model.kind == model::ModelKind::kModule && !counted.inputs.empty()) {
+    proto.clear_batch();
+    proto.clear_seq_len();
+  }
   if (!counted.seq_len.has_value()) proto.clear_seq_len();
   const int kept = std::min(proto.inputs_size(), static_cast<int>(counted.inputs.size()));
   proto.mutable_inputs()->DeleteSubrange(kept, proto.inputs_size() - kept);

@@ -14,8 +14,9 @@ namespace planner::convert {
 /// `model` gives the batch size if the request names none: a layer graph's own, else 1.
 model::BatchShape BatchShapeFromProto(const v1::BatchShape& proto, const model::ModelDescription& model);
 
-/// Takes out of a request's batch what was left out of the batch that was counted: seq_len, shapes and their names.
-void LeaveOutOfProto(const model::BatchShape& counted, v1::BatchShape& proto);
+/// Takes out of a request's batch what was left out of the batch that was counted: seq_len, shapes and their names; beside the shapes
+/// of a loaded module's inputs all else, for they say what was counted.
+void LeaveOutOfProto(const model::ModelDescription& model, const model::BatchShape& counted, v1::BatchShape& proto);
 
 std::vector<model::TensorInput> InputsFromProto(const google::protobuf::RepeatedPtrField<v1::TensorShape>& inputs);
 

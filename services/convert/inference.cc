@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <string_view>
 #include <utility>
 
+#include "fmt/format.h"
+#include "fmt/ranges.h"
 #include "services/convert/time.h"
 
 namespace planner::convert {
@@ -54,7 +58,34 @@ v1::InferenceOption Option(const planning::InferenceOption& option) {
   return proto;
 }
 
+/// Of a message of the request, what has a meaning for a served model.
+using Names = std::set<std::string_view>;
+
+/// The paths of the fields of `message` that are set and not among `used`.
+void AddUnused(const std::string& at, const google::protobuf::Message& message, const Names& used,
+               std::vector<std::string>& unused) {
+  std::vector<const google::protobuf::FieldDescriptor*> set;
+  message.GetReflection()->ListFields(message, &set);
+  for (const google::protobuf::FieldDescriptor* field : set) {
+    if (!used.contains(field->name())) unused.push_back(at + "." + field->name());
+  }
+}
+
 }  // namespace
+
+std::vector<std::string> InferenceWarnings(const v1::EstimateRequest& request) {
+  std::vector<std::string> unused;
+  if (request.goal() != v1::EstimateRequest::GOAL_UNSPECIFIED) unused.emplace_back("goal");
+  AddUnused("data_set", request.data_set(), {}, unused);
+  AddUnused("training", request.training(), {"precision"}, unused);
+  AddUnused("layout", request.layout(), {"tensor_parallel"}, unused);
+  AddUnused("resources", request.resources(), {"gpu_types", "min_gpus", "max_gpus", "cluster", "price_per_gpu_hour"},
+            unused);
+  AddUnused("utilization", request.utilization(), {}, unused);
+  if (unused.empty()) return {};
+  return {fmt::format("{} {} ignored: a served model is not trained", fmt::join(unused, ", "),
+                      unused.size() == 1 ? "is" : "are")};
+}
 
 planning::InferenceJob InferenceJobFromProto(const v1::EstimateRequest& request, model::ModelDescription model) {
   planning::InferenceJob job;

@@ -86,6 +86,7 @@ v1::ValidateRunsResponse ValidationToProto(const planning::RunValidation& valida
     v1::RunGroup& group = *response.add_gpu_families() = Group(named.errors);
     group.set_gpu_family(Text(named.name));
   }
+  for (const std::string& warning : validation.warnings) response.add_warnings(Text(warning));
   return response;
 }
 

@@ -103,7 +103,7 @@ absl::StatusOr<v1::CountResponse> EstimationServer::CountModel(const v1::CountRe
   v1::CountResponse response = convert::CountToProto(*report, request);
   response.set_model(model.name);
   for (const std::string& ignored : applicable.ignored) response.add_warnings(ignored);
-  convert::LeaveOutOfProto(applicable.shape, *response.mutable_batch_shape());
+  convert::LeaveOutOfProto(model, applicable.shape, *response.mutable_batch_shape());
   return response;
 }
 

@@ -34,6 +34,7 @@ absl::StatusOr<v1::EstimateResponse> Estimator::Serve(const v1::EstimateRequest&
   ASSIGN_OR_RETURN(const planning::InferencePlan plan,
                    planning::PlanInference(job, counter_, snapshot, deadline, cancelled));
   v1::EstimateResponse response = convert::InferencePlanToProto(plan);
+  for (std::string& warning : convert::InferenceWarnings(request)) response.add_warnings(std::move(warning));
   response.set_model(job.model.name);
   response.mutable_provenance()->set_planner_version(version_);
   return response;

@@ -375,6 +375,10 @@ TEST_F(RunValidatorTest, ARaggedRowIsSkippedAndTheOthersAnswered) {
   EXPECT_EQ(answer->rows(1).skipped(), "");
 }
 
+TEST_F(RunValidatorTest, WarnsOfTheTable) {
+  EXPECT_THAT(Validate("id\n1\n2\n1\n")->warnings(), ElementsAre(HasSubstr("\"1\" (2 rows)")));
+}
+
 TEST_F(RunValidatorTest, ErrorsNameTheFieldAndTheLine) {
   const absl::Status status = Validate("id,tp\n1,\"2\n").status();
   EXPECT_EQ(base::DetailOf(status).field, "runs_csv");

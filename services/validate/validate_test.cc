@@ -236,7 +236,7 @@ std::string Repeated(const std::string& text, size_t count) {
 
 TEST(ValidateRunsTest, SizesAreBounded) {
   EXPECT_TRUE(ValidateTable("id,tp\n1,2\n").ok());
-  EXPECT_EQ(ValidateTable("").message(), "runs_csv: is missing");
+  EXPECT_EQ(ValidateTable("").message(), "runs_csv: is empty: its first line names the columns");
   EXPECT_EQ(ValidateTable(std::string((8U << 20) + 1, 'x')).message(),
             "runs_csv: must have at most 8388608 bytes: it has 8388609");
   EXPECT_TRUE(ValidateTable(Repeated(",", 255)).ok());

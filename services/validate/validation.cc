@@ -51,7 +51,7 @@ absl::Status AtMost(size_t count, size_t most, std::string_view what) {
 
 absl::Status Validate(const v1::ValidateRunsRequest& request) {
   const std::string& csv = request.runs_csv();
-  if (csv.empty()) return base::InvalidField("runs_csv", "is missing");
+  if (csv.empty()) return base::InvalidField("runs_csv", "is empty: its first line names the columns");
   RETURN_IF_ERROR(AtMost(csv.size(), kMaxTableBytes, "bytes"));
   const TableShape shape = ShapeOf(csv);
   RETURN_IF_ERROR(AtMost(shape.columns, kMaxColumns, "columns"));
