@@ -17,9 +17,11 @@ double Likelihood(double error, double noise) {
   return std::pow(1 + z * z / 4, -2.5);
 }
 
-/// Of a mean that is `variance` unsure, what is more than that can explain: mean (1 - variance / mean^2), or nothing.
-double PositivePart(double mean, double variance) {
-  return mean == 0 ? 0 : mean * std::max(0.0, 1 - variance / (mean * mean));
+/// A mean that is `variance` unsure, cut to what is sure of it.
+double Cut(double mean, double variance, bool is_alike) {
+  if (mean == 0) return 0;
+  const double share = variance / (mean * mean);
+  return mean * (is_alike ? 1 / (1 + share) : std::max(0.0, 1 - share));
 }
 
 /// Variance of a run around a group's mean, of which the levels from `level` on are not told apart.
@@ -147,7 +149,7 @@ Correction Calibration::CorrectionFor(const Kind& kind, absl::Time now) const {
     unsure += shares[i] * (estimates[i].belief.variance + distance * distance);
     scatter += shares[i] * SpreadBelow(options_, i);
   }
-  correction.factor = std::exp(PositivePart(mean, unsure));
+  correction.factor = std::exp(Cut(mean, unsure, estimates.size() > static_cast<size_t>(Level::kCards) + 1));
   correction.deviation = std::sqrt(unsure + scatter);
   const auto most = std::max_element(shares.begin(), shares.end()) - shares.begin();
   if (most > 0) correction.level = static_cast<Level>(most - 1);
