@@ -18,10 +18,10 @@ double Likelihood(double error, double noise) {
 }
 
 /// A mean that is `variance` unsure, cut to what is sure of it.
-double Cut(double mean, double variance, bool is_alike) {
+double Cut(double mean, double variance, bool of_its_like) {
   if (mean == 0) return 0;
   const double share = variance / (mean * mean);
-  return mean * (is_alike ? 1 / (1 + share) : std::max(0.0, 1 - share));
+  return mean * (of_its_like ? 1 / (1 + share) : std::max(0.0, 1 - share));
 }
 
 /// Variance of a run around a group's mean, of which the levels from `level` on are not told apart.
@@ -149,7 +149,7 @@ Correction Calibration::CorrectionFor(const Kind& kind, absl::Time now) const {
     unsure += shares[i] * (estimates[i].belief.variance + distance * distance);
     scatter += shares[i] * SpreadBelow(options_, i);
   }
-  correction.factor = std::exp(Cut(mean, unsure, estimates.size() > static_cast<size_t>(Level::kCards) + 1));
+  correction.factor = std::exp(Cut(mean, unsure, estimates.size() == kLevels + 1));
   correction.deviation = std::sqrt(unsure + scatter);
   const auto most = std::max_element(shares.begin(), shares.end()) - shares.begin();
   if (most > 0) correction.level = static_cast<Level>(most - 1);
