@@ -1,0 +1,159 @@
+#include "core/calibration/calibration.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace planner::calibration {
+namespace {
+
+/// Odds never get so long that a change cannot be noticed: 1 : 3,000.
+constexpr double kLongestOdds = 8;
+constexpr double kLeastWeight = 1e-12;
+constexpr size_t kFamily = static_cast<size_t>(Level::kFamily);
+
+/// Student's t with 4 degrees of freedom but for a constant: outliers say little.
+double Likelihood(double error, double noise) {
+  const double z = error / noise;
+  return std::pow(1 + z * z / 4, -2.5);
+}
+
+/// A mean that is `variance` unsure, cut to what is sure of it.
+double Cut(double mean, double variance, bool of_its_like) {
+  if (mean == 0) return 0;
+  const double share = variance / (mean * mean);
+  return mean * (of_its_like ? 1 / (1 + share) : std::max(0.0, 1 - share));
+}
+
+/// Variance of a run around a group's mean, of which the levels from `level` on are not told apart.
+double SpreadBelow(const CalibrationOptions& options, size_t level) {
+  double variance = options.noise * options.noise;
+  for (size_t below = level; below < kLevels; ++below) variance += options.spreads[below] * options.spreads[below];
+  return variance;
+}
+
+}  // namespace
+
+double Correction::HalfWidth(double predicted) const {
+  constexpr double kNineOfTen = 1.645;
+  return level ? std::min(predicted, kNineOfTen * deviation) : predicted;
+}
+
+Calibration::Calibration(CalibrationOptions options) : options_(options), groups_(1) {}
+
+Calibration::Calibration(std::vector<Evidence> evidence, CalibrationOptions options) : Calibration(options) {
+  std::stable_sort(evidence.begin(), evidence.end(),
+                   [](const Evidence& a, const Evidence& b) { return a.time < b.time; });
+  for (const Evidence& run : evidence) Learn(run).IgnoreError();
+}
+
+double Calibration::Aged(absl::Time then, absl::Time now) const {
+  if (then >= now) return 1;
+  return std::exp2(-absl::FDivDuration(now - then, options_.half_life));
+}
+
+double Calibration::Share(const Odds& odds, absl::Time now) const {
+  return 1 / (1 + std::exp(-odds.log * Aged(odds.at, now)));
+}
+
+void Calibration::Update(Odds& odds, double change, absl::Time now) const {
+  odds.log = std::clamp(odds.log * Aged(odds.at, now) + change, -kLongestOdds, kLongestOdds);
+  odds.at = std::max(odds.at, now);
+}
+
+Summary Calibration::SummaryOf(size_t group, size_t level, absl::Time now) const {
+  const Group& of = groups_[group];
+  if (level + 1 == kLevels) {
+    std::vector<Weighted> runs;
+    runs.reserve(of.runs.size());
+    for (const Run& run : of.runs) runs.push_back({run.log_ratio, std::max(kLeastWeight, Aged(run.time, now))});
+    return SummaryOfRuns(runs, options_.noise);
+  }
+  std::vector<Summary> summaries;
+  summaries.reserve(of.groups.size());
+  for (const auto& [name, index] : of.groups) summaries.push_back(SummaryOf(index, level + 1, now));
+  return SummaryOfGroups(summaries, options_.spreads[level + 1]);
+}
+
+std::vector<size_t> Calibration::GroupsOf(const Path& path) const {
+  std::vector<size_t> groups;
+  if (size_ == 0) return groups;
+  groups.push_back(0);
+  while (groups.size() < kLevels) {
+    const auto& in = groups_[groups.back()].groups;
+    const auto found = in.find(path[groups.size()]);
+    if (found == in.end()) break;
+    groups.push_back(found->second);
+  }
+  return groups;
+}
+
+std::vector<Calibration::Estimate> Calibration::EstimatesOf(const std::vector<size_t>& groups, absl::Time now) const {
+  std::vector<Estimate> estimates(1);
+  for (size_t level = 0; level < groups.size(); ++level) {
+    const Summary summary = SummaryOf(groups[level], level, now);
+    estimates.push_back({Shrink(estimates.back().belief, summary, options_.spreads[level]), summary.runs,
+                         summary.excess, Share(groups_[groups[level]].own, now)});
+  }
+  const bool has_family = groups.size() > kFamily;
+  estimates[0].stop = Share(has_family ? groups_[groups[kFamily]].model : Odds{}, now);
+  estimates.back().stop = 1;
+  return estimates;
+}
+
+void Calibration::Judge(const std::vector<size_t>& groups, const Evidence& evidence) {
+  const std::vector<Estimate> estimates = EstimatesOf(groups, evidence.time);
+  double deeper = 0;
+  for (size_t i = estimates.size(); i-- > 0;) {
+    const double own = Likelihood(evidence.log_ratio - estimates[i].belief.mean, options_.noise);
+    if (i + 1 < estimates.size()) {
+      const double change = std::log(own / deeper);
+      if (i > 0) {
+        Update(groups_[groups[i - 1]].own, change, evidence.time);
+      } else if (groups.size() > kFamily) {
+        Update(groups_[groups[kFamily]].model, change, evidence.time);
+      }
+    }
+    deeper = estimates[i].stop * own + (1 - estimates[i].stop) * deeper;
+  }
+}
+
+absl::Status Calibration::Learn(const Evidence& evidence) {
+  if (!std::isfinite(evidence.log_ratio)) return absl::InvalidArgumentError("log_ratio: not a finite number");
+  const Path path = PathOf(evidence.kind);
+  if (size_ > 0) Judge(GroupsOf(path), evidence);
+  size_t group = 0;
+  for (size_t level = 1; level < kLevels; ++level) {
+    const auto [found, is_new] = groups_[group].groups.emplace(path[level], groups_.size());
+    group = found->second;
+    if (is_new) groups_.emplace_back();
+  }
+  groups_[group].runs.push_back({evidence.log_ratio, evidence.time});
+  ++size_;
+  return absl::OkStatus();
+}
+
+Correction Calibration::CorrectionFor(const Kind& kind, absl::Time now) const {
+  const std::vector<Estimate> estimates = EstimatesOf(GroupsOf(PathOf(kind)), now);
+  std::vector<double> shares;
+  Correction correction;
+  double left = 1, mean = 0;
+  for (const Estimate& estimate : estimates) {
+    shares.push_back(left * estimate.stop);
+    left *= 1 - estimate.stop;
+    mean += shares.back() * estimate.belief.mean;
+    correction.runs += shares.back() * estimate.runs;
+  }
+  double unsure = 0, scatter = 0;
+  for (size_t i = 0; i < estimates.size(); ++i) {
+    const double distance = estimates[i].belief.mean - mean;
+    unsure += shares[i] * (estimates[i].belief.variance + distance * distance);
+    scatter += shares[i] * estimates[i].excess * SpreadBelow(options_, i);
+  }
+  correction.factor = std::exp(Cut(mean, unsure, estimates.size() == kLevels + 1));
+  correction.deviation = std::sqrt(unsure + scatter);
+  const auto most = std::max_element(shares.begin(), shares.end()) - shares.begin();
+  if (most > 0) correction.level = static_cast<Level>(most - 1);
+  return correction;
+}
+
+}  // namespace planner::calibration
