@@ -39,7 +39,7 @@ int64_t WholeCards(double cards) {
 }
 
 /// Whether a trial finishes in the time that a person waits for without having said so.
-bool InTime(const Trial& trial) { return trial.wait_seconds + trial.total_seconds <= kUnaskedDeadlineSeconds; }
+bool InTime(const Trial& trial) { return trial.delay_seconds + trial.total_seconds <= kUnaskedDeadlineSeconds; }
 
 /// Between `too_few` cards, which do not do, and those of `enough`, which do: halves the gap until neighbours differ, then
 /// looks at the numbers just below, since what numbers can do is not quite monotonic (they divide the batch or not).
@@ -250,6 +250,7 @@ void SetWait(const PoolContext& context, Trial& trial) {
   const std::optional<absl::Time> start = context.StartOf(trial.gpus, seconds);
   trial.start = start.value_or(context.waiting.now);
   trial.wait_seconds = absl::ToDoubleSeconds(trial.start - context.waiting.now);
+  trial.delay_seconds = std::max(0.0, absl::ToDoubleSeconds(trial.start - context.waiting.earliest_start));
   if (!start) {
     trial.verdict = Verdict::kNotFree;
   } else if (trial.wait_seconds + trial.total_seconds > context.limits.finish_seconds) {

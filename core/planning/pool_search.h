@@ -35,7 +35,8 @@ struct Limits {
   double training_seconds() const { return std::min(deadline_seconds, finish_seconds); }
 };
 
-/// Without a limit, a goal or a number of cards: a month.
+/// Without a limit, a goal or a number of cards: a month from the earliest start that is asked for. Of a job that is to start in 31 days
+/// and takes 20 all is in time.
 inline constexpr double kUnaskedDeadlineSeconds = 30 * 86400.0;
 
 enum class Verdict { kMeets, kNoLayout, kMemory, kDeadline, kBudget, kTooLong, kNotFree };
@@ -51,6 +52,7 @@ struct Trial {
   double total_seconds = 0;  ///< 0: no data set.
   absl::Time start;          ///< When so many cards are free for so long.
   double wait_seconds = 0;   ///< From the snapshot's time until then.
+  double delay_seconds = 0;  ///< From the earliest start that is asked for until then.
   double gpu_hours = 0;
   double cost = 0;  ///< 0: no price.
 };

@@ -113,6 +113,17 @@ TEST_F(StartTimeTest, NotBeforeItMay) {
   EXPECT_EQ(planner_.MakePlan(job_, {kNow, {pool_}, {}})->recommendations[0].start_time, job_.earliest_start);
 }
 
+TEST_F(StartTimeTest, TheMonthThatNobodyAskedForRunsFromTheStartThatIsAskedFor) {
+  job_.goal = Goal::kUnspecified;
+  const int64_t at_once = Best().gpu_count;
+  EXPECT_LT(at_once, 256);
+  job_.earliest_start = kNow + absl::Hours(24 * 31);
+  EXPECT_EQ(Best().gpu_count, at_once);
+  // Waiting for others counts.
+  Take(0, 31, 31, 31 + 30);
+  EXPECT_EQ(Best().gpu_count, 256) << "nothing is in time any more, so the fastest";
+}
+
 TEST_F(StartTimeTest, NodesThatNeverComeBackAreNotCountedOn) {
   ledger_.Add({{{0, 15}}, 8});
   EXPECT_EQ(Best().gpu_count, 128);

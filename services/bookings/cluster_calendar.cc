@@ -241,6 +241,7 @@ absl::StatusOr<v1::Reservation> ClusterCalendar::Find(const Wish& wish) const {
   }
   v1::Reservation found;
   found.set_node_pool(pool->pool.name);
+  found.set_gpu_type(pool->pool.gpu.name);
   found.set_gpu_count(shape.gpus());
   found.set_node_count(cluster::CountOf(nodes));
   found.set_nodes(pool->nodes.names.Text(nodes));
@@ -253,25 +254,37 @@ absl::StatusOr<v1::Reservation> ClusterCalendar::Find(const Wish& wish) const {
 std::string ClusterCalendar::ConflictOf(const v1::Reservation& reservation, Micros now) const {
   const PoolState* pool = PoolNamed(reservation.node_pool());
   if (pool == nullptr) return fmt::format("the cluster has no pool \"{}\" any more", reservation.node_pool());
+  // What an older version has booked has no type.
+  if (!reservation.gpu_type().empty() && reservation.gpu_type() != pool->pool.gpu.name) {
+    return fmt::format("its pool has {} now, not {}", pool->pool.gpu.name, reservation.gpu_type());
+  }
+  const int64_t gpus_per_node = reservation.gpu_count() / std::max<int64_t>(1, reservation.node_count());
+  if (gpus_per_node > pool->ledger.gpus_per_node()) {
+    return fmt::format("its nodes have {} GPUs now, not {}", pool->ledger.gpus_per_node(), gpus_per_node);
+  }
   const cluster::HostList::Known known = pool->nodes.names.FindKnown(reservation.nodes());
   if (known.unknown > 0) {
     return fmt::format("{} of its {} nodes are not in the pool any more", known.unknown, reservation.node_count());
   }
   const schedule::Use use = UseOf(reservation, *pool);
   if (!pool->ledger.IsOverbooked(use)) return "";
+  bool goes_on = false;
   for (const convert::NodeBlock& block : pool->nodes.blocks) {
-    if (block.kind == convert::NodeBlock::Kind::kDrained && use.start <= now) continue;
     if (block.use.start >= use.end || block.use.end <= use.start) continue;
     if (block.use.gpus_per_node + use.gpus_per_node <= pool->ledger.gpus_per_node()) continue;
     const std::vector<NodeRange> common = Common(block.use.nodes, use.nodes);
     if (common.empty()) continue;
+    if (block.kind == convert::NodeBlock::Kind::kDrained && use.start <= now) {
+      goes_on = true;
+      continue;
+    }
     const std::string until =
         block.use.end == cluster::kForever ? "" : fmt::format(" until {}", TimeText(block.use.end));
     constexpr size_t kShown = 200;
     return fmt::format("{} of its {} nodes are {}{}: {}", cluster::CountOf(common), reservation.node_count(),
                        block.what, until, pool->nodes.names.Text(common).substr(0, kShown));
   }
-  return "";
+  return goes_on ? "" : "more GPUs of its nodes are booked than there are";
 }
 
 std::vector<cluster::Pool> ClusterCalendar::Pools() {

@@ -72,7 +72,8 @@ absl::StatusOr<v1::Cluster> NormalizedCluster(std::string_view field, const v1::
   }
   RETURN_IF_ERROR(CheckPoolNames(field, normalized, names));
   for (int i = 0; i < normalized.node_pools_size(); ++i) {
-    RETURN_IF_ERROR(NodesOf(field, normalized, i).status());
+    ASSIGN_OR_RETURN(const PoolNodes nodes, NodesOf(field, normalized, i));
+    RETURN_IF_ERROR(CheckOccupations(fmt::format("{}.node_pools[{}]", field, i), normalized.node_pools(i), nodes));
   }
   return normalized;
 }

@@ -140,6 +140,7 @@ absl::Status AddOccupations(const std::string& field, const v1::NodePool& pool, 
     block.what = WithReason("in use", occupation.description());
     block.tenant = occupation.tenant();
     block.plan = occupation.plan();
+    block.index = i;
   }
   return absl::OkStatus();
 }
@@ -169,6 +170,25 @@ absl::StatusOr<PoolNodes> NodesOf(std::string_view field, const v1::Cluster& clu
     block.what = WithReason("in maintenance", window.description());
   }
   return nodes;
+}
+
+absl::Status CheckOccupations(std::string_view field, const v1::NodePool& pool, const PoolNodes& nodes) {
+  // All of them are in use now: they overlap, whenever they are released.
+  std::vector<int> used(static_cast<size_t>(pool.node_count()), 0);
+  for (const NodeBlock& block : nodes.blocks) {
+    if (block.kind != NodeBlock::Kind::kInUse) continue;
+    for (const NodeRange& range : block.use.nodes) {
+      for (int32_t node = range.first; node <= range.last; ++node) {
+        int& of_node = used[static_cast<size_t>(node)];
+        of_node += block.use.gpus_per_node;
+        if (of_node <= pool.gpus_per_node()) continue;
+        return base::InvalidField(fmt::format("{}.occupations[{}].gpus_per_node", field, block.index),
+                                  fmt::format("occupations use more GPUs of {} than it has: used={} gpus_per_node={}",
+                                              nodes.names.Text({{node, node}}), of_node, pool.gpus_per_node()));
+      }
+    }
+  }
+  return absl::OkStatus();
 }
 
 void SetStatus(absl::Time now, v1::Cluster& cluster) {

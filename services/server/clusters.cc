@@ -60,6 +60,57 @@ bool SameCalendar(v1::Cluster a, v1::Cluster b) {
   return a.SerializeAsString() == b.SerializeAsString();
 }
 
+/// What bookings are called in warnings: the plan's name, or the reservation's own.
+std::string BookingName(const std::string& cluster, const std::string& id, const v1::Reservation& reservation) {
+  return reservation.plan().empty() ? fmt::format("clusters/{}/reservations/{}", cluster, id) : reservation.plan();
+}
+
+/// Says in the answer which bookings are newly in conflict; the first ones by name.
+void WarnOf(const std::vector<std::pair<std::string, v1::Reservation>>& changed, const std::string& id,
+            v1::Cluster& answer) {
+  constexpr int kMostNamed = 20;
+  int more = 0;
+  for (const auto& [reservation_id, reservation] : changed) {
+    if (reservation.conflict().empty()) continue;
+    if (answer.warnings_size() == kMostNamed) {
+      ++more;
+    } else {
+      answer.add_warnings(
+          fmt::format("{} no longer holds: {}", BookingName(id, reservation_id, reservation), reservation.conflict()));
+    }
+  }
+  if (more > 0) answer.add_warnings(fmt::format("{} more bookings no longer hold", more));
+}
+
+/// What would be in conflict if the cluster became `changed`.
+void WarnOfChange(const bookings::ClusterCalendar* calendar, const v1::Cluster& changed, absl::Time now,
+                  v1::Cluster& answer) {
+  if (calendar == nullptr) return;
+  bookings::ClusterCalendar after = *calendar;
+  after.Change(changed, "");
+  WarnOf(ChangedConflicts(after, /*gone=*/false, now), calendar->id(), answer);
+}
+
+/// FAILED_PRECONDITION, reason HAS_RESERVATIONS, where anything is held or firm.
+absl::Status CheckNothingIsBooked(const bookings::ClusterCalendar* calendar) {
+  if (calendar == nullptr || calendar->bookings().empty()) return absl::OkStatus();
+  constexpr int kMostNamed = 3;
+  std::string names;
+  int named = 0;
+  for (const auto& [key, booking] : calendar->bookings()) {
+    if (named++ == kMostNamed) {
+      names += ", …";
+      break;
+    }
+    names += (names.empty() ? "" : ", ") + BookingName(calendar->id(), key.second, booking.reservation);
+  }
+  return base::WithReason(
+      absl::FailedPreconditionError(fmt::format("GPUs of cluster \"{}\" are booked, and its deletion is not forced: "
+                                                "bookings={} ({})",
+                                                calendar->id(), calendar->bookings().size(), names)),
+      "HAS_RESERVATIONS");
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Cluster> CreateCluster(const v1::CreateClusterRequest& request, const hardware::GpuCatalog& gpus,
@@ -71,8 +122,9 @@ absl::StatusOr<v1::Cluster> CreateCluster(const v1::CreateClusterRequest& reques
   const absl::Status done = bookings.Run([&](bookings::Ledgers& ledgers) -> absl::Status {
     ASSIGN_OR_RETURN(const store::Record record,
                      ledgers.Create(kKind, cluster.name(), cluster.SerializeAsString(), request.request_id()));
-    RETURN_IF_ERROR(MarkConflicts(record.name, /*gone=*/false, ledgers));
+    ASSIGN_OR_RETURN(const auto changed, MarkConflicts(record.name, /*gone=*/false, ledgers));
     ASSIGN_OR_RETURN(created, FromRecord(record, ledgers.now()));
+    WarnOf(changed, record.name, created);
     return absl::OkStatus();
   });
   RETURN_IF_ERROR(done);
@@ -116,14 +168,18 @@ absl::StatusOr<v1::Cluster> UpdateCluster(const v1::UpdateClusterRequest& reques
     v1::Cluster merged = is_missing ? request.cluster() : Merge(stored, request.cluster(), request.update_mask());
     ASSIGN_OR_RETURN(merged, convert::NormalizedCluster("cluster", merged, gpus));
     if (request.validate_only()) {
+      const v1::Cluster after = merged;
       updated = Unstored(std::move(merged));
+      WarnOfChange(ledgers.calendars().Find(id), after, ledgers.now(), updated);
       return absl::OkStatus();
     }
     const std::string value = merged.SerializeAsString();
     ASSIGN_OR_RETURN(const store::Record written,
                      is_missing ? ledgers.Create(kKind, id, value, "") : ledgers.Update(kKind, id, "", value));
-    if (is_missing || !SameCalendar(stored, merged)) RETURN_IF_ERROR(MarkConflicts(id, /*gone=*/false, ledgers));
     ASSIGN_OR_RETURN(updated, FromRecord(written, ledgers.now()));
+    if (!is_missing && SameCalendar(stored, merged)) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const auto changed, MarkConflicts(id, /*gone=*/false, ledgers));
+    WarnOf(changed, id, updated);
     return absl::OkStatus();
   });
   RETURN_IF_ERROR(done);
@@ -139,7 +195,8 @@ absl::Status DeleteCluster(const v1::DeleteClusterRequest& request, store::Store
     if (!request.etag().empty() && request.etag() != record.etag) {
       return store::EtagChanged(kKind, id, request.etag(), record.etag);
     }
-    RETURN_IF_ERROR(MarkConflicts(id, /*gone=*/true, ledgers));
+    if (!request.force()) RETURN_IF_ERROR(CheckNothingIsBooked(ledgers.calendars().Find(id)));
+    RETURN_IF_ERROR(MarkConflicts(id, /*gone=*/true, ledgers).status());
     return ledgers.Delete(kKind, id, "");
   });
 }

@@ -73,8 +73,55 @@ absl::StatusOr<v1::Reservation> Reserve(const v1::Hold& hold, const bookings::Cl
   return reservation;
 }
 
-/// FAILED_PRECONDITION, reason HOLD_EXPIRED or NO_LONGER_HOLDS.
-absl::Status MakeFirm(v1::Plan& plan, bookings::Ledgers& ledgers) {
+absl::Status NoLongerHolds(std::string_view why) {
+  return base::WithReason(
+      absl::FailedPreconditionError(fmt::format("the plan no longer holds, make a new one: {}", why)),
+      "NO_LONGER_HOLDS");
+}
+
+/// Books what the first recommendation needs, from its start, or from now on if that has passed; nothing where there is no cluster or no
+/// end. FAILED_PRECONDITION, reason NOT_FREE, QUOTA_EXCEEDED, DEADLINE_MISSED or NO_LONGER_HOLDS.
+absl::Status BookFirm(const std::string& id, v1::Plan& plan, bookings::Ledgers& ledgers) {
+  if (plan.estimate().recommendations().empty()) return absl::OkStatus();
+  v1::Recommendation& best = *plan.mutable_estimate()->mutable_recommendations(0);
+  const absl::Duration length = convert::DurationFromProto(best.total_duration());
+  if (best.cluster().empty() || length <= absl::ZeroDuration()) return absl::OkStatus();
+  const bookings::ClusterCalendar* calendar = ledgers.calendars().Find(best.cluster());
+  if (calendar == nullptr) return NoLongerHolds(fmt::format("there is no cluster \"{}\" any more", best.cluster()));
+  ASSIGN_OR_RETURN(bookings::Wish wish, WishOf(plan));
+  wish.may_wait = false;
+  if (const cluster::Micros now = cluster::ToMicros(ledgers.now()); wish.start < now) {
+    wish.start = now;
+    *best.mutable_start_time() = convert::TimeToProto(ledgers.now());
+    *best.mutable_finish_time() = convert::TimeToProto(ledgers.now() + length);
+  }
+  const v1::Resources& limits = plan.request().resources();
+  if (limits.has_deadline_time() &&
+      convert::TimeFromProto(best.finish_time()) > convert::TimeFromProto(limits.deadline_time())) {
+    return base::WithReason(
+        absl::FailedPreconditionError("the plan would start too late for its deadline by now: make a new one"),
+        "DEADLINE_MISSED");
+  }
+  absl::StatusOr<v1::Reservation> reservation = calendar->Find(wish);
+  if (absl::IsInvalidArgument(reservation.status())) {
+    return NoLongerHolds(fmt::format("the cluster has no pool \"{}\" any more", wish.pool));
+  }
+  RETURN_IF_ERROR(reservation.status());
+  if (reservation->gpu_type() != best.gpu_type() || reservation->node_count() != best.node_count()) {
+    return NoLongerHolds(fmt::format("it is of {} nodes of {}, and its pool now offers {} of {}", best.node_count(),
+                                     best.gpu_type(), reservation->node_count(), reservation->gpu_type()));
+  }
+  reservation->set_state(v1::Reservation::FIRM);
+  reservation->set_description(plan.description());
+  reservation->set_plan("plans/" + id);
+  ASSIGN_OR_RETURN(*plan.mutable_reservation(),
+                   StoreReservation(best.cluster(), id, *std::move(reservation), "", ledgers));
+  return absl::OkStatus();
+}
+
+/// FAILED_PRECONDITION, reason HOLD_EXPIRED or NO_LONGER_HOLDS, or as BookFirm where nothing was held.
+absl::Status MakeFirm(const std::string& id, v1::Plan& plan, bookings::Ledgers& ledgers) {
+  if (!plan.has_reservation()) return BookFirm(id, plan, ledgers);
   v1::Reservation& copy = *plan.mutable_reservation();
   const std::string name = RecordName(copy);
   const absl::StatusOr<store::Record> record = ledgers.Get(store::Kind::kReservation, name);
@@ -105,7 +152,8 @@ absl::Status MakeFirm(v1::Plan& plan, bookings::Ledgers& ledgers) {
 }
 
 /// What has expired or ended is released already.
-absl::Status Release(v1::Plan& plan, bookings::Ledgers& ledgers) {
+absl::Status Release(const std::string& /*id*/, v1::Plan& plan, bookings::Ledgers& ledgers) {
+  if (!plan.has_reservation()) return absl::OkStatus();
   const absl::Status status = ledgers.Delete(store::Kind::kReservation, RecordName(plan.reservation()), "");
   if (!status.ok()) return absl::IsNotFound(status) ? absl::OkStatus() : status;
   plan.mutable_reservation()->set_state(v1::Reservation::RELEASED);
@@ -221,7 +269,8 @@ absl::StatusOr<v1::ListPlansResponse> Plans::List(const v1::ListPlansRequest& re
 
 absl::StatusOr<v1::Plan> Plans::Move(const std::string& name, const std::string& etag, v1::Plan::State to,
                                      bool (*may_leave)(v1::Plan::State),
-                                     absl::Status (*with)(v1::Plan& plan, bookings::Ledgers& ledgers)) {
+                                     absl::Status (*with)(const std::string& id, v1::Plan& plan,
+                                                          bookings::Ledgers& ledgers)) {
   ASSIGN_OR_RETURN(const std::string id, validate::PlanId("name", name));
   v1::Plan moved;
   const absl::Status done = bookings_.Run([&](bookings::Ledgers& ledgers) -> absl::Status {
@@ -233,7 +282,7 @@ absl::StatusOr<v1::Plan> Plans::Move(const std::string& name, const std::string&
                                                        v1::Plan::State_Name(to), v1::Plan::State_Name(plan.state())));
     }
     plan.set_state(to);
-    if (plan.has_reservation()) RETURN_IF_ERROR(with(plan, ledgers));
+    RETURN_IF_ERROR(with(id, plan, ledgers));
     ASSIGN_OR_RETURN(const store::Record written, ledgers.Update(kKind, id, "", plan.SerializeAsString()));
     ASSIGN_OR_RETURN(moved, FromRecord(written));
     return absl::OkStatus();
@@ -264,7 +313,7 @@ absl::Status Plans::Delete(const v1::DeletePlanRequest& request) {
       return store::EtagChanged(kKind, id, request.etag(), record.etag);
     }
     ASSIGN_OR_RETURN(v1::Plan plan, Parse(record));
-    if (plan.has_reservation()) RETURN_IF_ERROR(Release(plan, ledgers));
+    RETURN_IF_ERROR(Release(id, plan, ledgers));
     return ledgers.Delete(kKind, id, "");
   });
 }

@@ -26,6 +26,7 @@ class Plans {
                                   const base::Cancellation& cancelled = {});
   absl::StatusOr<v1::Plan> Get(const v1::GetPlanRequest& request);
   absl::StatusOr<v1::ListPlansResponse> List(const v1::ListPlansRequest& request);
+  /// Makes firm what it holds; a plan of a cluster that has held nothing books its GPUs in the same write.
   absl::StatusOr<v1::Plan> Confirm(const v1::ConfirmPlanRequest& request);
   absl::StatusOr<v1::Plan> Cancel(const v1::CancelPlanRequest& request);
   absl::Status Delete(const v1::DeletePlanRequest& request);
@@ -34,7 +35,8 @@ class Plans {
   /// Moves a plan to `to` if `may_leave` says so of its state; `with` does what goes along with it.
   absl::StatusOr<v1::Plan> Move(const std::string& name, const std::string& etag, v1::Plan::State to,
                                 bool (*may_leave)(v1::Plan::State),
-                                absl::Status (*with)(v1::Plan& plan, bookings::Ledgers& ledgers));
+                                absl::Status (*with)(const std::string& id, v1::Plan& plan,
+                                                     bookings::Ledgers& ledgers));
   absl::StatusOr<v1::Plan> FromRecord(const store::Record& record) const;
   absl::StatusOr<v1::Plan> Store(const v1::CreatePlanRequest& request, v1::Plan plan);
 

@@ -125,22 +125,31 @@ absl::StatusOr<v1::Reservation> StoreReservation(const std::string& cluster, con
   return FromRecord(record);
 }
 
-absl::Status MarkConflicts(const std::string& cluster, bool gone, Ledgers& ledgers) {
-  ClusterCalendar* calendar = ledgers.calendars().Find(cluster);
-  if (calendar == nullptr) return absl::OkStatus();
-  const Micros now = cluster::ToMicros(ledgers.now());
-  // First all, then the writes, which change what is walked over.
+std::vector<std::pair<std::string, v1::Reservation>> ChangedConflicts(const ClusterCalendar& calendar, bool gone,
+                                                                      absl::Time now) {
   std::vector<std::pair<std::string, v1::Reservation>> changed;
-  for (const auto& [key, booking] : calendar->bookings()) {
-    std::string conflict = gone ? "the cluster was deleted" : calendar->ConflictOf(booking.reservation, now);
+  for (const auto& [key, booking] : calendar.bookings()) {
+    std::string conflict =
+        gone ? "the cluster was deleted" : calendar.ConflictOf(booking.reservation, cluster::ToMicros(now));
     if (conflict == booking.reservation.conflict()) continue;
-    changed.emplace_back(cluster + "/" + key.second, booking.reservation).second.set_conflict(std::move(conflict));
+    changed.emplace_back(key.second, booking.reservation).second.set_conflict(std::move(conflict));
   }
-  for (const auto& [name, reservation] : changed) {
-    RETURN_IF_ERROR(ledgers.Update(Kind::kReservation, name, "", reservation.SerializeAsString()).status());
+  return changed;
+}
+
+absl::StatusOr<std::vector<std::pair<std::string, v1::Reservation>>> MarkConflicts(const std::string& cluster,
+                                                                                   bool gone, Ledgers& ledgers) {
+  std::vector<std::pair<std::string, v1::Reservation>> changed;
+  const ClusterCalendar* calendar = ledgers.calendars().Find(cluster);
+  if (calendar == nullptr) return changed;
+  // First all, then the writes, which change what is walked over.
+  changed = ChangedConflicts(*calendar, gone, ledgers.now());
+  for (const auto& [id, reservation] : changed) {
+    RETURN_IF_ERROR(
+        ledgers.Update(Kind::kReservation, cluster + "/" + id, "", reservation.SerializeAsString()).status());
     RETURN_IF_ERROR(UpdatePlan(reservation, ledgers));
   }
-  return absl::OkStatus();
+  return changed;
 }
 
 absl::StatusOr<v1::Reservation> Reservations::Create(const v1::CreateReservationRequest& request) {

@@ -2,6 +2,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -24,9 +26,16 @@ absl::StatusOr<v1::Reservation> StoreReservation(const std::string& cluster, con
                                                  v1::Reservation reservation, std::string_view request_id,
                                                  bookings::Ledgers& ledgers);
 
+/// The reservations, by id, whose mark is not what it should be as the cluster is at `now`, with the right one. `gone`: there is no
+/// cluster any more.
+std::vector<std::pair<std::string, v1::Reservation>> ChangedConflicts(const bookings::ClusterCalendar& calendar,
+                                                                      bool gone, absl::Time now);
+
 /// Marks the cluster's reservations that cannot be kept as it is now, and takes the marks off that do not hold any more; with
-/// their plans. `gone`: there is no cluster any more.
-absl::Status MarkConflicts(const std::string& cluster, bool gone, bookings::Ledgers& ledgers);
+/// their plans. What was changed, by id.
+absl::StatusOr<std::vector<std::pair<std::string, v1::Reservation>>> MarkConflicts(const std::string& cluster,
+                                                                                   bool gone,
+                                                                                   bookings::Ledgers& ledgers);
 
 /// ClusterService's reservations. Thread-safe.
 class Reservations {

@@ -121,6 +121,13 @@ TEST_P(ReservationBehaviour, BadClustersNameTheirFieldAndTheLastGoodOneStays) {
       pool + "node_conditions[1].nodes");
   EXPECT_EQ(field(Pool("occupations { node_count: 1 gpus_per_node: 9 }")), pool + "occupations[0].gpus_per_node");
   EXPECT_EQ(field(Pool("occupations { node_count: -1 }")), pool + "occupations[0].node_count");
+  EXPECT_EQ(
+      field(Pool(
+          "occupations { nodes: 'h-[0-1]' gpus_per_node: 5 } occupations { nodes: 'h-2' } occupations { nodes: 'h-1' "
+          "gpus_per_node: 5 }")),
+      pool + "occupations[2].gpus_per_node");
+  EXPECT_EQ(field(Pool("occupations { nodes: 'h-0' } occupations { nodes: 'h-0' }")),
+            pool + "occupations[1].gpus_per_node");
   EXPECT_EQ(field(Pool("") + "maintenance_windows { start_time " + At(2) + " end_time " + At(1) + " }"),
             "cluster.maintenance_windows[0].end_time");
   EXPECT_EQ(field(Pool("") + "maintenance_windows { node_pool: 'x' start_time " + At(1) + " end_time " + At(2) + " }"),
@@ -234,6 +241,43 @@ TEST_P(ReservationBehaviour, APlanHoldsItsGpusUntilItIsCancelled) {
   EXPECT_TRUE(Ask(&Clusters::ListReservations, "parent: 'main'").reservations().empty());
 }
 
+TEST_P(ReservationBehaviour, ConfirmingAPlanThatHoldsNothingBooksIt) {
+  const v1::Plan first = Ask(&Plans::CreatePlan, Plan(32));
+  const v1::Plan second = Ask(&Plans::CreatePlan, Plan(32));
+  EXPECT_FALSE(first.has_reservation());
+  const v1::Plan confirmed = Ask(&Plans::ConfirmPlan, Named(first));
+  EXPECT_EQ(confirmed.reservation().state(), v1::Reservation::FIRM);
+  EXPECT_EQ(confirmed.reservation().plan(), first.name());
+  EXPECT_EQ(confirmed.reservation().gpu_count(), 32);
+  EXPECT_FALSE(confirmed.reservation().has_expire_time());
+  EXPECT_EQ(confirmed.reservation().start_time().seconds(),
+            confirmed.estimate().recommendations(0).start_time().seconds());
+  EXPECT_EQ(Ask(&Plans::GetPlan, Named(first)).SerializeAsString(), confirmed.SerializeAsString());
+  const auto booked = Ask(&Clusters::ListReservations, "parent: 'main'");
+  ASSERT_EQ(booked.reservations_size(), 1);
+  EXPECT_EQ(booked.reservations(0).plan(), first.name());
+  // Both were planned on the same cards.
+  const grpc::Status taken = Fail(&Plans::ConfirmPlan, Named(second));
+  EXPECT_EQ(taken.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(Reason(taken), "NOT_FREE");
+  EXPECT_EQ(Ask(&Plans::GetPlan, Named(second)).state(), v1::Plan::PLANNED);
+  // What is confirmed is given back as what was held.
+  EXPECT_EQ(Ask(&Plans::CancelPlan, Named(first)).reservation().state(), v1::Reservation::RELEASED);
+  EXPECT_EQ(Ask(&Plans::ConfirmPlan, Named(second)).reservation().state(), v1::Reservation::FIRM);
+  EXPECT_EQ(Ask(&Clusters::ListReservations, "parent: 'main'").reservations_size(), 1);
+}
+
+TEST_P(ReservationBehaviour, ConfirmingBooksTheClusterThatWasPlannedOnOrNothing) {
+  const v1::Plan plan = Ask(&Plans::CreatePlan, Plan(32));
+  Update("node_pools { name: 'h' gpu_type: 'a100' node_count: 4 }");
+  EXPECT_EQ(Reason(Fail(&Plans::ConfirmPlan, Named(plan))), "NO_LONGER_HOLDS");
+  Update("node_pools { name: 'other' gpu_type: 'h100' node_count: 4 }");
+  EXPECT_EQ(Reason(Fail(&Plans::ConfirmPlan, Named(plan))), "NO_LONGER_HOLDS");
+  Ask(&Clusters::DeleteCluster, "name: 'main'");
+  EXPECT_EQ(Reason(Fail(&Plans::ConfirmPlan, Named(plan))), "NO_LONGER_HOLDS");
+  EXPECT_EQ(Ask(&Plans::GetPlan, Named(plan)).state(), v1::Plan::PLANNED);
+}
+
 TEST_P(ReservationBehaviour, HoldsNeedAClusterAndAnEnd) {
   EXPECT_EQ(FieldOf(Fail(&Plans::CreatePlan,
                          "hold { } plan { request { model { preset: 'llama-7b' } data_set { token_count: 1e9 } "
@@ -263,9 +307,60 @@ TEST_P(ReservationBehaviour, AnInventoryThatShrinksMarksWhatItBreaks) {
   // Back again.
   Update(Pool(""));
   EXPECT_EQ(Ask(&Plans::GetPlan, Named(plan)).reservation().conflict(), "");
-  Ask(&Clusters::DeleteCluster, "name: 'main'");
+  Ask(&Clusters::DeleteCluster, "name: 'main' force: true");
   EXPECT_EQ(Ask(&Plans::GetPlan, Named(plan)).reservation().conflict(), "the cluster was deleted");
   EXPECT_EQ(Ask(&Plans::CancelPlan, Named(plan)).reservation().state(), v1::Reservation::RELEASED);
+}
+
+TEST_P(ReservationBehaviour, NodesThatAreNotWhatWasBookedAreMarked) {
+  const v1::Plan plan = Ask(&Plans::CreatePlan, Plan(32, "hold { }"));
+  const auto conflict = [&] { return Ask(&Plans::GetPlan, Named(plan)).reservation().conflict(); };
+  Update(Pool("gpus_per_node: 4"));
+  EXPECT_THAT(conflict(), HasSubstr("its nodes have 4 GPUs now, not 8"));
+  Update(Pool("gpus_per_node: 8"));
+  EXPECT_EQ(conflict(), "");
+  Update("node_pools { name: 'h' gpu_type: 'a100' node_count: 4 }");
+  EXPECT_THAT(conflict(), HasSubstr("its pool has A100"));
+  EXPECT_EQ(Reason(Fail(&Plans::ConfirmPlan, Named(plan))), "NO_LONGER_HOLDS");
+}
+
+TEST_P(ReservationBehaviour, ReservationsThatShareASmallerNodeAreMarked) {
+  const v1::Reservation one = Reserve(4, 1, 2);
+  const v1::Reservation other = Reserve(4, 1, 2);
+  EXPECT_EQ(one.nodes(), other.nodes());
+  const v1::Reservation alone = Reserve(4, 3, 4);
+  Update(Pool("gpus_per_node: 4"));
+  const auto conflict = [&](const v1::Reservation& of) {
+    return Ask(&Clusters::GetReservation, "name: '" + of.name() + "'").conflict();
+  };
+  EXPECT_THAT(conflict(one), HasSubstr("more GPUs of its nodes are booked than there are"));
+  EXPECT_EQ(conflict(one), conflict(other));
+  EXPECT_EQ(conflict(alone), "");
+}
+
+TEST_P(ReservationBehaviour, UpdatesSayWhatTheyBreak) {
+  const v1::Plan plan = Ask(&Plans::CreatePlan, Plan(32, "hold { }"));
+  const v1::Reservation reservation = Reserve(8, 300, 301);
+  const std::string none = "cluster { name: 'main' node_pools { name: 'x' gpu_type: 'h100' node_count: 1 } }";
+  const v1::Cluster checked = Ask(&Clusters::UpdateCluster, "validate_only: true " + none);
+  ASSERT_EQ(checked.warnings_size(), 2);
+  EXPECT_EQ(checked.warnings(0), plan.name() + " no longer holds: the cluster has no pool \"h\" any more");
+  EXPECT_THAT(checked.warnings(1), StartsWith(reservation.name() + " no longer holds"));
+  EXPECT_EQ(Ask(&Plans::GetPlan, Named(plan)).reservation().conflict(), "");
+  const v1::Cluster updated = Ask(&Clusters::UpdateCluster, none);
+  EXPECT_EQ(updated.warnings_size(), 2);
+  EXPECT_EQ(Ask(&Clusters::UpdateCluster, none).warnings_size(), 0) << "nothing new";
+  EXPECT_EQ(Ask(&Clusters::GetCluster, "name: 'main'").warnings_size(), 0);
+}
+
+TEST_P(ReservationBehaviour, AClusterWithBookingsIsDeletedByForceOnly) {
+  const v1::Plan plan = Ask(&Plans::CreatePlan, Plan(8, "hold { }"));
+  const grpc::Status refused = Fail(&Clusters::DeleteCluster, "name: 'main'");
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(Reason(refused), "HAS_RESERVATIONS");
+  EXPECT_THAT(refused.error_message(), HasSubstr(plan.name()));
+  Ask(&Clusters::DeleteCluster, "name: 'main' force: true");
+  EXPECT_EQ(Fail(&Clusters::GetCluster, "name: 'main'").error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
 TEST_P(ReservationBehaviour, OldEtagsAreAborted) {
