@@ -247,6 +247,16 @@ TEST(CountTest, ActivationsAreOfThePrecision) {
   EXPECT_EQ(ActivationBytes("bf16"), 2);
 }
 
+TEST(ValidationTest, HalfACardIsNotRounded) {
+  planning::RunValidation validation;
+  validation.rows.resize(2);
+  validation.rows[0].run.gpus = 8.5;
+  validation.rows[1].run.gpus = 8;
+  const v1::ValidateRunsResponse proto = ValidationToProto(validation);
+  EXPECT_EQ(proto.rows(0).gpu_count(), 0);
+  EXPECT_EQ(proto.rows(1).gpu_count(), 8);
+}
+
 TEST(ValidationTest, FiguresArriveAndTextsAreMadeValid) {
   planning::RunValidation validation;
   planning::ValidatedRun row;

@@ -17,9 +17,10 @@ std::string Text(std::string_view text) {
   return errors::Printable(text, kMaxBytes);
 }
 
-/// A number of the table, which may be of any size.
+/// A number of the table, which may be of any size; 0 for what counts nothing (8.5 cards).
 int64_t Count(const std::optional<double>& number) {
   constexpr double kMax = 1e15;
+  if (number && std::floor(*number) != *number) return 0;
   return std::llround(std::min(number.value_or(0), kMax));
 }
 

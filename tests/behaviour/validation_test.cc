@@ -111,7 +111,7 @@ TEST_P(ValidationBehaviour, ErrorsAreOfTheRowsThatHaveBoth) {
 
 TEST_P(ValidationBehaviour, TablesThatCannotBeReadNameTheLine) {
   const std::vector<std::pair<std::string, std::string>> wrong = {
-      {"", "missing"},
+      {"", "is empty"},
       {"\n\n", "line 1"},
       {"model,tp\ngpt2,1\n", "\"id\""},
       {"id,tp\n", "no row"},

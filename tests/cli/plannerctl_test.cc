@@ -568,7 +568,7 @@ TEST_P(PlannerctlTest, TablesThatAreWrongExitWith2) {
   fs::resize_file(huge, uintmax_t{200} << 20);
   const std::vector<std::pair<std::string, std::string>> wrong = {
       {huge, "larger than 8 MiB"},
-      {folder_.Write("empty.csv", ""), "missing"},
+      {folder_.Write("empty.csv", ""), "is empty"},
       {folder_.Write("other.csv", "name,price\nbread,2\n"), "\"id\""},
       {folder_.Write("open.csv", "id,tp\n1,\"2\n"), "line 2"},
       {folder_.Write("binary.csv", std::string("PK\x03\x04\0\0\xff", 7)), "line 1"},
