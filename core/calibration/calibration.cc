@@ -17,6 +17,14 @@ double Likelihood(double error, double noise) {
   return std::pow(1 + z * z / 4, -2.5);
 }
 
+/// A mean that is `variance` unsure, cut to what is sure of it.
+double Cut(double mean, double variance, bool of_its_like) {
+  if (mean == 0) return 0;
+  const double share = variance / (mean * mean);
+  return mean * (of_its_like ? 1 / (1 + share) : std::max(0.0, 1 - share));
+}
+
+/// Variance of a run around a group's mean, of which the levels from `level` on are not told apart.
 double SpreadBelow(const CalibrationOptions& options, size_t level) {
   double variance = options.noise * options.noise;
   for (size_t below = level; below < kLevels; ++below) variance += options.spreads[below] * options.spreads[below];
@@ -127,20 +135,22 @@ absl::Status Calibration::Learn(const Evidence& evidence) {
 Correction Calibration::CorrectionFor(const Kind& kind, absl::Time now) const {
   const std::vector<Estimate> estimates = EstimatesOf(GroupsOf(PathOf(kind)), now);
   std::vector<double> shares;
+  Correction correction;
   double left = 1, mean = 0;
   for (const Estimate& estimate : estimates) {
     shares.push_back(left * estimate.stop);
     left *= 1 - estimate.stop;
     mean += shares.back() * estimate.belief.mean;
+    correction.runs += shares.back() * estimate.runs;
   }
-  Correction correction{.factor = std::exp(mean)};
-  double variance = 0;
+  double unsure = 0, scatter = 0;
   for (size_t i = 0; i < estimates.size(); ++i) {
     const double distance = estimates[i].belief.mean - mean;
-    variance += shares[i] * (estimates[i].belief.variance + SpreadBelow(options_, i) + distance * distance);
-    correction.runs += shares[i] * estimates[i].runs;
+    unsure += shares[i] * (estimates[i].belief.variance + distance * distance);
+    scatter += shares[i] * SpreadBelow(options_, i);
   }
-  correction.deviation = std::sqrt(variance);
+  correction.factor = std::exp(Cut(mean, unsure, estimates.size() == kLevels + 1));
+  correction.deviation = std::sqrt(unsure + scatter);
   const auto most = std::max_element(shares.begin(), shares.end()) - shares.begin();
   if (most > 0) correction.level = static_cast<Level>(most - 1);
   return correction;

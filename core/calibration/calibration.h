@@ -48,12 +48,16 @@ struct Correction {
 /// Measured over predicted step times, learned from runs: the performance model is the prior. A value; const members are
 /// safe for concurrent use. Reads no clock: the same evidence in the same order and the same moment give the same correction.
 ///
-/// Each level's estimate is that of the level above, moved toward its own runs (Shrink). How deep to go is decided by what
-/// would have been right so far: before a run is learned, every level's estimate is held against it, and each group keeps the odds of its
-/// own estimate against those of the groups in it (context tree weighting: Willems, Shtarkov and Tjalkens 1995), from
-/// even ones; a framework on a family those of no correction at all. So what does not predict does not correct: over any
-/// sequence of runs the loss -ln(likelihood) of the mixture exceeds that of the model alone by at most 2 ln 2 for each pair of
-/// framework and family (ln 2 for its first run, ln 2 for all others), but for the ageing of odds.
+/// 1. Each level's estimate is that of the level above, moved toward its own runs (Shrink).
+/// 2. How deep to go is decided by what would have been right so far: before a run is learned, every level's estimate is held
+///    against it, and each group keeps the odds of its own estimate against those of the groups in it (context tree weighting:
+///    Willems, Shtarkov and Tjalkens 1995), from even ones; a framework on a family those of no correction at all. Over any sequence
+///    of runs the loss -ln(likelihood) of the mixture exceeds that of the model alone by at most 2 ln 2 for each pair of framework
+///    and family (ln 2 for its first run, ln 2 for all others), but for the ageing and the limit of odds.
+/// 3. What is left is cut to what is sure of it: a mean m of variance v becomes m (1 - v / m^2), and nothing within one deviation
+///    of 0 (James and Stein's positive part: on average m^2 is the variance of true corrections plus v). 0.10 +- 0.03 becomes
+///    0.091, 0.03 +- 0.03 nothing. With runs that are alike in everything it becomes m / (1 + v / m^2), so that the first one moves
+///    it: 0.03 +- 0.03 becomes 0.015.
 class Calibration {
  public:
   explicit Calibration(CalibrationOptions options = {});
@@ -63,7 +67,7 @@ class Calibration {
   /// INVALID_ARGUMENT: the ratio is not finite. Runs should come in order of their time.
   absl::Status Learn(const Evidence& evidence);
 
-  /// One run at 1.2 times the prediction moves that of its like to 1.015, twenty to 1.19. Evidence of later than `now` counts
+  /// A run at 1.2 times the prediction moves that of its like to 1.001, two to 1.09, three to 1.17, twenty to 1.194. Evidence of later than `now` counts
   /// in full.
   Correction CorrectionFor(const Kind& kind, absl::Time now) const;
 

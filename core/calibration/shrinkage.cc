@@ -53,12 +53,21 @@ double WeightOf(std::span<const Weighted> values) {
   return weight;
 }
 
+/// How much further from their mean values lie than their weights say: chi^2 per degree of freedom, at least 1.
+double Excess(std::span<const Weighted> values, double mean, double variance) {
+  if (values.size() < 3) return 1;
+  double sum = 0;
+  for (const Weighted& v : values) sum += v.weight * (v.value - mean) * (v.value - mean) / variance;
+  return std::max(1.0, sum / (static_cast<double>(values.size()) - 1));
+}
+
 }  // namespace
 
 Summary SummaryOfRuns(std::span<const Weighted> runs, double noise) {
   const std::vector<Weighted> robust = Reweighted(runs, [noise](const Weighted&) { return noise; });
   const double weight = WeightOf(robust);
-  return {Mean(robust), noise * noise / weight, weight};
+  const double mean = Mean(robust);
+  return {mean, noise * noise / weight * Excess(robust, mean, noise * noise), weight};
 }
 
 Summary SummaryOfGroups(std::span<const Summary> groups, double spread) {
@@ -69,7 +78,8 @@ Summary SummaryOfGroups(std::span<const Summary> groups, double spread) {
     runs += group.runs;
   }
   const std::vector<Weighted> robust = Reweighted(values, [](const Weighted& v) { return 1 / std::sqrt(v.weight); });
-  return {Mean(robust), 1 / WeightOf(robust), runs};
+  const double mean = Mean(robust);
+  return {mean, Excess(robust, mean, 1) / WeightOf(robust), runs};
 }
 
 Belief Shrink(const Belief& wider, const Summary& narrower, double spread) {

@@ -36,6 +36,13 @@ TEST(ShrinkageTest, TheDocumentedShares) {
   EXPECT_THAT(share(20), DoubleNear(5.0 / 6, 1e-9));
 }
 
+TEST(ShrinkageTest, RunsThatScatterSayLess) {
+  const std::vector<Weighted> close = {{0.1, 1}, {0.1, 1}, {0.1, 1}, {0.1, 1}},
+                              apart = {{0.05, 1}, {0.15, 1}, {0.05, 1}, {0.15, 1}};
+  EXPECT_THAT(SummaryOfRuns(close, 0.03).variance, DoubleNear(0.03 * 0.03 / 4, 1e-12));
+  EXPECT_THAT(SummaryOfRuns(apart, 0.03).variance, DoubleNear(0.01 / 3 / 4, 1e-12));
+}
+
 TEST(ShrinkageTest, WhatIsUnsureAboveIsSurerBelow) {
   const Belief belief = Shrink({0, 0.01}, {0.2, 0.0001, 9}, 0.06);
   EXPECT_LT(belief.variance, 0.0002);

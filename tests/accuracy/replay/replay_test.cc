@@ -1,0 +1,62 @@
+#include "tests/accuracy/replay/replay.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+namespace planner::replay {
+namespace {
+
+std::vector<Outcome> OutcomesOf(std::string_view part) {
+  perf::StepTimeConstants constants = *perf::ReadStepTimeConstants(perf::StepTimeConstantsFile(), part);
+  constants.intervals = perf::BuiltInStepTimeConstants().intervals;
+  std::ifstream in(PUBLISHED_RUNS);
+  std::stringstream csv;
+  csv << in.rdbuf();
+  const auto rows = RowsOf(csv.str(), constants);
+  EXPECT_TRUE(rows.ok()) << rows.status();
+  return Replay(*rows, constants);
+}
+
+// Bounds are what was measured and a little: tests/accuracy/README.md.
+
+TEST(ReplayTest, ByTheFittedConstantsNoSourceGetsMuchWorse) {
+  const std::vector<Outcome> outcomes = OutcomesOf("values");
+  ASSERT_GT(outcomes.size(), 300u);
+  for (const Summary& source : SummariesBySource(outcomes, 10)) EXPECT_LT(source.change(), 0.05) << source.source;
+  const Summary all = SummaryOf("all", outcomes);
+  EXPECT_LT(all.change(), -0.08);
+  EXPECT_LT(all.mean_after, 0.93 * all.mean_before);
+  EXPECT_GT(all.coverage_after, 0.88);
+  EXPECT_LT(all.narrowed, 0.96);
+}
+
+TEST(ReplayTest, ByThePriorsTheErrorIsHalvedAndNoSourceGetsWorse) {
+  const std::vector<Outcome> outcomes = OutcomesOf("priors");
+  ASSERT_GT(outcomes.size(), 300u);
+  for (const Summary& source : SummariesBySource(outcomes, 10)) EXPECT_LE(source.change(), 0) << source.source;
+  const Summary all = SummaryOf("all", outcomes);
+  EXPECT_LT(all.change(), -0.45);
+  EXPECT_GT(all.coverage_after, all.coverage_before + 0.1);
+}
+
+TEST(ReplayTest, TheFirstRowIsTheModelAlone) {
+  const Outcome first = OutcomesOf("priors").front();
+  EXPECT_EQ(first.after, first.before);
+  EXPECT_FALSE(first.is_measured);
+}
+
+TEST(ReplayTest, SummariesAreOfTheirSources) {
+  const std::vector<Summary> sources =
+      SummariesBySource({{"a", 0.1, 0.2}, {"b", 0.4, 0.1}, {"b", 0.2, 0.1}, {"a", 0.1, 0.1}, {"c", 1, 1}}, 2);
+  ASSERT_EQ(sources.size(), 2u);
+  EXPECT_EQ(sources[0].source, "a");
+  EXPECT_NEAR(sources[0].change(), 0.5, 1e-12);
+  EXPECT_NEAR(sources[1].median_before, 0.3, 1e-12);
+  EXPECT_NEAR(sources[1].mean_after, 0.1, 1e-12);
+}
+
+}  // namespace
+}  // namespace planner::replay
