@@ -92,7 +92,7 @@ std::vector<Calibration::Estimate> Calibration::EstimatesOf(const std::vector<si
   for (size_t level = 0; level < groups.size(); ++level) {
     const Summary summary = SummaryOf(groups[level], level, now);
     estimates.push_back({Shrink(estimates.back().belief, summary, options_.spreads[level]), summary.runs,
-                         Share(groups_[groups[level]].own, now)});
+                         summary.excess, Share(groups_[groups[level]].own, now)});
   }
   const bool has_family = groups.size() > kFamily;
   estimates[0].stop = Share(has_family ? groups_[groups[kFamily]].model : Odds{}, now);
@@ -147,7 +147,7 @@ Correction Calibration::CorrectionFor(const Kind& kind, absl::Time now) const {
   for (size_t i = 0; i < estimates.size(); ++i) {
     const double distance = estimates[i].belief.mean - mean;
     unsure += shares[i] * (estimates[i].belief.variance + distance * distance);
-    scatter += shares[i] * SpreadBelow(options_, i);
+    scatter += shares[i] * estimates[i].excess * SpreadBelow(options_, i);
   }
   correction.factor = std::exp(Cut(mean, unsure, estimates.size() == kLevels + 1));
   correction.deviation = std::sqrt(unsure + scatter);

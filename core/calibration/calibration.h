@@ -67,7 +67,7 @@ class Calibration {
   /// INVALID_ARGUMENT: the ratio is not finite. Runs should come in order of their time.
   absl::Status Learn(const Evidence& evidence);
 
-  /// A run at 1.2 times the prediction moves that of its like to 1.001, two to 1.09, three to 1.17, twenty to 1.194. Evidence of later than `now` counts
+  /// A run at 1.2 times the prediction moves that of its like to 1.002, two to 1.11, three to 1.15, twenty to 1.198. Evidence of later than `now` counts
   /// in full.
   Correction CorrectionFor(const Kind& kind, absl::Time now) const;
 
@@ -94,6 +94,7 @@ class Calibration {
   struct Estimate {
     Belief belief;
     double runs = 0;
+    double excess = 1;
     double stop = 0;  ///< Share of what came down to this level that goes no further.
   };
 

@@ -67,7 +67,8 @@ Summary SummaryOfRuns(std::span<const Weighted> runs, double noise) {
   const std::vector<Weighted> robust = Reweighted(runs, [noise](const Weighted&) { return noise; });
   const double weight = WeightOf(robust);
   const double mean = Mean(robust);
-  return {mean, noise * noise / weight * Excess(robust, mean, noise * noise), weight};
+  const double excess = Excess(robust, mean, noise * noise);
+  return {mean, noise * noise / weight * excess, weight, excess};
 }
 
 Summary SummaryOfGroups(std::span<const Summary> groups, double spread) {
@@ -79,7 +80,8 @@ Summary SummaryOfGroups(std::span<const Summary> groups, double spread) {
   }
   const std::vector<Weighted> robust = Reweighted(values, [](const Weighted& v) { return 1 / std::sqrt(v.weight); });
   const double mean = Mean(robust);
-  return {mean, Excess(robust, mean, 1) / WeightOf(robust), runs};
+  const double excess = Excess(robust, mean, 1);
+  return {mean, excess / WeightOf(robust), runs, excess};
 }
 
 Belief Shrink(const Belief& wider, const Summary& narrower, double spread) {

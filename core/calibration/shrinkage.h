@@ -8,7 +8,8 @@ namespace planner::calibration {
 struct Summary {
   double mean = 0;
   double variance = 0;
-  double runs = 0;  ///< Effective number: aged runs and outliers count for less than one.
+  double runs = 0;    ///< Effective number: aged runs and outliers count for less than one.
+  double excess = 1;  ///< Variance around the mean over what it should be; at least 1.
 };
 
 /// A measurement and what it counts for.
