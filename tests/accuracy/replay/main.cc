@@ -1,12 +1,18 @@
 // Predicts, corrects and learns a table of measured runs row by row, and prints the errors with and without what was
 // learned: see tests/accuracy/README.md.
-#include <cstdio>
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <sstream>
 #include <string>
+#include <vector>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "fmt/format.h"
+#include "tests/accuracy/replay/components.h"
 #include "tests/accuracy/replay/replay.h"
 
 namespace planner::replay {
@@ -20,35 +26,82 @@ void Print(const Summary& s) {
              100 * s.mean_before, 100 * s.mean_after, 100 * s.coverage_before, 100 * s.coverage_after, s.narrowed);
 }
 
+/// By the id of the row: ln(measured / predicted) by constants that were fitted without its publication, of accuracy_fit's
+/// --residuals. Ids hold neither commas nor quotes; cells of sources do, so the columns are counted from the end.
+std::map<std::string, double> LeftOut(std::istream& in) {
+  std::map<std::string, double> ratios;
+  std::string line;
+  std::getline(in, line);
+  const std::vector<std::string> names = absl::StrSplit(line, ',');
+  const auto column = names.end() - std::find(names.begin(), names.end(), "crossed");
+  while (std::getline(in, line)) {
+    const std::vector<std::string> cells = absl::StrSplit(line, ',');
+    double ratio = 0;
+    if (std::ssize(cells) >= column && absl::SimpleAtod(*(cells.end() - column), &ratio) && ratio > 0)
+      ratios[cells[0]] = -std::log(ratio);
+  }
+  return ratios;
+}
+
+void PrintComponents(const std::vector<fitting::Row>& rows, const perf::StepTimeConstants& constants,
+                     const std::map<std::string, double>& left_out) {
+  std::vector<Residual> residuals;
+  for (const fitting::Row& row : rows) {
+    const auto known = left_out.find(row.id);
+    residuals.push_back({calibration::PathOf(KindOf(row)), fitting::Publication(row.source),
+                         known == left_out.end() ? -fitting::LogRatio(row, constants) : known->second});
+  }
+  const auto scatter = ScatterByLevel(residuals);
+  fmt::print("scatter of runs that agree down to this level:\n");
+  for (size_t level = 0; level < scatter.size(); ++level)
+    fmt::print("  {:10} {:.3f}\n", calibration::NameOf(static_cast<calibration::Level>(level)), scatter[level]);
+}
+
 int Main(int argc, char** argv) {
-  std::string path, part = "values";
+  std::vector<std::string> paths;
+  std::string part = "values", left_out;
+  bool components = false, usable = true;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     if (flag == "--priors") {
       part = "priors";
-    } else if (flag == "--runs" && i + 1 < argc && path.empty()) {
-      path = argv[++i];
+    } else if (flag == "--components") {
+      components = true;
+    } else if (flag == "--left-out" && i + 1 < argc) {
+      left_out = argv[++i];
+    } else if (flag == "--runs" && i + 1 < argc) {
+      paths.emplace_back(argv[++i]);
     } else {
-      path.clear();
-      break;
+      usable = false;
     }
   }
-  std::ifstream in(path, std::ios::binary);
-  if (path.empty() || !in) {
-    std::cerr << "usage: accuracy_replay --runs FILE.csv [--priors]\n"
-                 "  --priors  predict by the constants from before any run was seen, as on cards of a new kind\n";
+  if (paths.empty() || !usable) {
+    std::cerr
+        << "usage: accuracy_replay --runs FILE.csv... [--priors] [--components [--left-out FILE.csv]]\n"
+           "  --priors      predict by the constants from before any run was seen, as on cards of a new kind\n"
+           "  --components  print what core/calibration's constants are from, here by accuracy_fit's --residuals\n";
     return 2;
   }
-  std::stringstream csv;
-  csv << in.rdbuf();
   auto constants = *perf::ReadStepTimeConstants(perf::StepTimeConstantsFile(), part);
   constants.intervals = perf::BuiltInStepTimeConstants().intervals;
-  const auto rows = RowsOf(csv.str(), constants);
-  if (!rows.ok()) {
-    std::cerr << path << ": " << rows.status().message() << "\n";
-    return 2;
+  std::vector<fitting::Row> rows;
+  for (const std::string& path : paths) {
+    std::ifstream in(path, std::ios::binary);
+    std::stringstream csv;
+    csv << in.rdbuf();
+    const auto of_path = RowsOf(csv.str(), constants);
+    if (!in || !of_path.ok()) {
+      std::cerr << path << ": " << (in ? of_path.status().message() : "cannot be read") << "\n";
+      return 2;
+    }
+    rows.insert(rows.end(), of_path->begin(), of_path->end());
   }
-  const std::vector<Outcome> outcomes = Replay(*rows, constants);
+  if (components) {
+    std::ifstream in(left_out);
+    PrintComponents(rows, constants, LeftOut(in));
+    return 0;
+  }
+  const std::vector<Outcome> outcomes = Replay(rows, constants);
   fmt::print("{:58} {:>5} {:>8} {:>17} {:>8} {:>17} {:>17} {:>7}\n", "SOURCE", "ROWS", "MEASURED", "MEDIAN ERROR",
              "CHANGE", "MEAN ERROR", "WITHIN INTERVAL", "WIDTH");
   const std::vector<Summary> sources = SummariesBySource(outcomes, kLeastRows);

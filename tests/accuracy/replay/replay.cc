@@ -8,13 +8,6 @@
 namespace planner::replay {
 namespace {
 
-/// The mean of the middle ones.
-double Median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
-}
-
 double ParametersOf(const model::TransformerShape& shape) {
   const perf::BlockParameters parameters = perf::ParametersOf(shape);
   return (parameters.dense + parameters.experts) * static_cast<double>(shape.layers) + parameters.head;
@@ -83,6 +76,12 @@ std::vector<Outcome> Replay(const std::vector<fitting::Row>& rows, const perf::S
     calibration.Learn({kind, -ratio, now}).IgnoreError();
   }
   return outcomes;
+}
+
+double Median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
 }
 
 Summary SummaryOf(std::string source, const std::vector<Outcome>& outcomes) {

@@ -30,6 +30,9 @@ struct Outcome {
 /// Predict, correct, learn: row by row. All rows are of the same moment, as the tables have no times.
 std::vector<Outcome> Replay(const std::vector<fitting::Row>& rows, const perf::StepTimeConstants& constants);
 
+/// The mean of the middle ones; 0 of none.
+double Median(std::vector<double> values);
+
 /// Of the outcomes of one source, or of several.
 struct Summary {
   std::string source;

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/accuracy/replay/components.h"
+
 namespace planner::replay {
 namespace {
 
@@ -56,6 +58,14 @@ TEST(ReplayTest, SummariesAreOfTheirSources) {
   EXPECT_NEAR(sources[0].change(), 0.5, 1e-12);
   EXPECT_NEAR(sources[1].median_before, 0.3, 1e-12);
   EXPECT_NEAR(sources[1].mean_after, 0.1, 1e-12);
+}
+
+TEST(ComponentsTest, ScatterIsThatOfPairsThatAgreeSoFar) {
+  const calibration::Path one = calibration::PathOf({.framework = "a"}), two = calibration::PathOf({.framework = "b"});
+  const auto scatter = ScatterByLevel({{one, "s", 0}, {one, "s", 0.1}, {one, "s", 0.2}, {two, "s", 1}});
+  EXPECT_NEAR(scatter[7], 0.1 / 0.6745 / 1.41421, 1e-5);  // 0.1, 0.1, 0.2.
+  EXPECT_NEAR(scatter[0], 0.9 / 0.6745 / 1.41421, 1e-5);  // 1, 0.9, 0.8.
+  EXPECT_EQ(scatter[3], 0);
 }
 
 }  // namespace
