@@ -26,7 +26,7 @@ struct CalibrationOptions {
   absl::Duration half_life = absl::Hours(24 * 180);
   /// Variance components: standard deviations of log ratios between the groups of each level, within the one above. Where they are
   /// from: README.md.
-  std::array<double, kLevels> spreads = {0.04, 0.02, 0.1, 0.1, 0.03, 0.03, 0.04, 0.05};
+  std::array<double, kLevels> spreads = {0.04, 0.02, 0.1, 0.1, 0.03, 0.04, 0.02, 0.05};
   /// And between runs that are alike in everything.
   double noise = 0.03;
 };

@@ -11,12 +11,13 @@ namespace planner::replay {
 
 using calibration::kLevels;
 
-std::array<double, kLevels> ScatterByLevel(const std::vector<Residual>& residuals) {
+std::array<double, kLevels> ScatterByLevel(const std::vector<Residual>& residuals, Pairs pairs) {
   std::array<std::map<std::pair<std::string, std::string>, std::vector<double>>, kLevels> differences;
   for (size_t i = 0; i < residuals.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
       const Residual& a = residuals[i];
       const Residual& b = residuals[j];
+      if (pairs == Pairs::kOfOnePublication && a.source != b.source) continue;
       size_t level = 0;
       while (level + 1 < kLevels && a.path[level + 1] == b.path[level + 1]) ++level;
       differences[level][std::minmax(a.source, b.source)].push_back(std::abs(a.log_ratio - b.log_ratio));

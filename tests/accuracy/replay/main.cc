@@ -51,10 +51,12 @@ void PrintComponents(const std::vector<fitting::Row>& rows, const perf::StepTime
     residuals.push_back({calibration::PathOf(KindOf(row)), fitting::Publication(row.source),
                          known == left_out.end() ? -fitting::LogRatio(row, constants) : known->second});
   }
-  const auto scatter = ScatterByLevel(residuals);
-  fmt::print("scatter of runs that agree down to this level:\n");
-  for (size_t level = 0; level < scatter.size(); ++level)
-    fmt::print("  {:10} {:.3f}\n", calibration::NameOf(static_cast<calibration::Level>(level)), scatter[level]);
+  const auto all = ScatterByLevel(residuals, Pairs::kAll);
+  const auto own = ScatterByLevel(residuals, Pairs::kOfOnePublication);
+  fmt::print("SCATTER of runs that agree down to a level, and of those of one publication:\n");
+  for (size_t level = 0; level < all.size(); ++level)
+    fmt::print("  {:10} {:.3f} {:.3f}\n", calibration::NameOf(static_cast<calibration::Level>(level)), all[level],
+               own[level]);
 }
 
 int Main(int argc, char** argv) {

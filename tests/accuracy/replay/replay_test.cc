@@ -62,10 +62,12 @@ TEST(ReplayTest, SummariesAreOfTheirSources) {
 
 TEST(ComponentsTest, ScatterIsThatOfPairsThatAgreeSoFar) {
   const calibration::Path one = calibration::PathOf({.framework = "a"}), two = calibration::PathOf({.framework = "b"});
-  const auto scatter = ScatterByLevel({{one, "s", 0}, {one, "s", 0.1}, {one, "s", 0.2}, {two, "s", 1}});
+  const auto scatter = ScatterByLevel({{one, "s", 0}, {one, "s", 0.1}, {one, "s", 0.2}, {two, "s", 1}}, Pairs::kAll);
   EXPECT_NEAR(scatter[7], 0.1 / 0.6745 / 1.41421, 1e-5);  // 0.1, 0.1, 0.2.
   EXPECT_NEAR(scatter[0], 0.9 / 0.6745 / 1.41421, 1e-5);  // 1, 0.9, 0.8.
   EXPECT_EQ(scatter[3], 0);
+  const std::vector<Residual> apart = {{one, "s", 0}, {one, "s", 0.1}, {one, "t", 0.2}, {one, "u", 0.3}};
+  EXPECT_EQ(ScatterByLevel(apart, Pairs::kOfOnePublication)[7], 0);
 }
 
 }  // namespace
