@@ -162,6 +162,25 @@ TEST(CalibrationTest, EvidenceIsLearnedInOrderOfItsTime) {
               DoubleEq(Calibration(in_order).CorrectionFor(Llama(), kNow).factor));
 }
 
+TEST(CalibrationTest, WhatIsRememberedIsWhatIsWorkedOut) {
+  std::mt19937 random(3);
+  std::normal_distribution<double> noise(0.1, 0.05);
+  std::vector<Evidence> evidence = ManyRuns([&](const Kind&) { return noise(random); });
+  for (size_t i = 0; i < evidence.size(); ++i) evidence[i].time = kNow - absl::Hours(static_cast<int64_t>(i));
+  const Calibration calibration(evidence);
+  const absl::Time later = kNow + absl::Hours(24 * 30);
+  Calibration aged = calibration;
+  aged.AgeTo(later);
+  for (const Evidence& run : evidence) {
+    const Correction slow = calibration.CorrectionFor(run.kind, later);
+    const Correction fast = aged.CorrectionFor(run.kind, later);
+    ASSERT_THAT(fast.factor, DoubleEq(slow.factor));
+    ASSERT_THAT(fast.deviation, DoubleEq(slow.deviation));
+    ASSERT_THAT(fast.runs, DoubleEq(slow.runs));
+    ASSERT_THAT(calibration.CorrectionFor(run.kind, kNow).factor, DoubleNear(slow.factor, 0.05));
+  }
+}
+
 TEST(CalibrationTest, RefusesWhatIsNoNumber) {
   Calibration calibration;
   EXPECT_EQ(calibration.Learn({Llama(), std::nan(""), kNow}).code(), absl::StatusCode::kInvalidArgument);
