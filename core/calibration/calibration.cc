@@ -8,6 +8,7 @@ namespace {
 
 /// Odds never get so long that a change cannot be noticed: 1 : 3,000.
 constexpr double kLongestOdds = 8;
+constexpr double kLongestRatio = 6.907755;  // ln 1,000
 constexpr double kLeastWeight = 1e-12;
 constexpr size_t kFamily = static_cast<size_t>(Level::kFamily);
 
@@ -137,7 +138,9 @@ void Calibration::Judge(const std::vector<size_t>& groups, const Evidence& evide
 }
 
 absl::Status Calibration::Learn(const Evidence& evidence) {
-  if (!std::isfinite(evidence.log_ratio)) return absl::InvalidArgumentError("log_ratio: not a finite number");
+  if (!(std::abs(evidence.log_ratio) <= kLongestRatio))
+    return absl::InvalidArgumentError(
+        "log_ratio: no number, or measured and predicted are a factor of over 1,000 apart");
   if (evidence.time > as_of_ && !IsFresh(evidence.time)) AgeTo(evidence.time);
   const Path path = PathOf(evidence.kind);
   if (size_ > 0) Judge(GroupsOf(path), evidence);

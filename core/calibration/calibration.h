@@ -64,7 +64,7 @@ class Calibration {
   /// Learns in order of time; of the same time in the given order. What Learn refuses is left out.
   Calibration(std::vector<Evidence> evidence, CalibrationOptions options = {});
 
-  /// INVALID_ARGUMENT: the ratio is not finite. Runs should come in order of their time; one from the future ages all others.
+  /// INVALID_ARGUMENT: the ratio is no number, or a factor of more than 1,000: a mistake in units, not a slow run. Runs should come in order of their time; one from the future ages all others.
   absl::Status Learn(const Evidence& evidence);
 
   /// A run at 1.2 times the prediction moves that of its like to 1.002, two to 1.11, three to 1.15, twenty to 1.198. Evidence of later than `now` counts

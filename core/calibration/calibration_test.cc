@@ -181,11 +181,12 @@ TEST(CalibrationTest, WhatIsRememberedIsWhatIsWorkedOut) {
   }
 }
 
-TEST(CalibrationTest, RefusesWhatIsNoNumber) {
+TEST(CalibrationTest, RefusesWhatIsNoMeasurement) {
   Calibration calibration;
   EXPECT_EQ(calibration.Learn({Llama(), std::nan(""), kNow}).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(calibration.Learn({Llama(), std::numeric_limits<double>::infinity(), kNow}).code(),
             absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(calibration.Learn({Llama(), 7, kNow}).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(calibration.size(), 0u);
 }
 
