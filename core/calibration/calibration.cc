@@ -8,6 +8,7 @@ namespace {
 
 /// Odds never get so long that a change cannot be noticed: 1 : 3,000.
 constexpr double kLongestOdds = 8;
+constexpr double kLongestRatio = 6.907755;  // ln 1,000
 constexpr double kLeastWeight = 1e-12;
 constexpr size_t kFamily = static_cast<size_t>(Level::kFamily);
 
@@ -60,7 +61,26 @@ void Calibration::Update(Odds& odds, double change, absl::Time now) const {
   odds.at = std::max(odds.at, now);
 }
 
+bool Calibration::IsFresh(absl::Time now) const {
+  const absl::Duration apart = now - as_of_;
+  return apart <= absl::Hours(24) && apart >= -absl::Hours(24);
+}
+
 Summary Calibration::SummaryOf(size_t group, size_t level, absl::Time now) const {
+  return IsFresh(now) ? groups_[group].summary : Summarized(group, level, now);
+}
+
+void Calibration::Refresh(size_t group, size_t level) {
+  for (const auto& [name, index] : groups_[group].groups) Refresh(index, level + 1);
+  groups_[group].summary = Summarized(group, level, as_of_);
+}
+
+void Calibration::AgeTo(absl::Time now) {
+  as_of_ = now;
+  if (size_ > 0) Refresh(0, 0);
+}
+
+Summary Calibration::Summarized(size_t group, size_t level, absl::Time now) const {
   const Group& of = groups_[group];
   if (level + 1 == kLevels) {
     std::vector<Weighted> runs;
@@ -101,7 +121,7 @@ std::vector<Calibration::Estimate> Calibration::EstimatesOf(const std::vector<si
 }
 
 void Calibration::Judge(const std::vector<size_t>& groups, const Evidence& evidence) {
-  const std::vector<Estimate> estimates = EstimatesOf(groups, evidence.time);
+  const std::vector<Estimate> estimates = EstimatesOf(groups, std::max(as_of_, evidence.time));
   double deeper = 0;
   for (size_t i = estimates.size(); i-- > 0;) {
     const double own = Likelihood(evidence.log_ratio - estimates[i].belief.mean, options_.noise);
@@ -118,17 +138,22 @@ void Calibration::Judge(const std::vector<size_t>& groups, const Evidence& evide
 }
 
 absl::Status Calibration::Learn(const Evidence& evidence) {
-  if (!std::isfinite(evidence.log_ratio)) return absl::InvalidArgumentError("log_ratio: not a finite number");
+  if (!(std::abs(evidence.log_ratio) <= kLongestRatio))
+    return absl::InvalidArgumentError(
+        "log_ratio: no number, or measured and predicted are a factor of over 1,000 apart");
+  if (evidence.time > as_of_ && !IsFresh(evidence.time)) AgeTo(evidence.time);
   const Path path = PathOf(evidence.kind);
   if (size_ > 0) Judge(GroupsOf(path), evidence);
-  size_t group = 0;
-  for (size_t level = 1; level < kLevels; ++level) {
+  for (size_t group = 0, level = 1; level < kLevels; ++level) {
     const auto [found, is_new] = groups_[group].groups.emplace(path[level], groups_.size());
     group = found->second;
     if (is_new) groups_.emplace_back();
+    if (level + 1 == kLevels) groups_[group].runs.push_back({evidence.log_ratio, evidence.time});
   }
-  groups_[group].runs.push_back({evidence.log_ratio, evidence.time});
   ++size_;
+  const std::vector<size_t> groups = GroupsOf(path);
+  for (size_t level = groups.size(); level-- > 0;)
+    groups_[groups[level]].summary = Summarized(groups[level], level, as_of_);
   return absl::OkStatus();
 }
 

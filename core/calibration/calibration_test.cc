@@ -162,11 +162,31 @@ TEST(CalibrationTest, EvidenceIsLearnedInOrderOfItsTime) {
               DoubleEq(Calibration(in_order).CorrectionFor(Llama(), kNow).factor));
 }
 
-TEST(CalibrationTest, RefusesWhatIsNoNumber) {
+TEST(CalibrationTest, WhatIsRememberedIsWhatIsWorkedOut) {
+  std::mt19937 random(3);
+  std::normal_distribution<double> noise(0.1, 0.05);
+  std::vector<Evidence> evidence = ManyRuns([&](const Kind&) { return noise(random); });
+  for (size_t i = 0; i < evidence.size(); ++i) evidence[i].time = kNow - absl::Hours(static_cast<int64_t>(i));
+  const Calibration calibration(evidence);
+  const absl::Time later = kNow + absl::Hours(24 * 30);
+  Calibration aged = calibration;
+  aged.AgeTo(later);
+  for (const Evidence& run : evidence) {
+    const Correction slow = calibration.CorrectionFor(run.kind, later);
+    const Correction fast = aged.CorrectionFor(run.kind, later);
+    ASSERT_THAT(fast.factor, DoubleEq(slow.factor));
+    ASSERT_THAT(fast.deviation, DoubleEq(slow.deviation));
+    ASSERT_THAT(fast.runs, DoubleEq(slow.runs));
+    ASSERT_THAT(calibration.CorrectionFor(run.kind, kNow).factor, DoubleNear(slow.factor, 0.05));
+  }
+}
+
+TEST(CalibrationTest, RefusesWhatIsNoMeasurement) {
   Calibration calibration;
   EXPECT_EQ(calibration.Learn({Llama(), std::nan(""), kNow}).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(calibration.Learn({Llama(), std::numeric_limits<double>::infinity(), kNow}).code(),
             absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(calibration.Learn({Llama(), 7, kNow}).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(calibration.size(), 0u);
 }
 
