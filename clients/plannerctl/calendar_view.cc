@@ -4,6 +4,7 @@
 #include <cmath>
 #include <tuple>
 
+#include "clients/plannerctl/booking_text.h"
 #include "clients/plannerctl/durations.h"
 #include "clients/plannerctl/estimate_view.h"
 #include "clients/plannerctl/html.h"
@@ -59,7 +60,7 @@ std::vector<CalendarEntry> EntriesOf(const v1::Cluster& cluster, const std::vect
     entry.nodes = reservation.nodes();
     entry.who = Who(reservation);
     entry.is_held = reservation.state() == v1::Reservation::HELD;
-    entry.state = entry.is_held ? "held until " + TimeText(ToTime(reservation.expire_time())) : "firm";
+    entry.state = BookingText(reservation);
     entry.start = ToTime(reservation.start_time());
     entry.end = ToTime(reservation.end_time());
     entry.conflict = reservation.conflict();
@@ -99,7 +100,7 @@ void PrintCalendar(const std::string& cluster, const std::vector<CalendarEntry>&
   }
   table.Print(out, style);
   if (!has_conflicts) return;
-  out << "\nCannot be kept\n";
+  out << "\nNo longer holds\n";
   for (const CalendarEntry& entry : entries) {
     if (!entry.conflict.empty()) out << Printable(fmt::format("  - {}: {}", entry.who, entry.conflict)) << '\n';
   }
@@ -120,8 +121,7 @@ std::string CalendarPage(const std::string& cluster, const std::vector<CalendarE
                          : !entry.conflict.empty() ? "#c0504d"
                          : entry.is_held           ? "#d98c3f"
                                                    : "#2f6db5";
-    const std::string state =
-        entry.conflict.empty() ? entry.state : entry.state + "; cannot be kept: " + entry.conflict;
+    const std::string state = entry.conflict.empty() ? entry.state : entry.state + ": " + entry.conflict;
     body += fmt::format(
         "<tr><td>{}</td><td class=\"text\">{}</td><td>{}</td><td class=\"text\">{}</td><td class=\"text\">{}</td>"
         "<td class=\"text\">{}</td><td class=\"text\">{}</td><td class=\"text\" style=\"min-width:16rem\"><div "

@@ -17,7 +17,7 @@ struct CalendarEntry {
   std::string gpus;   ///< "64"; empty for maintenance.
   std::string nodes;  ///< "gpu[001-008]"
   std::string who;    ///< The plan, and the description.
-  std::string state;  ///< "held until 2026-12-01 08:00 UTC", "firm", "maintenance".
+  std::string state;  ///< "held until 2026-12-01 08:00 UTC", "firm, no longer holds", "maintenance".
   absl::Time start;
   absl::Time end;
   bool is_held = false;

@@ -44,11 +44,12 @@ TEST(CalendarViewTest, ShowsWhoHoldsWhatAndWhen) {
   std::ostringstream out;
   PrintCalendar("main", Entries(), kNow, {}, out);
   EXPECT_THAT(out.str(), HasSubstr("Calendar  main: 2026-01-01 00:00 UTC to 2026-01-01 16:00 UTC\n"));
-  EXPECT_THAT(out.str(), HasSubstr("h100  1,024  n[1-128]  2026-01-01 00:00 UTC  2026-01-01 04:00 UTC  firm"));
+  EXPECT_THAT(out.str(),
+              HasSubstr("h100  1,024  n[1-128]  2026-01-01 00:00 UTC  2026-01-01 04:00 UTC  firm, no longer holds  "));
   EXPECT_THAT(out.str(), HasSubstr("████████························  r1\n")) << "a quarter of the time";
   EXPECT_THAT(out.str(), HasSubstr("held until 2026-01-01 00:10 UTC  ········▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒  plans/p (t)\n"));
   EXPECT_THAT(out.str(), HasSubstr("················~~··············  <b>firmware\n"));
-  EXPECT_THAT(out.str(), HasSubstr("Cannot be kept\n  - r1: 1 of its 128 nodes are DOWN\n"));
+  EXPECT_THAT(out.str(), HasSubstr("No longer holds\n  - r1: 1 of its 128 nodes are DOWN\n"));
   EXPECT_THAT(out.str(), Not(HasSubstr("past")));
 }
 

@@ -36,6 +36,7 @@ bool SameContent(v1::Cluster a, v1::Cluster b) {
   for (v1::Cluster* cluster : {&a, &b}) {
     cluster->clear_update_time();
     cluster->clear_etag();
+    cluster->clear_warnings();
     for (v1::NodePool& pool : *cluster->mutable_node_pools()) pool.clear_status();
   }
   return google::protobuf::util::MessageDifferencer::Equals(a, b);
@@ -53,6 +54,7 @@ absl::StatusOr<std::string> Apply(v1::Cluster& cluster, bool dry_run, Session& s
   update.set_allow_missing(true);
   update.set_validate_only(dry_run);
   ASSIGN_OR_RETURN(cluster, session.Call(&v1::ClusterService::Stub::UpdateCluster, update));
+  for (const std::string& warning : cluster.warnings()) session.Warn(warning);
   if (is_new) return "created";
   return SameContent(*before, cluster) ? "unchanged" : "configured";
 }
@@ -174,11 +176,13 @@ absl::StatusOr<ExitCode> Calendar(const std::string& name, const std::string& ht
   return ExitCode::kOk;
 }
 
-absl::StatusOr<ExitCode> Delete(const std::vector<std::string>& names, const std::string& etag, Session& session) {
+absl::StatusOr<ExitCode> Delete(const std::vector<std::string>& names, const std::string& etag, bool force,
+                                Session& session) {
   const absl::StatusOr<ExitCode> outcome = session.ForEach(names, [&](const std::string& name) {
     v1::DeleteClusterRequest request;
     request.set_name(name);
     request.set_etag(etag);
+    request.set_force(force);
     RETURN_IF_ERROR(session.Call(&v1::ClusterService::Stub::DeleteCluster, request).status());
     if (session.format() == OutputFormat::kTable) {
       session.out() << fmt::format("cluster/{} deleted\n", Printable(ShortName(name)));
@@ -230,13 +234,17 @@ void AddClusterCommand(CLI::App& root, Action& chosen) {
   struct DeleteFlags {
     std::vector<std::string> names;
     std::string etag;
+    bool force = false;
   };
   const auto delete_flags = std::make_shared<DeleteFlags>();
   CLI::App& remove = *noun.add_subcommand("delete", "Delete clusters");
   remove.add_option("name", delete_flags->names, "Names of the clusters")->required();
   remove.add_option("--etag", delete_flags->etag, "Only if it is still the cluster's");
+  remove.add_flag("--force", delete_flags->force, "Also while GPUs are held or firmly booked");
   remove.callback([delete_flags, &chosen] {
-    chosen = [delete_flags](Session& session) { return Delete(delete_flags->names, delete_flags->etag, session); };
+    chosen = [delete_flags](Session& session) {
+      return Delete(delete_flags->names, delete_flags->etag, delete_flags->force, session);
+    };
   });
 }
 

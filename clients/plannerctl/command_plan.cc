@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "clients/plannerctl/booking_text.h"
 #include "clients/plannerctl/command.h"
 #include "clients/plannerctl/differences.h"
 #include "clients/plannerctl/durations.h"
@@ -40,24 +41,14 @@ std::string Lower(std::string text) {
 
 std::string StateText(v1::Plan::State state) { return Lower(v1::Plan::State_Name(state)); }
 
-/// "held until 2026-12-01 08:00 UTC", "firm", "expired"; "-" where nothing is or was held.
-std::string HoldText(const v1::Plan& plan) {
-  if (!plan.has_reservation()) return "-";
-  const v1::Reservation& reservation = plan.reservation();
-  if (!reservation.conflict().empty() && reservation.state() <= v1::Reservation::FIRM) return "no longer holds";
-  if (reservation.state() == v1::Reservation::HELD) return "held until " + TimeText(ToTime(reservation.expire_time()));
-  return Lower(v1::Reservation::State_Name(reservation.state()));
-}
-
 void PrintReservation(const v1::Reservation& reservation, std::ostream& out) {
-  const std::string until =
-      reservation.state() == v1::Reservation::HELD ? " until " + TimeText(ToTime(reservation.expire_time())) : "";
-  out << Printable(fmt::format("Holds   {} GPUs ({}) of {} from {} to {}: {}{}", FormatGrouped(reservation.gpu_count()),
+  out << Printable(fmt::format("Holds   {} GPUs ({}) of {} from {} to {}: {}", FormatGrouped(reservation.gpu_count()),
                                reservation.nodes(), reservation.node_pool(), TimeText(ToTime(reservation.start_time())),
-                               TimeText(ToTime(reservation.end_time())),
-                               Lower(v1::Reservation::State_Name(reservation.state())), until))
+                               TimeText(ToTime(reservation.end_time())), BookingText(reservation)))
       << '\n';
-  if (!reservation.conflict().empty()) out << Printable("        no longer holds: " + reservation.conflict()) << '\n';
+  if (IsInForce(reservation) && !reservation.conflict().empty()) {
+    out << Printable("        " + reservation.conflict()) << '\n';
+  }
 }
 
 void PrintPlan(const v1::Plan& plan, bool explain, const TableStyle& style, std::ostream& out) {
@@ -126,7 +117,8 @@ absl::StatusOr<ExitCode> List(Session& session) {
         if (!best.currency().empty()) cost = FormatMoney(best.cost(), best.currency());
       }
       table.AddRow({ShortName(plan.name()), StateText(plan.state()), plan.estimate().model(), cards, start, total, cost,
-                    HoldText(plan), TimeText(ToTime(plan.create_time())), plan.description()});
+                    plan.has_reservation() ? BookingText(plan.reservation()) : "-",
+                    TimeText(ToTime(plan.create_time())), plan.description()});
     }
     table.Print(out, session.style());
   });
@@ -300,7 +292,8 @@ void AddPlanCommand(CLI::App& root, Action& chosen) {
   AddCreate(noun, chosen);
   AddGet(noun, chosen);
   noun.add_subcommand("list", "All plans, newest first")->callback([&chosen] { chosen = List; });
-  AddChange(noun, "confirm", "Make a planned one firm", &Stub::ConfirmPlan, chosen);
+  AddChange(noun, "confirm", "Make a planned one firm: what it holds, or what it needs of its cluster",
+            &Stub::ConfirmPlan, chosen);
   AddChange(noun, "cancel", "Give a plan up", &Stub::CancelPlan, chosen);
   AddWatch(noun, chosen);
   AddDelete(noun, chosen);

@@ -101,14 +101,19 @@ class FakeClusters : public v1::ClusterService::Service {
                              v1::Cluster* response) override {
     *response = request->cluster();
     response->set_etag(std::to_string(++version_));
+    if (!warning.empty()) response->add_warnings(warning);
     if (!request->validate_only()) clusters[request->cluster().name()] = *response;
     return grpc::Status::OK;
   }
-  grpc::Status DeleteCluster(grpc::ServerContext*, const v1::DeleteClusterRequest*, google::protobuf::Empty*) override {
+  grpc::Status DeleteCluster(grpc::ServerContext*, const v1::DeleteClusterRequest* request,
+                             google::protobuf::Empty*) override {
+    is_forced = request->force();
     return grpc::Status::OK;
   }
 
   std::map<std::string, v1::Cluster> clusters;
+  std::string warning;
+  bool is_forced = false;
 
  private:
   int version_ = 0;
@@ -129,6 +134,13 @@ class FakePlans : public v1::PlanService::Service {
     response->set_state(state);
     response->set_etag(v1::Plan::State_Name(state));
     response->mutable_request()->mutable_model()->set_preset(request->name());
+    if (reservation.gpu_count() > 0) *response->mutable_reservation() = reservation;
+    return grpc::Status::OK;
+  }
+  grpc::Status ListPlans(grpc::ServerContext*, const v1::ListPlansRequest*, v1::ListPlansResponse* response) override {
+    v1::Plan& plan = *response->add_plans();
+    plan.set_name("plans/p1");
+    if (reservation.gpu_count() > 0) *plan.mutable_reservation() = reservation;
     return grpc::Status::OK;
   }
   grpc::Status ConfirmPlan(grpc::ServerContext*, const v1::ConfirmPlanRequest* request, v1::Plan* response) override {
@@ -143,6 +155,7 @@ class FakePlans : public v1::PlanService::Service {
 
   v1::CreatePlanRequest create_request;
   v1::Plan::State state = v1::Plan::PLANNED;
+  v1::Reservation reservation;  ///< Of every plan, if it has GPUs.
   bool deleted = false;
 };
 

@@ -46,6 +46,31 @@ TEST_F(RunPlanTest, ApplySaysWhatItDid) {
   EXPECT_EQ(Run({"cluster", "get", "nowhere"}), 2);
 }
 
+TEST_F(RunPlanTest, WhatAClusterBreaksIsSaid) {
+  input_ = "name: main\nnode_pools: [{gpu_type: h100, node_count: 2}]\n";
+  clusters_.warning = "plans/p1 no longer holds: 1 of its 3 nodes are not in the pool any more";
+  EXPECT_EQ(Run({"cluster", "apply", "-f", "-"}), 0);
+  EXPECT_EQ(out(), "cluster/main created\n");
+  EXPECT_THAT(err(), HasSubstr(clusters_.warning));
+  EXPECT_EQ(Run({"cluster", "delete", "main"}), 0);
+  EXPECT_FALSE(clusters_.is_forced);
+  EXPECT_EQ(Run({"cluster", "delete", "main", "--force"}), 0);
+  EXPECT_TRUE(clusters_.is_forced);
+}
+
+TEST_F(RunPlanTest, BookingsAreCalledTheSameEverywhere) {
+  plans_.reservation.set_gpu_count(8);
+  plans_.reservation.set_state(v1::Reservation::FIRM);
+  plans_.reservation.set_conflict("1 of its 3 nodes are DOWN");
+  EXPECT_EQ(Run({"plan", "list"}), 0);
+  EXPECT_THAT(out(), HasSubstr("firm, no longer holds"));
+  EXPECT_EQ(Run({"plan", "get", "p1"}), 0);
+  EXPECT_THAT(out(), HasSubstr(": firm, no longer holds\n        1 of its 3 nodes are DOWN\n"));
+  plans_.reservation.set_state(v1::Reservation::RELEASED);
+  EXPECT_EQ(Run({"plan", "get", "p1"}), 0);
+  EXPECT_THAT(out(), HasSubstr(": released\n"));
+}
+
 TEST_F(RunPlanTest, PlansAreCreatedAndConfirmed) {
   EXPECT_EQ(Run({"plan", "create", "--model", "gpt2", "--tokens", "1B", "--description", "mine", "--request-id", "r1",
                  "--dry-run"}),
