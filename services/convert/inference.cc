@@ -8,6 +8,7 @@
 
 #include "fmt/format.h"
 #include "fmt/ranges.h"
+#include "services/convert/provenance.h"
 #include "services/convert/time.h"
 
 namespace planner::convert {
@@ -109,13 +110,7 @@ v1::EstimateResponse InferencePlanToProto(const planning::InferencePlan& plan) {
   response.set_parameter_count(plan.parameters);
   response.set_active_parameter_count(plan.active_parameters);
   for (const planning::InferenceOption& option : plan.options) *response.add_inference() = Option(option);
-  response.mutable_infeasible_reasons()->Assign(plan.infeasible_reasons.begin(), plan.infeasible_reasons.end());
-  response.mutable_warnings()->Assign(plan.warnings.begin(), plan.warnings.end());
-  v1::EstimateProvenance& provenance = *response.mutable_provenance();
-  provenance.set_counter(plan.counter);
-  provenance.set_counter_version(plan.counter_version);
-  *provenance.mutable_snapshot_time() = TimeToProto(plan.snapshot_time);
-  provenance.mutable_clusters()->Assign(plan.snapshot_sources.begin(), plan.snapshot_sources.end());
+  SetReasonsAndProvenance(plan, response);
   return response;
 }
 

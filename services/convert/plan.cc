@@ -1,5 +1,6 @@
 #include "services/convert/plan.h"
 
+#include "services/convert/provenance.h"
 #include "services/convert/time.h"
 
 namespace planner::convert {
@@ -142,13 +143,7 @@ v1::EstimateResponse PlanToProto(const planning::Plan& plan) {
     proto.set_cluster(option.cluster);
     proto.set_node_pool(option.node_pool);
   }
-  response.mutable_infeasible_reasons()->Assign(plan.infeasible_reasons.begin(), plan.infeasible_reasons.end());
-  response.mutable_warnings()->Assign(plan.warnings.begin(), plan.warnings.end());
-  v1::EstimateProvenance& provenance = *response.mutable_provenance();
-  provenance.set_counter(plan.counter);
-  provenance.set_counter_version(plan.counter_version);
-  *provenance.mutable_snapshot_time() = TimeToProto(plan.snapshot_time);
-  provenance.mutable_clusters()->Assign(plan.snapshot_sources.begin(), plan.snapshot_sources.end());
+  SetReasonsAndProvenance(plan, response);
   return response;
 }
 
