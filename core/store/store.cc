@@ -1,5 +1,6 @@
 #include "core/store/store.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
@@ -48,16 +49,18 @@ std::string_view KindName(Kind kind) {
     case Kind::kPlan:
       return "plan";
     case Kind::kReservation:
+      return "reservation";
+    case Kind::kRun:
+      return "run";
+    case Kind::kUtilization:
       break;
   }
-  return "reservation";
+  return "utilization";
 }
 
 absl::Status NoSuchRecord(Kind kind, std::string_view name) {
-  return base::NotFound("name", "there is no " + Called(kind, name),
-                        kind == Kind::kCluster ? "UNKNOWN_CLUSTER"
-                        : kind == Kind::kPlan  ? "UNKNOWN_PLAN"
-                                               : "UNKNOWN_RESERVATION");
+  const std::string reason = absl::AsciiStrToUpper(std::string(KindName(kind)));
+  return base::NotFound("name", "there is no " + Called(kind, name), "UNKNOWN_" + reason);
 }
 
 absl::Status RecordExists(Kind kind, std::string_view name) {
