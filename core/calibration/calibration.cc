@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 namespace planner::calibration {
 namespace {
@@ -33,6 +34,10 @@ double SpreadBelow(const CalibrationOptions& options, size_t level) {
 }
 
 }  // namespace
+
+absl::Time StartOfDay(absl::Time time) {
+  return absl::UnixEpoch() + absl::Floor(time - absl::UnixEpoch(), absl::Hours(24));
+}
 
 double Correction::HalfWidth(double predicted) const {
   constexpr double kNineOfTen = 1.645;
@@ -141,7 +146,7 @@ absl::Status Calibration::Learn(const Evidence& evidence) {
   if (!(std::abs(evidence.log_ratio) <= kLongestRatio))
     return absl::InvalidArgumentError(
         "log_ratio: no number, or measured and predicted are a factor of over 1,000 apart");
-  if (evidence.time > as_of_ && !IsFresh(evidence.time)) AgeTo(evidence.time);
+  if (const absl::Time day = StartOfDay(evidence.time); day > as_of_) AgeTo(day);
   const Path path = PathOf(evidence.kind);
   if (size_ > 0) Judge(GroupsOf(path), evidence);
   for (size_t group = 0, level = 1; level < kLevels; ++level) {
@@ -158,7 +163,32 @@ absl::Status Calibration::Learn(const Evidence& evidence) {
 }
 
 Correction Calibration::CorrectionFor(const Kind& kind, absl::Time now) const {
-  const std::vector<Estimate> estimates = EstimatesOf(GroupsOf(PathOf(kind)), now);
+  return CorrectionBy(GroupsOf(PathOf(kind)), now);
+}
+
+bool Calibration::Knows(const Kind& kind, Level level) const {
+  return GroupsOf(PathOf(kind)).size() > static_cast<size_t>(level);
+}
+
+double Calibration::LeastFactor(const Kind& kind, Level level, absl::Time now) const {
+  std::vector<size_t> groups = GroupsOf(PathOf(kind));
+  // Of what is not known down to there, all kinds are corrected alike.
+  if (groups.size() <= static_cast<size_t>(level)) return CorrectionBy(groups, now).factor;
+  groups.resize(static_cast<size_t>(level) + 1);
+  const std::function<double()> least = [&]() {
+    double factor = CorrectionBy(groups, now).factor;
+    for (const auto& [name, group] : groups_[groups.back()].groups) {
+      groups.push_back(group);
+      factor = std::min(factor, least());
+      groups.pop_back();
+    }
+    return factor;
+  };
+  return least();
+}
+
+Correction Calibration::CorrectionBy(const std::vector<size_t>& groups, absl::Time now) const {
+  const std::vector<Estimate> estimates = EstimatesOf(groups, now);
   std::vector<double> shares;
   Correction correction;
   double left = 1, mean = 0;

@@ -21,6 +21,9 @@ struct Evidence {
   absl::Time time;  ///< When it was measured.
 };
 
+/// The beginning of the day of `time` (UTC): as old as runs are made.
+absl::Time StartOfDay(absl::Time time);
+
 struct CalibrationOptions {
   /// After which a run counts for half. Drivers, libraries and frameworks change a few times a year.
   absl::Duration half_life = absl::Hours(24 * 180);
@@ -71,8 +74,14 @@ class Calibration {
   /// in full.
   Correction CorrectionFor(const Kind& kind, absl::Time now) const;
 
+  /// The least factor of all kinds that agree with `kind` down to `level`, also of those of which no run is known.
+  double LeastFactor(const Kind& kind, Level level, absl::Time now) const;
+  /// Whether a run was learned that agrees with `kind` down to `level`.
+  bool Knows(const Kind& kind, Level level) const;
+
   /// Makes all runs as old as they are at `now`. Within a day of it, or of the last run, a correction costs microseconds, and
-  /// runs have the age of that moment (a day is 0.4 % of a run's weight); otherwise it goes through all runs.
+  /// runs have the age of that moment (a day is 0.4 % of a run's weight); otherwise it goes through all runs. Learning a run of a later day
+  /// does it for the beginning of that day (UTC), so that it does not matter when in between it was done.
   void AgeTo(absl::Time now);
 
   /// Runs learned, whatever their age.
@@ -113,6 +122,7 @@ class Calibration {
   /// Indices of the groups that the path leads through, as far as there are any.
   std::vector<size_t> GroupsOf(const Path& path) const;
   std::vector<Estimate> EstimatesOf(const std::vector<size_t>& groups, absl::Time now) const;
+  Correction CorrectionBy(const std::vector<size_t>& groups, absl::Time now) const;
   void Judge(const std::vector<size_t>& groups, const Evidence& evidence);
   void Update(Odds& odds, double change, absl::Time now) const;
 

@@ -48,7 +48,7 @@ void PrintComponents(const std::vector<fitting::Row>& rows, const perf::StepTime
   std::vector<Residual> residuals;
   for (const fitting::Row& row : rows) {
     const auto known = left_out.find(row.id);
-    residuals.push_back({calibration::PathOf(KindOf(row)), fitting::Publication(row.source),
+    residuals.push_back({calibration::PathOf(KindOf(row, constants)), fitting::Publication(row.source),
                          known == left_out.end() ? -fitting::LogRatio(row, constants) : known->second});
   }
   const auto all = ScatterByLevel(residuals, Pairs::kAll);

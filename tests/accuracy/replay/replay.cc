@@ -3,25 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/planning/run_kind.h"
 #include "services/catalog/catalog.h"
 
 namespace planner::replay {
-namespace {
-
-double ParametersOf(const model::TransformerShape& shape) {
-  const perf::BlockParameters parameters = perf::ParametersOf(shape);
-  return (parameters.dense + parameters.experts) * static_cast<double>(shape.layers) + parameters.head;
-}
-
-std::string ModelClass(const perf::StepJob& job) {
-  std::string name = job.shape.experts > 0 ? "moe" : "dense";
-  if (!job.shape.causal) name += ", bidirectional";
-  if (job.frozen_base) name += ", adapters";
-  return name;
-}
-
-}  // namespace
-
 absl::StatusOr<std::vector<fitting::Row>> RowsOf(const std::string& csv, const perf::StepTimeConstants& constants) {
   const auto table = planning::ParseMeasuredRuns(csv);
   if (!table.ok()) return table.status();
@@ -36,23 +21,10 @@ absl::StatusOr<std::vector<fitting::Row>> RowsOf(const std::string& csv, const p
   return fitting::RowsOf(*table, {gpus, models, constants});
 }
 
-calibration::Kind KindOf(const fitting::Row& row) {
+calibration::Kind KindOf(const fitting::Row& row, const perf::StepTimeConstants& constants) {
   const planning::RunDescription& run = row.description;
-  const perf::Layout& layout = run.layout;
-  constexpr const char* kRecompute[] = {"none", "selective", "full"};
-  return {.framework = row.framework,
-          .family = row.family,
-          .gpu_type = run.gpu->name,
-          .model_class = ModelClass(run.job),
-          .precision = std::string(run.precision->name),
-          .recompute = kRecompute[static_cast<size_t>(layout.recompute)],
-          .parameters = ParametersOf(run.job.shape),
-          .hidden = static_cast<double>(run.job.shape.hidden),
-          .seq_len = run.job.positions,
-          .tensor_parallel = static_cast<double>(layout.tensor_parallel),
-          .pipeline_parallel = static_cast<double>(layout.pipeline_parallel),
-          .micro_batch = static_cast<double>(layout.micro_batch_size),
-          .gpus = static_cast<double>(layout.gpus())};
+  // The framework as the table has it: what is not known is not taken for another.
+  return planning::KindOf(run.job, row.framework, *run.gpu, *run.precision, run.layout, constants);
 }
 
 std::vector<Outcome> Replay(const std::vector<fitting::Row>& rows, const perf::StepTimeConstants& constants) {
@@ -60,7 +32,7 @@ std::vector<Outcome> Replay(const std::vector<fitting::Row>& rows, const perf::S
   calibration::Calibration calibration;
   const absl::Time now = absl::UnixEpoch();
   for (const fitting::Row& row : rows) {
-    const calibration::Kind kind = KindOf(row);
+    const calibration::Kind kind = KindOf(row, constants);
     const calibration::Correction correction = calibration.CorrectionFor(kind, now);
     const double ratio = fitting::LogRatio(row, constants);
     const double corrected = ratio + std::log(correction.factor);

@@ -15,7 +15,7 @@ namespace planner::replay {
 absl::StatusOr<std::vector<fitting::Row>> RowsOf(const std::string& csv, const perf::StepTimeConstants& constants);
 
 /// What a row's run is like. From its description alone: neither its source nor what was measured.
-calibration::Kind KindOf(const fitting::Row& row);
+calibration::Kind KindOf(const fitting::Row& row, const perf::StepTimeConstants& constants);
 
 /// One row, predicted before it was learned.
 struct Outcome {
