@@ -54,9 +54,10 @@ struct Correction {
 /// 1. Each level's estimate is that of the level above, moved toward its own runs (Shrink).
 /// 2. How deep to go is decided by what would have been right so far: before a run is learned, every level's estimate is held
 ///    against it, and each group keeps the odds of its own estimate against those of the groups in it (context tree weighting:
-///    Willems, Shtarkov and Tjalkens 1995), from even ones; a framework on a family those of no correction at all. Over any sequence
-///    of runs the loss -ln(likelihood) of the mixture exceeds that of the model alone by at most 2 ln 2 for each pair of framework
-///    and family (ln 2 for its first run, ln 2 for all others), but for the ageing and the limit of odds.
+///    Willems, Shtarkov and Tjalkens 1995), from even ones. A class of models on a GPU type keeps those of no correction at all; it begins with
+///    the odds of its framework on its family, as far as they can be overruled by its own runs. While they are for the model alone, nothing is
+///    corrected. Before that, over any sequence of runs the loss -ln(likelihood) of the mixture exceeds that of the model alone by at most
+///    ln(1 + e^4) = 4.02 for each class of models on a GPU type, but for the ageing and the limit of odds.
 /// 3. What is left is cut to what is sure of it: a mean m of variance v becomes m (1 - v / m^2), and nothing within one deviation
 ///    of 0 (James and Stein's positive part: on average m^2 is the variance of true corrections plus v). 0.10 +- 0.03 becomes
 ///    0.091, 0.03 +- 0.03 nothing. With runs that are alike in everything it becomes m / (1 + v / m^2), so that the first one moves
@@ -102,7 +103,7 @@ class Calibration {
     std::vector<Run> runs;                              ///< Of the last level.
     Summary summary;                                    ///< At as_of_.
     Odds own;                                           ///< Of its estimate against those of the groups in it.
-    Odds model;                                         ///< Of a family: of no correction against any.
+    Odds model;  ///< Of a family, and of a GPU type: of no correction against any.
   };
   /// What one level says of a kind, the first one being the model alone.
   struct Estimate {
@@ -114,6 +115,10 @@ class Calibration {
 
   double Aged(absl::Time then, absl::Time now) const;
   double Share(const Odds& odds, absl::Time now) const;
+  /// Of no correction for what the groups lead to.
+  double ShareOfModel(const std::vector<size_t>& groups, absl::Time now) const;
+  /// What a GPU type begins with.
+  Odds FirstOdds(const Odds& family, absl::Time now) const;
   bool IsFresh(absl::Time now) const;
   /// Remembered if that is fresh.
   Summary SummaryOf(size_t group, size_t level, absl::Time now) const;

@@ -30,6 +30,7 @@ class Corrections {
   /// What calibration tells layouts of a job apart by; zeros where it does not.
   struct Key {
     perf::Recompute recompute;
+    bool sharded;
     int64_t tensor = 0, pipeline = 0, micro_batch = 0, gpus = 0;
     friend bool operator==(const Key&, const Key&) = default;
   };
@@ -41,7 +42,7 @@ class Corrections {
   absl::Time now_;
   calibration::Kind like_;
   double least_factor_ = 1;
-  std::array<bool, 3> tells_layouts_apart_ = {};  ///< By recomputation.
+  std::array<std::array<bool, 2>, 3> tells_layouts_apart_ = {};  ///< By recomputation, and whether everything is sharded.
   std::unordered_map<Key, calibration::Correction, Hash> known_;
 };
 

@@ -10,6 +10,8 @@
 namespace planner::planning {
 namespace {
 
+constexpr std::string_view kSharded = ", ZeRO-3";
+
 double ParametersOf(const model::TransformerShape& shape) {
   const perf::BlockParameters parameters = perf::ParametersOf(shape);
   return (parameters.dense + parameters.experts) * static_cast<double>(shape.layers) + parameters.head;
@@ -77,6 +79,8 @@ calibration::Kind KindOf(const Workload& work, const cluster::Pool& pool, const 
 }
 
 calibration::Kind WithLayout(calibration::Kind kind, const perf::Layout& layout) {
+  kind.framework.resize(std::min(kind.framework.size(), kind.framework.find(kSharded)));
+  if (layout.zero_stage >= 3) kind.framework += kSharded;
   kind.recompute = NameOf(layout.recompute);
   kind.tensor_parallel = static_cast<double>(layout.tensor_parallel);
   kind.pipeline_parallel = static_cast<double>(layout.pipeline_parallel);

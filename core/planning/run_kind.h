@@ -16,7 +16,8 @@ namespace planner::planning {
 const char* NameOf(perf::Recompute recompute);
 
 /// What a training of a transformer is like, as calibration tells runs apart. Of plans and of rows of measured runs alike, so that
-/// the one can learn from the other. `framework` is what the caller or the table named.
+/// the one can learn from the other. `framework` is what the caller or the table named; a layout that shards everything (ZeRO-3) is another
+/// way to run it, "megatron-deepspeed, ZeRO-3": what it waits for is other communication.
 calibration::Kind KindOf(const perf::StepJob& job, std::string_view framework, const hardware::GpuType& gpu,
                          const hardware::Precision& precision, const perf::Layout& layout, const perf::StepTimeConstants& constants);
 
