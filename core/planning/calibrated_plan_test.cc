@@ -125,6 +125,7 @@ TEST_F(CalibratedPlanTest, TheBetterLayoutIsTheOneThatIsFasterAsCorrected) {
   before.layout = {.tensor_parallel = best.layout.tensor_parallel,
                    .pipeline_parallel = best.layout.pipeline_parallel,
                    .micro_batch_size = best.layout.micro_batch_size,
+                   .zero_stage = best.layout.zero_stage,
                    .recompute = best.layout.recompute};
   EXPECT_LT(after.step_duration, Make(before, {Pool("h100")}).recommendations.at(0).step_duration);
 }
