@@ -188,9 +188,11 @@ class RunTest : public ::testing::Test {
           if (found == variables_.end()) return std::nullopt;
           return found->second;
         },
-        .connect = [this](const std::string& server, const std::string& state_dir) -> absl::StatusOr<Connection> {
+        .connect = [this](const std::string& server, const std::string& state_dir,
+                          const std::string& postgresql) -> absl::StatusOr<Connection> {
           connected_server_ = server;
           connected_state_dir_ = state_dir;
+          connected_postgresql_ = postgresql;
           if (!connect_status_.ok()) return connect_status_;
           return Connection{nullptr, server_->InProcessChannel({})};
         },
@@ -210,6 +212,7 @@ class RunTest : public ::testing::Test {
   std::map<std::string, std::string> variables_;
   std::string connected_server_ = "never";
   std::string connected_state_dir_;
+  std::string connected_postgresql_;
   absl::Status connect_status_;
   bool reader_left_ = false;
   std::function<void()> while_waiting_;

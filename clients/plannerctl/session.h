@@ -44,8 +44,9 @@ struct Environment {
   /// Variables of the environment; none if not set.
   std::function<std::optional<std::string>(const std::string& name)> variable;
   /// Opens a connection to the server, or to a planner in this process with its state in
-  /// `state_dir` (empty: the default) if `server` is empty.
-  std::function<absl::StatusOr<Connection>(const std::string& server, const std::string& state_dir)> connect;
+  /// `state_dir` (empty: the default) and `postgresql` (empty: none) if `server` is empty.
+  std::function<absl::StatusOr<Connection>(const std::string& server, const std::string& state_dir, const std::string& postgresql)>
+      connect;
   /// Whether `out` is a pipe that nobody reads any more.
   std::function<bool()> reader_left;
   /// Lets time pass, for commands that watch.
@@ -56,6 +57,7 @@ struct Environment {
 struct GlobalFlags {
   std::string server;
   std::string state_dir;
+  std::string postgresql;
   OutputFormat format = OutputFormat::kTable;
   bool no_headers = false;
   bool quiet = false;

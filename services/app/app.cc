@@ -14,7 +14,7 @@
 #include "core/base/status_macros.h"
 #include "core/hardware/gpu_catalog.h"
 #include "core/planning/planner.h"
-#include "core/store/memory_store.h"
+#include "core/store/store.h"
 #include "fmt/format.h"
 #include "services/app/counters.h"
 #include "services/bookings/bookings.h"
@@ -28,7 +28,7 @@
 #include "services/server/methods.h"
 #include "services/server/plan_server.h"
 #include "services/server/reservations.h"
-#include "services/storage/sqlite_store.h"
+#include "services/storage/make_store.h"
 #include "services/telemetry/measured_counter.h"
 #include "services/telemetry/rpc_probe.h"
 #include "services/validate/requests.h"
@@ -84,24 +84,20 @@ void EnableBuiltInServices() {
 
 /// In the order of their dependencies; destroyed in the opposite one.
 struct App::Parts {
-  Parts(AppOptions given, hardware::GpuCatalog catalog, std::vector<plugin_host::PluginSpec> plugin_specs)
+  Parts(AppOptions given, hardware::GpuCatalog catalog, std::unique_ptr<store::Store> records,
+        std::vector<plugin_host::PluginSpec> plugin_specs)
       : options(std::move(given)),
         gpus(std::move(catalog)),
-        sqlite(options.state_dir.empty() ? nullptr
-                                         : std::make_unique<storage::SqliteStore>(options.state_dir, *options.clock)),
-        memory(*options.clock),
+        store(std::move(records)),
         counters(std::move(plugin_specs), options.plugin_host, metrics->registry(), *options.clock, options.log) {
     metrics->Show(counters.set());
   }
 
-  store::Store& store() { return sqlite != nullptr ? static_cast<store::Store&>(*sqlite) : memory; }
-
   const AppOptions options;
   const hardware::GpuCatalog gpus;
   const catalog::ModelCatalog models;
-  const std::unique_ptr<storage::SqliteStore> sqlite;
-  store::MemoryStore memory;
-  bookings::Bookings bookings{store(), gpus, *options.clock};
+  const std::unique_ptr<store::Store> store;
+  bookings::Bookings bookings{*store, gpus, *options.clock};
   server::Inventory inventory{bookings, gpus, *options.clock};
   const std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>(inventory);
   const Counters counters;
@@ -111,7 +107,7 @@ struct App::Parts {
   server::Estimator estimator{models, model_files, inventory, counters.set(), planner, Version()};
   server::RunValidator run_validator{models, gpus, *options.clock, Version()};
   server::IdSource& ids = options.ids != nullptr ? *options.ids : server::IdSource::Random();
-  server::Plans plans{estimator, store(), bookings, *options.clock, ids};
+  server::Plans plans{estimator, *store, bookings, *options.clock, ids};
   server::Reservations reservations{bookings, *options.clock, ids};
   telemetry::RpcProbe probe{metrics->registry(), server::kMethods};
   server::RpcRunner rpc{{.max_call = options.max_call, .max_concurrent_calls = options.max_concurrent_calls},
@@ -120,7 +116,7 @@ struct App::Parts {
                         probe,
                         options.log};
   server::EstimationServer estimation_server{rpc, estimator, run_validator, models, counters.set(), model_files, Version()};
-  server::ClusterServer cluster_server{rpc, store(), bookings, reservations, gpus, *options.clock};
+  server::ClusterServer cluster_server{rpc, *store, bookings, reservations, gpus, *options.clock};
   server::PlanServer plan_server{rpc, plans};
 
   base::Mutex mutex;
@@ -135,8 +131,11 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(AppOptions options) {
   }
   ASSIGN_OR_RETURN(std::vector<plugin_host::PluginSpec> plugins,
                    plugin_host::MakeSpecs(options.counter_plugins, plugin_host::FindPlugins(options.plugin_folder)));
+  ASSIGN_OR_RETURN(std::unique_ptr<store::Store> records,
+                   storage::MakeStore({.postgresql = options.postgresql, .state_dir = options.state_dir}, *options.clock));
   EnableBuiltInServices();
-  return std::unique_ptr<App>(new App(std::make_unique<Parts>(std::move(options), std::move(gpus), std::move(plugins))));
+  return std::unique_ptr<App>(
+      new App(std::make_unique<Parts>(std::move(options), std::move(gpus), std::move(records), std::move(plugins))));
 }
 
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -147,10 +146,10 @@ App::~App() {
 }
 
 absl::Status App::Prepare() {
-  if (parts_->sqlite != nullptr) RETURN_IF_ERROR(parts_->sqlite->Open());
+  RETURN_IF_ERROR(parts_->store->Open());
   parts_->model_files.RemoveExpired();
   for (size_t i = 0; i < parts_->options.clusters.size(); ++i) {
-    RETURN_IF_ERROR(server::SeedCluster(ClusterField(i), parts_->options.clusters[i], parts_->gpus, parts_->store()));
+    RETURN_IF_ERROR(server::SeedCluster(ClusterField(i), parts_->options.clusters[i], parts_->gpus, *parts_->store));
   }
   return absl::OkStatus();
 }

@@ -35,8 +35,10 @@ namespace planner::app {
 
 /// What the composition depends on beside its defaults. Plain values and borrowed references.
 struct AppOptions {
-  /// Folder of planner.db. Read lazily; created with the first write. Empty: state lives in memory.
+  /// Folder of planner.db and of uploaded model files. Read lazily; created with the first write. Empty: state lives in memory.
   std::string state_dir;
+  /// Keeps the records in this PostgreSQL database, and not in planner.db: a connection string of libpq.
+  std::string postgresql;
   /// The site's own GPU types, or corrections of the built-in ones.
   std::vector<hardware::GpuType> gpu_types;
   /// Clusters that Prepare creates where the store has none of the name. Validated by Create.
@@ -65,7 +67,7 @@ struct AppOptions {
 /// (daemon.h), plannerctl calls it through InProcessChannel. Safe for concurrent use.
 class App {
  public:
-  /// A few milliseconds. INVALID_ARGUMENT: a GPU type or cluster of the options is wrong; the field
+  /// A few milliseconds. INVALID_ARGUMENT: a GPU type, a cluster or the connection string of the options is wrong; the field
   /// is that of planner.config.v1.Config.
   static absl::StatusOr<std::unique_ptr<App>> Create(AppOptions options);
   /// Ends the in-process server; calls in flight are waited for.

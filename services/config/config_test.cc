@@ -36,11 +36,14 @@ std::string WrongField(const std::string& text) {
 
 TEST(FlagsTest, TakesUnderscoresAndDashes) {
   const Flags flags = *Parse({"--config", "a.textproto", "--listen", "127.0.0.1:0", "--listen", "unix:/run/p.sock",
-                              "--metrics-listen=off", "--state_dir", "/var/lib/planner", "--check-config"});
+                              "--metrics-listen=off", "--state_dir", "/var/lib/planner", "--check-config", "--postgresql",
+                              "host=db dbname=planner", "--backup", "all.backup"});
   EXPECT_EQ(flags.config_file, "a.textproto");
   EXPECT_THAT(flags.listen, ElementsAre("127.0.0.1:0", "unix:/run/p.sock"));
   EXPECT_EQ(flags.metrics_listen, "off");
   EXPECT_EQ(flags.state_dir, "/var/lib/planner");
+  EXPECT_EQ(flags.postgresql, "host=db dbname=planner");
+  EXPECT_EQ(flags.backup_file, "all.backup");
   EXPECT_TRUE(flags.check_config);
   EXPECT_FALSE(flags.version);
 }
@@ -51,9 +54,15 @@ TEST(FlagsTest, WrongOnesAreInvalid) {
   }
 }
 
+TEST(FlagsTest, BackupAndRestoreExcludeEachOther) {
+  EXPECT_TRUE(absl::IsInvalidArgument(Parse({"--backup", "a", "--restore", "b"}).status()));
+  EXPECT_EQ(Parse({"--restore", "b"})->restore_file, "b");
+}
+
 TEST(FlagsTest, HelpNamesEveryFlag) {
   const std::string help = Parse({"--help"})->help;
-  for (const char* flag : {"--config", "--listen", "--metrics_listen", "--state_dir", "--check_config", "--version"}) {
+  for (const char* flag : {"--config", "--listen", "--metrics_listen", "--state_dir", "--postgresql", "--backup", "--restore",
+                           "--check_config", "--version"}) {
     EXPECT_THAT(help, HasSubstr(flag));
   }
 }
@@ -106,6 +115,8 @@ TEST(SettingsTest, FlagsWinOverTheFile) {
   EXPECT_EQ(settings.listen[0].port, 1);
   EXPECT_EQ(settings.metrics_listen->port, 2);
   EXPECT_EQ(settings.state_dir, "a");
+  EXPECT_EQ(FromText("postgresql: 'host=a'")->postgresql, "host=a");
+  EXPECT_EQ(FromText("postgresql: 'host=a'", {.postgresql = "host=b"})->postgresql, "host=b");
   settings = *FromText(text, {.listen = {"127.0.0.1:3", "unix:s"}, .metrics_listen = "off", .state_dir = "b"});
   EXPECT_EQ(settings.listen.size(), 2u);
   EXPECT_EQ(settings.listen[0].port, 3);

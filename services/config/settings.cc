@@ -132,6 +132,7 @@ absl::StatusOr<Settings> MakeSettings(const Flags& flags, const v1::Config& conf
   RETURN_IF_ERROR(SetLimits(config, settings));
   RETURN_IF_ERROR(SetModelFiles(config.model_files(), settings.model_files));
   settings.state_dir = flags.state_dir.value_or(config.state_dir());
+  settings.postgresql = flags.postgresql.value_or(config.postgresql());
   settings.counter_plugins.assign(config.counter_plugins().begin(), config.counter_plugins().end());
   for (int i = 0; i < config.gpu_types_size(); ++i) {
     RETURN_IF_ERROR(CheckGpuType(fmt::format("gpu_types[{}]", i), config.gpu_types(i)));
