@@ -115,7 +115,8 @@ TEST_F(BackupTest, WhatIsNoWholeBackupStoresNothing) {
   EXPECT_TRUE(absl::IsDataLoss(RestoreOf("")));
   EXPECT_TRUE(absl::IsFailedPrecondition(RestoreOf("{\"format\":\"planner-backup\",\"version\":2}\n")));
   std::filesystem::remove(file_);
-  EXPECT_TRUE(absl::IsNotFound(RestoreBackup(memory_, file_.string()).status()));
+  store::MemoryStore empty(clock_);
+  EXPECT_TRUE(absl::IsNotFound(RestoreBackup(empty, file_.string()).status()));
   EXPECT_TRUE(absl::IsNotFound(WriteBackup(memory_, (folder_ / "no" / "folder").string()).status()));
 }
 

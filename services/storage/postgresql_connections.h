@@ -37,19 +37,17 @@ class PostgresqlConnections {
     while (true) {
       bool was_used = false;
       absl::StatusOr<std::unique_ptr<PostgresqlConnection>> connection = Take(was_used);
-      absl::StatusOr<Result> result = connection.status();
-      if (connection.ok()) {
-        (*connection)->ClearFailure();
-        result = read(**connection);
-        const bool is_lost = (*connection)->is_lost();
-        const bool is_conflict = (*connection)->is_conflict();
-        GiveBack(*std::move(connection));
-        if (result.ok() || !(is_lost || is_conflict)) return result;
-        if (was_used) continue;  // The server may have been away meanwhile, and be there.
-      } else if (!absl::IsUnavailable(connection.status())) {
-        return result;
+      if (!connection.ok()) {
+        if (absl::IsUnavailable(connection.status()) && ShouldTryAgain()) continue;
+        return connection.status();
       }
-      if (!ShouldTryAgain()) return result;
+      (*connection)->ClearFailure();
+      absl::StatusOr<Result> result = read(**connection);
+      const bool is_transient = (*connection)->is_lost() || (*connection)->is_conflict();
+      GiveBack(*std::move(connection));
+      if (result.ok() || !is_transient) return result;
+      // One that was used before may be of a server that has gone and is back.
+      if (!was_used && !ShouldTryAgain()) return result;
     }
   }
 

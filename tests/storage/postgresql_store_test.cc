@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "core/base/fake_clock.h"
+#include "core/store/memory_store.h"
 #include "services/storage/backup.h"
 #include "services/storage/sqlite_store.h"
 #include "tests/storage/cutting_proxy.h"
@@ -125,10 +126,11 @@ TEST_F(PostgresqlStoreTest, ATransactionWhoseConnectionIsLostRunsAgain) {
 TEST_F(PostgresqlStoreTest, AServerThatIsKilledIsWaitedForAndHasWhatItAcknowledged) {
   ASSERT_TRUE(store_.Create(Kind::kPlan, "before", "1", "").ok());
   ASSERT_TRUE(store_.Get(Kind::kPlan, "before").ok());
-  Server().Kill();
+  support::PrivatePostgresql& server = Server();
+  server.Kill();
   std::thread writer([&] { EXPECT_TRUE(store_.Create(Kind::kPlan, "meanwhile", "2", "").ok()); });
   std::thread reader([&] { EXPECT_EQ(store_.Get(Kind::kPlan, "before")->value, "1"); });
-  EXPECT_TRUE(Server().Start()) << Server().output();
+  EXPECT_TRUE(server.Start()) << server.output();
   writer.join();
   reader.join();
   EXPECT_EQ(store_.Get(Kind::kPlan, "meanwhile")->value, "2");
@@ -234,11 +236,13 @@ TEST_F(PostgresqlStoreTest, OldDeletionsAndWritersAreForgotten) {
 
 TEST_F(PostgresqlStoreTest, ABackupMovesSqliteThereAndBack) {
   store::ScratchFolder folder;
-  SqliteStore sqlite(folder.path() + "/state", clock_);
+  store::MemoryStore memory(clock_);
   for (int i = 0; i < 1200; ++i) {  // More than Export reads at once.
-    ASSERT_TRUE(sqlite.Create(Kind::kReservation, std::to_string(i * 7919 % 1200), std::string(i % 50, '\0'), std::to_string(i)).ok());
+    ASSERT_TRUE(memory.Create(Kind::kReservation, std::to_string(i * 7919 % 1200), std::string(i % 50, '\0'), std::to_string(i)).ok());
     clock_.Advance(absl::Nanoseconds(1));
   }
+  SqliteStore sqlite(folder.path() + "/state", clock_);
+  ASSERT_TRUE(sqlite.Import([&](const store::Take& take) { return memory.Export(take); }).ok());
   const std::string first = folder.path() + "/first";
   const std::string second = folder.path() + "/second";
   ASSERT_EQ(*WriteBackup(sqlite, first), 1200);
