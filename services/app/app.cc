@@ -102,8 +102,8 @@ struct App::Parts {
   const std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>(inventory);
   const Counters counters;
   const planning::Planner planner{counters.set()};
-  model_files::ModelFileStore model_files{options.state_dir.empty() ? "" : options.state_dir + "/models", options.model_files,
-                                          *options.clock};
+  model_files::ModelFileStore model_files{options.state_dir.empty() ? "" : options.state_dir + "/models",
+                                          options.model_files, *options.clock};
   server::Estimator estimator{models, model_files, inventory, counters.set(), planner, Version()};
   server::RunValidator run_validator{models, gpus, *options.clock, Version()};
   server::IdSource& ids = options.ids != nullptr ? *options.ids : server::IdSource::Random();
@@ -115,7 +115,8 @@ struct App::Parts {
                         ids,
                         probe,
                         options.log};
-  server::EstimationServer estimation_server{rpc, estimator, run_validator, models, counters.set(), model_files, Version()};
+  server::EstimationServer estimation_server{rpc,         estimator, run_validator, models, counters.set(),
+                                             model_files, Version()};
   server::ClusterServer cluster_server{rpc, *store, bookings, reservations, gpus, *options.clock};
   server::PlanServer plan_server{rpc, plans};
 
@@ -131,8 +132,9 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(AppOptions options) {
   }
   ASSIGN_OR_RETURN(std::vector<plugin_host::PluginSpec> plugins,
                    plugin_host::MakeSpecs(options.counter_plugins, plugin_host::FindPlugins(options.plugin_folder)));
-  ASSIGN_OR_RETURN(std::unique_ptr<store::Store> records,
-                   storage::MakeStore({.postgresql = options.postgresql, .state_dir = options.state_dir}, *options.clock));
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<store::Store> records,
+      storage::MakeStore({.postgresql = options.postgresql, .state_dir = options.state_dir}, *options.clock));
   EnableBuiltInServices();
   return std::unique_ptr<App>(
       new App(std::make_unique<Parts>(std::move(options), std::move(gpus), std::move(records), std::move(plugins))));
