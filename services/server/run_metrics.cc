@@ -138,9 +138,7 @@ class RunFamilies {
     for (MetricFamily& family : families_) family.metric.reserve(runs);
   }
   void AddRun(const std::string& id, const RunFigures& run, absl::Time now) {
-    constexpr size_t kPlans = sizeof("plans/") - 1;
     Add({{"run", id},
-         {"plan", run.plan.substr(std::min(kPlans, run.plan.size()))},
          {"cluster", run.cluster},
          {"gpu_type", run.gpu_type},
          {"gpus", fmt::to_string(static_cast<int64_t>(run.gpu_count))},

@@ -12,7 +12,7 @@ namespace planner::server {
 
 /// Runs as they are when they are asked for, planned beside actual, whichever replica they report to; nothing where the store cannot be read.
 ///
-/// Of each run, by its own id (`run`): planner_run_info{run,plan,cluster,gpu_type,gpus,state}, planner_run_{planned,actual}_progress_ratio,
+/// Of each run, by its own id (`run`): planner_run_info{run,cluster,gpu_type,gpus,state}, planner_run_{planned,actual}_progress_ratio,
 /// planner_run_{planned,predicted}_finish_timestamp_seconds, planner_run_{planned,actual}_tokens_per_second,
 /// planner_run_model_flops_utilization_ratio, planner_run_{planned,actual}_gpu_hours, planner_run_{planned,actual}_cost (in the currency of its
 /// plan, where prices are known), planner_run_drift{run,state}. Those are the kMostActive runs that were started last among those that run, and the
