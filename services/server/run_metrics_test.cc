@@ -66,7 +66,8 @@ class RunMetricsTest : public ::testing::Test {
   void Put(const std::string& id, const v1::Run& run) {
     const std::string value = run.SerializeAsString();
     const auto set = [&](const store::Record&) -> absl::StatusOr<std::string> { return value; };
-    if (!store_.Update(Kind::kRun, id, "", set).ok()) ASSERT_TRUE(store_.Create(Kind::kRun, id, value, "").ok());
+    if (store_.Update(Kind::kRun, id, "", set).ok()) return;
+    ASSERT_TRUE(store_.Create(Kind::kRun, id, value, "").ok());
   }
   /// "planner_runs{drift=late}": value, of every series.
   static std::map<std::string, double> Scrape(const RunMetrics& metrics) {

@@ -140,7 +140,7 @@ absl::StatusOr<v1::Run> Runs::Start(const v1::StartRunRequest& request) {
     return base::WithField("run.plan", status);
   }
   v1::Run begun;
-  RETURN_IF_ERROR(store_.Transact([&](store::Transaction& transaction) -> absl::Status {
+  const absl::Status done = store_.Transact([&](store::Transaction& transaction) -> absl::Status {
     if (!request.request_id().empty()) {
       const absl::StatusOr<store::Record> earlier = transaction.GetByRequestId(Kind::kRun, request.request_id());
       if (!absl::IsNotFound(earlier.status())) {
@@ -155,7 +155,8 @@ absl::StatusOr<v1::Run> Runs::Start(const v1::StartRunRequest& request) {
                      transaction.Create(Kind::kRun, TimedId(now, ids_), run.SerializeAsString(), request.request_id()));
     ASSIGN_OR_RETURN(begun, FromRecord(record));
     return absl::OkStatus();
-  }));
+  });
+  RETURN_IF_ERROR(done);
   return begun;
 }
 
