@@ -4,6 +4,7 @@
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "planner/v1/cluster_service.grpc.pb.h"
 #include "planner/v1/estimation_service.grpc.pb.h"
 #include "planner/v1/plan_service.grpc.pb.h"
+#include "planner/v1/run_service.grpc.pb.h"
 
 namespace planner::plannerctl {
 
@@ -159,6 +161,71 @@ class FakePlans : public v1::PlanService::Service {
   bool deleted = false;
 };
 
+/// Keeps one run.
+class FakeRuns : public v1::RunService::Service {
+ public:
+  grpc::Status StartRun(grpc::ServerContext*, const v1::StartRunRequest* request, v1::Run* response) override {
+    start_request = *request;
+    *response = run;
+    return grpc::Status::OK;
+  }
+  grpc::Status ReportProgress(grpc::ServerContext*, grpc::ServerReader<v1::ReportProgressRequest>* reader,
+                              v1::ReportProgressResponse* response) override {
+    ++reports;
+    v1::ReportProgressRequest message;
+    std::vector<v1::ProgressSample> read;
+    while (reader->Read(&message)) {
+      largest_message = std::max(largest_message, message.samples_size());
+      reported_run = message.run();
+      read.insert(read.end(), message.samples().begin(), message.samples().end());
+    }
+    if (failures > 0) {
+      --failures;
+      return {grpc::StatusCode::UNAVAILABLE, "away"};
+    }
+    for (const v1::ProgressSample& sample : read) {
+      if (sample.step() < 0) {
+        response->add_refusals("samples[" + std::to_string(response->accepted_count() + response->refused_count()) +
+                               "].step: must be at least 0: step=-1");
+        response->set_refused_count(response->refused_count() + 1);
+      } else {
+        response->set_accepted_count(response->accepted_count() + 1);
+        samples.push_back(sample);
+      }
+    }
+    *response->mutable_run() = run;
+    return grpc::Status::OK;
+  }
+  grpc::Status FinishRun(grpc::ServerContext*, const v1::FinishRunRequest* request, v1::Run* response) override {
+    finish_request = *request;
+    if (request->etag() == "old") return {grpc::StatusCode::ABORTED, "etag: has changed"};
+    *response = run;
+    response->set_state(request->state() == v1::Run::STATE_UNSPECIFIED ? v1::Run::SUCCEEDED : request->state());
+    return grpc::Status::OK;
+  }
+  grpc::Status GetRun(grpc::ServerContext*, const v1::GetRunRequest* request, v1::Run* response) override {
+    if (request->name() != run.name()) return {grpc::StatusCode::NOT_FOUND, "name: there is no such run"};
+    *response = run;
+    return grpc::Status::OK;
+  }
+  grpc::Status ListRuns(grpc::ServerContext*, const v1::ListRunsRequest* request, v1::ListRunsResponse* response) override {
+    list_request = *request;
+    *response->add_runs() = run;
+    return grpc::Status::OK;
+  }
+  grpc::Status DeleteRun(grpc::ServerContext*, const v1::DeleteRunRequest*, google::protobuf::Empty*) override { return grpc::Status::OK; }
+
+  v1::Run run;
+  v1::StartRunRequest start_request;
+  v1::FinishRunRequest finish_request;
+  v1::ListRunsRequest list_request;
+  std::string reported_run;
+  std::vector<v1::ProgressSample> samples;
+  int reports = 0;
+  int largest_message = 0;
+  int failures = 0;  ///< Reports that find no server.
+};
+
 class RunTest : public ::testing::Test {
  protected:
   RunTest() {
@@ -166,6 +233,7 @@ class RunTest : public ::testing::Test {
     builder.RegisterService(&estimation_);
     builder.RegisterService(&clusters_);
     builder.RegisterService(&plans_);
+    builder.RegisterService(&runs_);
     server_ = builder.BuildAndStart();
     estimation_.estimate.set_model("gpt2");
     v1::Recommendation& best = *estimation_.estimate.add_recommendations();
@@ -207,6 +275,7 @@ class RunTest : public ::testing::Test {
   FakeEstimation estimation_;
   FakeClusters clusters_;
   FakePlans plans_;
+  FakeRuns runs_;
   std::unique_ptr<grpc::Server> server_;
   std::string input_;
   std::map<std::string, std::string> variables_;

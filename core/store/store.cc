@@ -82,6 +82,8 @@ std::string_view KindName(Kind kind) {
       return "reservation";
     case Kind::kRun:
       return "run";
+    case Kind::kRunSamples:
+      return "run samples";
     case Kind::kUtilization:
       break;
   }

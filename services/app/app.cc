@@ -27,7 +27,13 @@
 #include "services/server/inventory_metrics.h"
 #include "services/server/methods.h"
 #include "services/server/plan_server.h"
+#include "services/server/progress_streams.h"
+#include "services/server/progress_writer.h"
 #include "services/server/reservations.h"
+#include "services/server/run_index.h"
+#include "services/server/run_metrics.h"
+#include "services/server/run_server.h"
+#include "services/server/runs.h"
 #include "services/storage/make_store.h"
 #include "services/telemetry/measured_counter.h"
 #include "services/telemetry/rpc_probe.h"
@@ -40,10 +46,10 @@ constexpr int kMaxRequestBytes = 16 << 20;
 /// Threads that wait for calls, beside those that work on them.
 constexpr int kPollers = 8;
 
-/// Registry and inventory as one.
+/// Registry, inventory and runs as one.
 class Metrics : public prometheus::Collectable {
  public:
-  explicit Metrics(server::Inventory& inventory) : inventory_(inventory) {
+  Metrics(server::Inventory& inventory, server::RunIndex& runs, const base::Clock& clock) : inventory_(inventory), runs_(runs, clock) {
     prometheus::BuildGauge()
         .Name("planner_build_info")
         .Help("The version that runs.")
@@ -56,8 +62,10 @@ class Metrics : public prometheus::Collectable {
   void Show(const counting::CounterSet& counters) { counters_ = &counters; }
   std::vector<prometheus::MetricFamily> Collect() const override {
     std::vector<prometheus::MetricFamily> all = registry_.Collect();
-    std::vector<prometheus::MetricFamily> inventory = inventory_.Collect();
-    all.insert(all.end(), std::make_move_iterator(inventory.begin()), std::make_move_iterator(inventory.end()));
+    for (const prometheus::Collectable* source : {static_cast<const prometheus::Collectable*>(&inventory_), static_cast<const prometheus::Collectable*>(&runs_)}) {
+      std::vector<prometheus::MetricFamily> more = source->Collect();
+      all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+    }
     if (counters_ != nullptr) all.push_back(telemetry::PluginUp(counters_->Infos()));
     return all;
   }
@@ -65,6 +73,7 @@ class Metrics : public prometheus::Collectable {
  private:
   prometheus::Registry registry_;
   server::InventoryMetrics inventory_;
+  server::RunMetrics runs_;
   const counting::CounterSet* counters_ = nullptr;
 };
 
@@ -99,7 +108,8 @@ struct App::Parts {
   const std::unique_ptr<store::Store> store;
   bookings::Bookings bookings{*store, gpus, *options.clock};
   server::Inventory inventory{bookings, gpus, *options.clock};
-  const std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>(inventory);
+  server::RunIndex run_index{*store};
+  const std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>(inventory, run_index, *options.clock);
   const Counters counters;
   const planning::Planner planner{counters.set()};
   model_files::ModelFileStore model_files{options.state_dir.empty() ? "" : options.state_dir + "/models", options.model_files,
@@ -109,6 +119,8 @@ struct App::Parts {
   server::IdSource& ids = options.ids != nullptr ? *options.ids : server::IdSource::Random();
   server::Plans plans{estimator, *store, bookings, *options.clock, ids};
   server::Reservations reservations{bookings, *options.clock, ids};
+  server::Runs runs{*store, bookings, run_index, *options.clock, ids};
+  server::ProgressWriter progress_writer{runs};
   telemetry::RpcProbe probe{metrics->registry(), server::kMethods};
   server::RpcRunner rpc{{.max_call = options.max_call, .max_concurrent_calls = options.max_concurrent_calls},
                         *options.clock,
@@ -118,6 +130,8 @@ struct App::Parts {
   server::EstimationServer estimation_server{rpc, estimator, run_validator, models, counters.set(), model_files, Version()};
   server::ClusterServer cluster_server{rpc, *store, bookings, reservations, gpus, *options.clock};
   server::PlanServer plan_server{rpc, plans};
+  server::ProgressStreams progress_streams{rpc, progress_writer, *options.clock};
+  server::RunServer run_server{rpc, runs, progress_streams};
 
   base::Mutex mutex;
   std::unique_ptr<grpc::Server> in_process ABSL_GUARDED_BY(mutex);
@@ -141,6 +155,7 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(AppOptions options) {
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 App::~App() {
+  parts_->progress_streams.EndAll();
   base::MutexLock lock(parts_->mutex);
   if (parts_->in_process != nullptr) parts_->in_process->Shutdown();
 }
@@ -163,9 +178,13 @@ void App::Register(grpc::ServerBuilder& builder) {
   builder.RegisterService(&parts_->estimation_server);
   builder.RegisterService(&parts_->cluster_server);
   builder.RegisterService(&parts_->plan_server);
+  builder.RegisterService(&parts_->run_server);
 }
 
-void App::EndCallsAt(absl::Time time) { parts_->rpc.EndCallsAt(time); }
+void App::EndCallsAt(absl::Time time) {
+  parts_->rpc.EndCallsAt(time);
+  parts_->progress_streams.EndAll();
+}
 
 std::shared_ptr<grpc::Channel> App::InProcessChannel() {
   base::MutexLock lock(parts_->mutex);

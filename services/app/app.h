@@ -83,7 +83,8 @@ class App {
   /// outlive the App.
   void Register(grpc::ServerBuilder& builder);
 
-  /// Calls that are still at work at `time` are cancelled then, and answered with UNAVAILABLE: for the end of the daemon.
+  /// Calls that are still at work at `time` are cancelled then, and answered with UNAVAILABLE: for the end of the daemon. Streams of progress,
+  /// which would go on for weeks, end now.
   void EndCallsAt(absl::Time time);
 
   /// A channel to the same services in this process, through no socket. The first call starts the

@@ -60,7 +60,7 @@ absl::Status Daemon::Listen(const std::vector<config::Address>& addresses, telem
     return absl::UnavailableError(fmt::format("listen: cannot be bound: address={}", fmt::join(names, ",")));
   }
   grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
-  for (const char* service : {"planner.v1.EstimationService", "planner.v1.ClusterService", "planner.v1.PlanService"}) {
+  for (const char* service : {"planner.v1.EstimationService", "planner.v1.ClusterService", "planner.v1.PlanService", "planner.v1.RunService"}) {
     health->SetServingStatus(service, true);
   }
   for (size_t i = 0; i < addresses.size(); ++i) {

@@ -33,6 +33,12 @@ inline constexpr std::string_view kListPlans = "PlanService/ListPlans";
 inline constexpr std::string_view kConfirmPlan = "PlanService/ConfirmPlan";
 inline constexpr std::string_view kCancelPlan = "PlanService/CancelPlan";
 inline constexpr std::string_view kDeletePlan = "PlanService/DeletePlan";
+inline constexpr std::string_view kStartRun = "RunService/StartRun";
+inline constexpr std::string_view kReportProgress = "RunService/ReportProgress";
+inline constexpr std::string_view kFinishRun = "RunService/FinishRun";
+inline constexpr std::string_view kGetRun = "RunService/GetRun";
+inline constexpr std::string_view kListRuns = "RunService/ListRuns";
+inline constexpr std::string_view kDeleteRun = "RunService/DeleteRun";
 
 }  // namespace method
 
@@ -44,6 +50,8 @@ inline constexpr std::string_view kMethods[] = {
     method::kGetPlan,        method::kListPlans,     method::kConfirmPlan,   method::kCancelPlan, method::kDeletePlan,
     method::kUploadModel,    method::kValidateRuns,  method::kCreateReservation, method::kGetReservation,
     method::kListReservations, method::kDeleteReservation,
+    method::kStartRun,       method::kReportProgress, method::kFinishRun,    method::kGetRun,     method::kListRuns,
+    method::kDeleteRun,
 };
 
 }  // namespace planner::server

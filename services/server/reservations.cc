@@ -125,6 +125,15 @@ absl::StatusOr<v1::Reservation> StoreReservation(const std::string& cluster, con
   return FromRecord(record);
 }
 
+absl::Status ReleaseHeld(v1::Plan& plan, Ledgers& ledgers) {
+  if (!plan.has_reservation()) return absl::OkStatus();
+  const absl::Status status = ledgers.Delete(Kind::kReservation, RecordName(plan.reservation()), "");
+  if (!status.ok()) return absl::IsNotFound(status) ? absl::OkStatus() : status;
+  plan.mutable_reservation()->set_state(v1::Reservation::RELEASED);
+  plan.mutable_reservation()->clear_expire_time();
+  return absl::OkStatus();
+}
+
 std::vector<std::pair<std::string, v1::Reservation>> ChangedConflicts(const ClusterCalendar& calendar, bool gone,
                                                                       absl::Time now) {
   std::vector<std::pair<std::string, v1::Reservation>> changed;

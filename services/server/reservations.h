@@ -26,6 +26,10 @@ absl::StatusOr<v1::Reservation> StoreReservation(const std::string& cluster, con
                                                  v1::Reservation reservation, std::string_view request_id,
                                                  bookings::Ledgers& ledgers);
 
+/// Gives back what a plan still holds, and marks its copy as released; what has expired or ended is released already. The plan is the caller's
+/// to write.
+absl::Status ReleaseHeld(v1::Plan& plan, bookings::Ledgers& ledgers);
+
 /// The reservations, by id, whose mark is not what it should be as the cluster is at `now`, with the right one. `gone`: there is no
 /// cluster any more.
 std::vector<std::pair<std::string, v1::Reservation>> ChangedConflicts(const bookings::ClusterCalendar& calendar,

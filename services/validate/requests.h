@@ -11,6 +11,7 @@
 #include "planner/v1/estimate.pb.h"
 #include "planner/v1/estimation_service.pb.h"
 #include "planner/v1/plan_service.pb.h"
+#include "planner/v1/run_service.pb.h"
 #include "planner/v1/validation.pb.h"
 
 namespace planner::validate {
@@ -31,6 +32,8 @@ inline constexpr int64_t kMaxGpus = 1'000'000;
 inline constexpr int64_t kMaxDegree = 65'536;
 inline constexpr double kMaxCount = 1e18;
 inline constexpr int kMaxPageSize = 1000;
+inline constexpr int kMaxSamples = 1000;      ///< Of a message of ReportProgress.
+inline constexpr int64_t kMaxSteps = 1'000'000'000'000'000;  ///< Of a run: exact as a double.
 
 absl::Status Validate(const v1::EstimateRequest& request);
 absl::Status Validate(const v1::CountRequest& request);
@@ -42,6 +45,15 @@ absl::Status Validate(const v1::CreatePlanRequest& request);
 absl::Status Validate(const v1::CreateClusterRequest& request);
 absl::Status Validate(const v1::UpdateClusterRequest& request);
 absl::Status Validate(const v1::CreateReservationRequest& request);
+
+absl::Status Validate(const v1::StartRunRequest& request);
+/// One message of the stream, without its samples: each of those is refused on its own.
+absl::Status Validate(const v1::ReportProgressRequest& request);
+absl::Status Validate(const v1::FinishRunRequest& request);
+absl::Status Validate(const v1::ListRunsRequest& request);
+
+/// What can be told of a sample without its run; `field` is its path.
+absl::Status ValidateSample(std::string_view field, const v1::ProgressSample& sample);
 
 /// A cluster as its user writes it; `field` is its path.
 absl::Status ValidateCluster(std::string_view field, const v1::Cluster& cluster);
@@ -55,6 +67,9 @@ absl::StatusOr<std::string> ClusterId(std::string_view field, std::string_view n
 
 /// "20260101-000000-4f3a" of "plans/20260101-000000-4f3a", by the same rules.
 absl::StatusOr<std::string> PlanId(std::string_view field, std::string_view name);
+
+/// "20260101-000000-4f3a9c01" of "runs/20260101-000000-4f3a9c01", by the same rules.
+absl::StatusOr<std::string> RunId(std::string_view field, std::string_view name);
 
 /// "main/20260101-000000-4f3a9c01", as stores name it, of "clusters/main/reservations/20260101-000000-4f3a9c01".
 absl::StatusOr<std::string> ReservationId(std::string_view field, std::string_view name);

@@ -15,6 +15,7 @@ CORE_ALLOWS = {
     "parallel": ["base", "model", "counting", "hardware", "perf"],
     "schedule": ["base", "model", "counting", "hardware", "cluster", "perf", "parallel"],
     "calibration": ["base", "model", "counting", "hardware", "cluster", "perf"],
+    "runs": ["base"],
     "planning": ["base", "model", "counting", "hardware", "cluster", "perf", "parallel", "schedule", "calibration"],
     "store": ["base"],
 }
