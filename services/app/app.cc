@@ -20,6 +20,7 @@
 #include "services/bookings/bookings.h"
 #include "services/catalog/catalog.h"
 #include "services/convert/cluster.h"
+#include "services/learning/learning.h"
 #include "services/server/cluster_server.h"
 #include "services/server/clusters.h"
 #include "services/server/estimation_server.h"
@@ -114,7 +115,8 @@ struct App::Parts {
   const planning::Planner planner{counters.set()};
   model_files::ModelFileStore model_files{options.state_dir.empty() ? "" : options.state_dir + "/models", options.model_files,
                                           *options.clock};
-  server::Estimator estimator{models, model_files, inventory, counters.set(), planner, Version()};
+  learning::Learning learning{store(), options.log};
+  server::Estimator estimator{models, model_files, inventory, learning, counters.set(), planner, Version()};
   server::RunValidator run_validator{models, gpus, *options.clock, Version()};
   server::IdSource& ids = options.ids != nullptr ? *options.ids : server::IdSource::Random();
   server::Plans plans{estimator, *store, bookings, *options.clock, ids};

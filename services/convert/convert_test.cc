@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "google/protobuf/text_format.h"
+#include "services/convert/calibration.h"
 #include "services/convert/cluster.h"
 #include "services/convert/count.h"
 #include "services/convert/hardware.h"
@@ -228,6 +229,38 @@ TEST(PlanTest, FiguresArriveAndMessagesAreSet) {
   EXPECT_EQ(recommendation.utilization_source(), v1::Recommendation::GIVEN);
   EXPECT_TRUE(recommendation.has_start_time() && recommendation.has_total_duration_low() &&
               recommendation.has_step_duration());
+}
+
+TEST(PlanTest, WhatRunsSayArrives) {
+  const calibration::Kind kind = {.framework = "fsdp",
+                                  .family = "Hopper",
+                                  .gpu_type = "H200-SXM-141GB",
+                                  .model_class = "moe, adapters",
+                                  .precision = "fp8",
+                                  .recompute = "full",
+                                  .parameters = 7e9,
+                                  .hidden = 4096,
+                                  .seq_len = 8192,
+                                  .tensor_parallel = 2,
+                                  .pipeline_parallel = 3,
+                                  .micro_batch = 4,
+                                  .gpus = 96};
+  EXPECT_EQ(RunKindFromProto(RunKindToProto(kind)), kind);
+  const auto info = [&](std::optional<calibration::Level> level) {
+    return CalibrationToProto({kind, {.factor = 1.25, .runs = 12.5, .level = level}, absl::Milliseconds(2500)});
+  };
+  EXPECT_EQ(info(calibration::Level::kKernels).level(), "kernels");
+  EXPECT_EQ(info(calibration::Level::kKernels).factor(), 1.25);
+  EXPECT_EQ(info(calibration::Level::kKernels).run_count(), 12.5);
+  EXPECT_EQ(info(calibration::Level::kKernels).predicted_step_duration().nanos(), 500000000);
+  EXPECT_EQ(info(calibration::Level::kKernels).kind().gpu_count(), 96);
+  EXPECT_EQ(info(std::nullopt).level(), "");
+  planning::Plan plan;
+  plan.recommendations.resize(2);
+  plan.recommendations[1].calibrated.emplace();
+  const v1::EstimateResponse proto = PlanToProto(plan);
+  EXPECT_FALSE(proto.recommendations(0).has_calibration());
+  EXPECT_TRUE(proto.recommendations(1).has_calibration());
 }
 
 TEST(CountTest, DepthCutsTheTree) {
