@@ -20,17 +20,21 @@
 #include "services/bookings/bookings.h"
 #include "services/catalog/catalog.h"
 #include "services/convert/cluster.h"
+#include "services/feed/change_feed.h"
 #include "services/server/cluster_server.h"
 #include "services/server/clusters.h"
 #include "services/server/estimation_server.h"
 #include "services/server/inventory.h"
 #include "services/server/inventory_metrics.h"
+#include "services/server/live_streams.h"
 #include "services/server/methods.h"
 #include "services/server/plan_server.h"
 #include "services/server/reservations.h"
+#include "services/server/utilization_metrics.h"
 #include "services/storage/sqlite_store.h"
 #include "services/telemetry/measured_counter.h"
 #include "services/telemetry/rpc_probe.h"
+#include "services/utilization/utilization.h"
 #include "services/validate/requests.h"
 
 namespace planner::app {
@@ -43,7 +47,8 @@ constexpr int kPollers = 8;
 /// Registry and inventory as one.
 class Metrics : public prometheus::Collectable {
  public:
-  explicit Metrics(server::Inventory& inventory) : inventory_(inventory) {
+  Metrics(server::Inventory& inventory, utilization::Utilization& utilization)
+      : inventory_(inventory), utilization_(inventory, utilization) {
     prometheus::BuildGauge()
         .Name("planner_build_info")
         .Help("The version that runs.")
@@ -56,8 +61,11 @@ class Metrics : public prometheus::Collectable {
   void Show(const counting::CounterSet& counters) { counters_ = &counters; }
   std::vector<prometheus::MetricFamily> Collect() const override {
     std::vector<prometheus::MetricFamily> all = registry_.Collect();
-    std::vector<prometheus::MetricFamily> inventory = inventory_.Collect();
-    all.insert(all.end(), std::make_move_iterator(inventory.begin()), std::make_move_iterator(inventory.end()));
+    for (const prometheus::Collectable* more : {static_cast<const prometheus::Collectable*>(&inventory_),
+                                                static_cast<const prometheus::Collectable*>(&utilization_)}) {
+      std::vector<prometheus::MetricFamily> families = more->Collect();
+      all.insert(all.end(), std::make_move_iterator(families.begin()), std::make_move_iterator(families.end()));
+    }
     if (counters_ != nullptr) all.push_back(telemetry::PluginUp(counters_->Infos()));
     return all;
   }
@@ -65,6 +73,7 @@ class Metrics : public prometheus::Collectable {
  private:
   prometheus::Registry registry_;
   server::InventoryMetrics inventory_;
+  server::UtilizationMetrics utilization_;
   const counting::CounterSet* counters_ = nullptr;
 };
 
@@ -92,6 +101,7 @@ struct App::Parts {
         memory(*options.clock),
         counters(std::move(plugin_specs), options.plugin_host, metrics->registry(), *options.clock, options.log) {
     metrics->Show(counters.set());
+    bookings.OnWrite([this] { feed.Wake(); });
   }
 
   store::Store& store() { return sqlite != nullptr ? static_cast<store::Store&>(*sqlite) : memory; }
@@ -103,7 +113,8 @@ struct App::Parts {
   store::MemoryStore memory;
   bookings::Bookings bookings{store(), gpus, *options.clock};
   server::Inventory inventory{bookings, gpus, *options.clock};
-  const std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>(inventory);
+  utilization::Utilization utilization{store(), bookings, *options.clock, options.utilization};
+  const std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>(inventory, utilization);
   const Counters counters;
   const planning::Planner planner{counters.set()};
   model_files::ModelFileStore model_files{options.state_dir.empty() ? "" : options.state_dir + "/models", options.model_files,
@@ -120,8 +131,12 @@ struct App::Parts {
                         probe,
                         options.log};
   server::EstimationServer estimation_server{rpc, estimator, run_validator, models, counters.set(), model_files, Version()};
-  server::ClusterServer cluster_server{rpc, store(), bookings, reservations, gpus, *options.clock};
-  server::PlanServer plan_server{rpc, plans};
+  server::LiveStreams watches{options.max_watches};
+  server::LiveStreams reports{options.max_reports};
+  feed::ChangeFeed feed{store(), *options.clock, {}};
+  server::ClusterServer cluster_server{rpc,  store(), bookings, reservations, utilization,
+                                       feed, watches, reports,  gpus,         *options.clock};
+  server::PlanServer plan_server{rpc, plans, feed, watches};
 
   base::Mutex mutex;
   std::unique_ptr<grpc::Server> in_process ABSL_GUARDED_BY(mutex);
@@ -142,13 +157,17 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(AppOptions options) {
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 App::~App() {
+  EndStreams();
+  parts_->watches.BreakOffAll();
   base::MutexLock lock(parts_->mutex);
   if (parts_->in_process != nullptr) parts_->in_process->Shutdown();
+  parts_->feed.Stop();  // Before what its subscribers stand on.
 }
 
 absl::Status App::Prepare() {
   if (parts_->sqlite != nullptr) RETURN_IF_ERROR(parts_->sqlite->Open());
   parts_->model_files.RemoveExpired();
+  RETURN_IF_ERROR(parts_->utilization.RollUp());
   for (size_t i = 0; i < parts_->options.clusters.size(); ++i) {
     RETURN_IF_ERROR(server::SeedCluster(ClusterField(i), parts_->options.clusters[i], parts_->gpus, parts_->store()));
   }
@@ -167,6 +186,11 @@ void App::Register(grpc::ServerBuilder& builder) {
 }
 
 void App::EndCallsAt(absl::Time time) { parts_->rpc.EndCallsAt(time); }
+
+void App::EndStreams() {
+  parts_->watches.EndAll();
+  parts_->reports.EndAll();
+}
 
 std::shared_ptr<grpc::Channel> App::InProcessChannel() {
   base::MutexLock lock(parts_->mutex);

@@ -27,12 +27,16 @@ inline constexpr std::string_view kCreateReservation = "ClusterService/CreateRes
 inline constexpr std::string_view kGetReservation = "ClusterService/GetReservation";
 inline constexpr std::string_view kListReservations = "ClusterService/ListReservations";
 inline constexpr std::string_view kDeleteReservation = "ClusterService/DeleteReservation";
+inline constexpr std::string_view kWatchCluster = "ClusterService/WatchCluster";
+inline constexpr std::string_view kReportUtilization = "ClusterService/ReportUtilization";
+inline constexpr std::string_view kGetUtilization = "ClusterService/GetUtilization";
 inline constexpr std::string_view kCreatePlan = "PlanService/CreatePlan";
 inline constexpr std::string_view kGetPlan = "PlanService/GetPlan";
 inline constexpr std::string_view kListPlans = "PlanService/ListPlans";
 inline constexpr std::string_view kConfirmPlan = "PlanService/ConfirmPlan";
 inline constexpr std::string_view kCancelPlan = "PlanService/CancelPlan";
 inline constexpr std::string_view kDeletePlan = "PlanService/DeletePlan";
+inline constexpr std::string_view kWatchPlan = "PlanService/WatchPlan";
 
 }  // namespace method
 
@@ -43,7 +47,8 @@ inline constexpr std::string_view kMethods[] = {
     method::kUpdateCluster,  method::kDeleteCluster, method::kListGpuTypes,  method::kGetGpuType, method::kCreatePlan,
     method::kGetPlan,        method::kListPlans,     method::kConfirmPlan,   method::kCancelPlan, method::kDeletePlan,
     method::kUploadModel,    method::kValidateRuns,  method::kCreateReservation, method::kGetReservation,
-    method::kListReservations, method::kDeleteReservation,
+    method::kListReservations, method::kDeleteReservation, method::kWatchCluster, method::kReportUtilization,
+    method::kGetUtilization, method::kWatchPlan,
 };
 
 }  // namespace planner::server
