@@ -178,16 +178,36 @@ absl::StatusOr<ExitCode> Watch(const std::string& name, Session& session) {
   return ExitCode::kOk;
 }
 
-/// What a job asks and what it was answered, without what differs between any two plans.
+/// What a job asks, what it was answered and what it holds, without what differs between any two plans: names, etags, times of the records,
+/// and the start of what can start at once.
 std::string Comparable(v1::Plan plan) {
+  constexpr absl::Duration kAtOnce = absl::Minutes(1);
+  const absl::Time made = ToTime(plan.create_time());
   v1::Plan kept;
+  kept.set_state(plan.state());
   *kept.mutable_request() = std::move(*plan.mutable_request());
   *kept.mutable_estimate() = std::move(*plan.mutable_estimate());
   kept.mutable_estimate()->clear_provenance();
   for (v1::Recommendation& one : *kept.mutable_estimate()->mutable_recommendations()) {
-    one.clear_start_time();
-    one.clear_finish_time();
+    if (ToTime(one.start_time()) < made + kAtOnce) {
+      one.clear_start_time();
+      one.clear_finish_time();
+    }
     one.clear_explanation();  // Sentences about the very numbers that are compared.
+  }
+  if (plan.has_reservation()) {
+    v1::Reservation& held = *kept.mutable_reservation() = plan.reservation();
+    if (ToTime(held.start_time()) < made + kAtOnce) {
+      held.clear_start_time();
+      held.clear_end_time();
+    }
+    held.clear_name();
+    held.clear_plan();
+    held.clear_etag();
+    held.clear_description();
+    held.clear_create_time();
+    held.clear_update_time();
+    held.clear_expire_time();
   }
   return ToJson(kept);
 }
