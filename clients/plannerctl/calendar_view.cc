@@ -76,7 +76,9 @@ std::string Who(const v1::Reservation& reservation) {
 }
 
 /// "plans/p1" of "p1" or "plans/p1".
-std::string PlanName(const std::string& plan) { return plan.empty() || plan.starts_with("plans/") ? plan : "plans/" + plan; }
+std::string PlanName(const std::string& plan) {
+  return plan.empty() || plan.starts_with("plans/") ? plan : "plans/" + plan;
+}
 
 /// An entry from now on of nodes that are named, or of so many that nobody has named.
 template <typename Nodes>
@@ -91,25 +93,33 @@ CalendarEntry EntryOf(const v1::NodePool& pool, const Nodes& nodes, CalendarEntr
   return entry;
 }
 
-void AddOccupation(const v1::NodePool& pool, const v1::Occupation& occupation, const std::vector<v1::Reservation>& reservations,
-                   absl::Time now, std::vector<CalendarEntry>& entries) {
+void AddOccupation(const v1::NodePool& pool, const v1::Occupation& occupation,
+                   const std::vector<v1::Reservation>& reservations, absl::Time now,
+                   std::vector<CalendarEntry>& entries) {
   const std::string plan = PlanName(occupation.plan());
-  const auto stands_for_it = [&](const v1::Reservation& one) { return !plan.empty() && one.plan() == plan && one.node_pool() == pool.name(); };
+  const auto stands_for_it = [&](const v1::Reservation& one) {
+    return !plan.empty() && one.plan() == plan && one.node_pool() == pool.name();
+  };
   if (std::any_of(reservations.begin(), reservations.end(), stands_for_it)) return;
-  CalendarEntry entry = EntryOf(pool, occupation, CalendarEntry::Kind::kInUse, occupation.has_release_time(), occupation.release_time(), now);
+  CalendarEntry entry = EntryOf(pool, occupation, CalendarEntry::Kind::kInUse, occupation.has_release_time(),
+                                occupation.release_time(), now);
   if (entry.end <= now) return;
   const int64_t per_node = occupation.has_gpus_per_node() ? occupation.gpus_per_node() : pool.gpus_per_node();
-  entry.gpus = occupation.nodes().empty() ? FormatGrouped(occupation.node_count() * per_node) : fmt::format("{} each", per_node);
+  entry.gpus =
+      occupation.nodes().empty() ? FormatGrouped(occupation.node_count() * per_node) : fmt::format("{} each", per_node);
   entry.who = plan;
-  if (!occupation.tenant().empty()) entry.who += fmt::format("{}({})", entry.who.empty() ? "" : " ", occupation.tenant());
+  if (!occupation.tenant().empty())
+    entry.who += fmt::format("{}({})", entry.who.empty() ? "" : " ", occupation.tenant());
   if (!occupation.description().empty()) entry.who += (entry.who.empty() ? "" : ": ") + occupation.description();
   entry.state = "in use";
   entries.push_back(std::move(entry));
 }
 
-void AddCondition(const v1::NodePool& pool, const v1::NodeCondition& condition, absl::Time now, std::vector<CalendarEntry>& entries) {
+void AddCondition(const v1::NodePool& pool, const v1::NodeCondition& condition, absl::Time now,
+                  std::vector<CalendarEntry>& entries) {
   if (condition.state() != v1::NodeCondition::DOWN && condition.state() != v1::NodeCondition::DRAINED) return;
-  CalendarEntry entry = EntryOf(pool, condition, CalendarEntry::Kind::kNotReady, condition.has_until_time(), condition.until_time(), now);
+  CalendarEntry entry =
+      EntryOf(pool, condition, CalendarEntry::Kind::kNotReady, condition.has_until_time(), condition.until_time(), now);
   if (entry.end <= now) return;
   entry.who = condition.reason();
   entry.state = condition.state() == v1::NodeCondition::DOWN ? "down" : "drained";
@@ -134,7 +144,8 @@ std::vector<CalendarEntry> EntriesOf(const v1::Cluster& cluster, const std::vect
     entry.conflict = reservation.conflict();
   }
   for (const v1::NodePool& pool : cluster.node_pools()) {
-    for (const v1::Occupation& occupation : pool.occupations()) AddOccupation(pool, occupation, reservations, now, entries);
+    for (const v1::Occupation& occupation : pool.occupations())
+      AddOccupation(pool, occupation, reservations, now, entries);
     for (const v1::NodeCondition& condition : pool.node_conditions()) AddCondition(pool, condition, now, entries);
   }
   for (const v1::MaintenanceWindow& window : cluster.maintenance_windows()) {

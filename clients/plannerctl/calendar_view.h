@@ -20,7 +20,8 @@ struct CalendarEntry {
   std::string gpus;   ///< "64"; empty for maintenance of all nodes.
   std::string nodes;  ///< "gpu[001-008]", "3 nodes" where nobody says which, "all".
   std::string who;    ///< The plan, and the description; the reason.
-  std::string state;  ///< "held until 2026-12-01 08:00 UTC", "firm, no longer holds", "in use", "down", "drained", "maintenance".
+  std::string
+      state;  ///< "held until 2026-12-01 08:00 UTC", "firm, no longer holds", "in use", "down", "drained", "maintenance".
   absl::Time start;
   absl::Time end;        ///< Infinite: nobody knows.
   std::string conflict;  ///< Why it cannot be kept.

@@ -56,8 +56,8 @@ absl::StatusOr<v1::CreateReservationRequest> BuildRequest(const ReserveFlags& fl
     start = time;
     SetTime(time, *reservation.mutable_start_time());
   }));
-  RETURN_IF_ERROR(
-      FillFlag("--end", flags.end, ParseTime, [&](absl::Time time) { SetTime(time, *reservation.mutable_end_time()); }));
+  RETURN_IF_ERROR(FillFlag("--end", flags.end, ParseTime,
+                           [&](absl::Time time) { SetTime(time, *reservation.mutable_end_time()); }));
   RETURN_IF_ERROR(FillFlag("--for", flags.length, ParseDuration,
                            [&](absl::Duration length) { SetTime(start + length, *reservation.mutable_end_time()); }));
   RETURN_IF_ERROR(FillFlag("--hold", flags.hold, ParseDuration,
@@ -101,11 +101,21 @@ absl::StatusOr<ExitCode> List(const std::string& cluster, Session& session) {
   request.set_page_size(1000);
   ASSIGN_OR_RETURN(const v1::ListReservationsResponse list, session.CallAllPages(&Stub::ListReservations, request));
   session.Print(list, [&](std::ostream& out) {
-    Table table({{"NAME"}, {"POOL"}, {"GPUS", kRight}, {"NODES"}, {"FROM"}, {"TO"}, {"STATE"}, {"TENANT"}, {"PLAN"}, {"DESCRIPTION"}});
+    Table table({{"NAME"},
+                 {"POOL"},
+                 {"GPUS", kRight},
+                 {"NODES"},
+                 {"FROM"},
+                 {"TO"},
+                 {"STATE"},
+                 {"TENANT"},
+                 {"PLAN"},
+                 {"DESCRIPTION"}});
     for (const v1::Reservation& one : list.reservations()) {
       table.AddRow({ShortName(one.name()), one.node_pool(), FormatGrouped(one.gpu_count()), one.nodes(),
                     TimeText(ToTime(one.start_time())), TimeText(ToTime(one.end_time())), BookingText(one),
-                    one.tenant().empty() ? "-" : one.tenant(), one.plan().empty() ? "-" : one.plan(), one.description()});
+                    one.tenant().empty() ? "-" : one.tenant(), one.plan().empty() ? "-" : one.plan(),
+                    one.description()});
     }
     table.Print(out, session.style());
   });
@@ -117,7 +127,8 @@ void AddReserve(CLI::App& noun, Action& chosen) {
   CLI::App& command = *noun.add_subcommand("reserve", "Book GPUs without a plan");
   command.add_option("name", flags->cluster, "Name of the cluster")->required();
   CLI::Option* const gpus = AddFlag(command, "--gpus", flags->gpus, "So many, wherever they are free", "N");
-  CLI::Option* const nodes = AddFlag(command, "--nodes", flags->nodes, "These nodes, whole: gpu[001-008]", "LIST")->excludes(gpus);
+  CLI::Option* const nodes =
+      AddFlag(command, "--nodes", flags->nodes, "These nodes, whole: gpu[001-008]", "LIST")->excludes(gpus);
   AddFlag(command, "--pool", flags->pool, "Of this pool; not needed where there is one", "POOL");
   AddFlag(command, "--start", flags->start, "From then on; now if not given", "TIME");
   CLI::Option* const length = AddFlag(command, "--for", flags->length, "For so long", "DURATION");
@@ -125,7 +136,8 @@ void AddReserve(CLI::App& noun, Action& chosen) {
   AddFlag(command, "--tenant", flags->tenant, "Counts towards the tenant's quota", "TENANT");
   AddFlag(command, "--description", flags->description, "Free text that is kept with it", "TEXT");
   AddFlag(command, "--hold", flags->hold, "Only held, for so long; firm if not given", "DURATION");
-  AddFlag(command, "--request-id", flags->request_id, "The same id again gives the same reservation, not a second one", "ID");
+  AddFlag(command, "--request-id", flags->request_id, "The same id again gives the same reservation, not a second one",
+          "ID");
   command.add_flag("--dry-run", flags->dry_run, "Say what would be booked, and book nothing");
   command.callback([flags, gpus, nodes, length, end, &chosen] {
     if (gpus->empty() && nodes->empty()) throw CLI::RequiredError("--gpus or --nodes");
@@ -143,9 +155,8 @@ void AddRelease(CLI::App& noun, Action& chosen) {
   CLI::App& command = *noun.add_subcommand("release", "Give reservations back; a plan's goes with `plan cancel`");
   command.add_option("name", flags->names, "CLUSTER/ID, or clusters/CLUSTER/reservations/ID")->required();
   command.add_option("--etag", flags->etag, "Only if it is still the reservation's");
-  command.callback([flags, &chosen] {
-    chosen = [flags](Session& session) { return Release(flags->names, flags->etag, session); };
-  });
+  command.callback(
+      [flags, &chosen] { chosen = [flags](Session& session) { return Release(flags->names, flags->etag, session); }; });
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ std::vector<std::string> CellsOf(const v1::UtilizationSummary& summary) {
 
 void PrintUtilization(const v1::GetUtilizationResponse& response, const TableStyle& style, std::ostream& out) {
   const auto table_of = [](std::vector<Table::Column> columns) {
-    for (const char* title : {"SAMPLES", "BUSY", "TENSOR", "MEMORY", "USED", "WATTS"}) columns.push_back({title, kRight});
+    for (const char* title : {"SAMPLES", "BUSY", "TENSOR", "MEMORY", "USED", "WATTS"})
+      columns.push_back({title, kRight});
     return Table(columns);
   };
   const auto add = [](std::vector<std::string> cells, const v1::UtilizationSummary& summary, Table& table) {
@@ -51,11 +52,13 @@ void PrintUtilization(const v1::GetUtilizationResponse& response, const TableSty
   bool has_periods = false;
   for (const v1::PoolUtilization& pool : response.pools()) {
     const v1::UtilizationSummary& whole = pool.summary();
-    add({pool.node_pool(), pool.gpu_type(), whole.has_last_sample_time() ? TimeText(ToTime(whole.last_sample_time())) : "-"}, whole,
-        pools);
+    add({pool.node_pool(), pool.gpu_type(),
+         whole.has_last_sample_time() ? TimeText(ToTime(whole.last_sample_time())) : "-"},
+        whole, pools);
     for (const v1::UtilizationSummary& one : pool.periods()) {
       has_periods = true;
-      add({pool.node_pool(), TimeText(ToTime(one.start_time())), DurationText(ToDuration(one.duration()))}, one, periods);
+      add({pool.node_pool(), TimeText(ToTime(one.start_time())), DurationText(ToDuration(one.duration()))}, one,
+          periods);
     }
   }
   pools.Print(out, style);
@@ -64,7 +67,8 @@ void PrintUtilization(const v1::GetUtilizationResponse& response, const TableSty
   periods.Print(out, style);
 }
 
-absl::StatusOr<ExitCode> Show(const std::string& cluster, const std::string& since, const std::string& pool, Session& session) {
+absl::StatusOr<ExitCode> Show(const std::string& cluster, const std::string& since, const std::string& pool,
+                              Session& session) {
   v1::GetUtilizationRequest request;
   request.set_cluster(cluster);
   request.set_node_pool(pool);
@@ -81,7 +85,9 @@ absl::StatusOr<ExitCode> Report(const std::string& cluster, const std::string& p
   if (path != "-") {
     errno = 0;
     file.open(path);
-    if (!file) return absl::InvalidArgumentError(fmt::format("{}: {}", path, errno != 0 ? std::strerror(errno) : "cannot be opened"));
+    if (!file)
+      return absl::InvalidArgumentError(
+          fmt::format("{}: {}", path, errno != 0 ? std::strerror(errno) : "cannot be opened"));
   }
   ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel, session.Channel());
   Stub stub(channel);
@@ -91,8 +97,8 @@ absl::StatusOr<ExitCode> Report(const std::string& cluster, const std::string& p
   v1::ReportUtilizationRequest message;
   message.set_cluster(cluster);
   bool is_open = writer->Write(message);  // A cluster that is not there is an error without samples, too.
-  const absl::Status read =
-      ReadSamples(path == "-" ? session.in() : file, kSamplesOfAMessage, [&](const std::vector<v1::UtilizationSample>& samples) {
+  const absl::Status read = ReadSamples(
+      path == "-" ? session.in() : file, kSamplesOfAMessage, [&](const std::vector<v1::UtilizationSample>& samples) {
         message.mutable_samples()->Assign(samples.begin(), samples.end());
         is_open = is_open && writer->Write(message);  // False: the server has answered already.
         return is_open;
@@ -101,7 +107,8 @@ absl::StatusOr<ExitCode> Report(const std::string& cluster, const std::string& p
   RETURN_IF_ERROR(cpp::FromGrpc(writer->Finish()));
   for (const std::string& refusal : response.refusals()) session.Warn(refusal);
   if (response.refused_count() > response.refusals_size()) {
-    session.Warn(fmt::format("{} more samples were refused", FormatGrouped(response.refused_count() - response.refusals_size())));
+    session.Warn(fmt::format("{} more samples were refused",
+                             FormatGrouped(response.refused_count() - response.refusals_size())));
   }
   session.Print(response, [&](std::ostream& out) {
     out << fmt::format("{} samples taken, {} refused\n", FormatGrouped(response.accepted_count()),
@@ -123,16 +130,21 @@ void AddUtilizationCommands(CLI::App& noun, Action& chosen) {
   AddFlag(show, "--since", show_flags->since, "Of the time up to now; 24h if not given", "DURATION");
   AddFlag(show, "--pool", show_flags->pool, "Of this pool alone", "POOL");
   show.callback([show_flags, &chosen] {
-    chosen = [show_flags](Session& session) { return Show(show_flags->cluster, show_flags->since, show_flags->pool, session); };
+    chosen = [show_flags](Session& session) {
+      return Show(show_flags->cluster, show_flags->since, show_flags->pool, session);
+    };
   });
 
   struct ReportFlags {
     std::string cluster, file;
   };
   const auto report_flags = std::make_shared<ReportFlags>();
-  CLI::App& report = *noun.add_subcommand("report-utilization", "Send what was measured of GPUs: lines of JSON, or CSV");
+  CLI::App& report =
+      *noun.add_subcommand("report-utilization", "Send what was measured of GPUs: lines of JSON, or CSV");
   report.add_option("name", report_flags->cluster, "Name of the cluster")->required();
-  report.add_option("-f,--filename", report_flags->file, "Of samples; - reads standard input as it comes")->required()->type_name("FILE");
+  report.add_option("-f,--filename", report_flags->file, "Of samples; - reads standard input as it comes")
+      ->required()
+      ->type_name("FILE");
   report.callback([report_flags, &chosen] {
     chosen = [report_flags](Session& session) { return Report(report_flags->cluster, report_flags->file, session); };
   });

@@ -58,8 +58,9 @@ class ClusterPrinter {
       gpus += pool.node_count() * pool.gpus_per_node();
       used += pool.status().used_gpu_count();
     }
-    const std::string text = fmt::format("{} of {} nodes ready, {} GPUs in use by others, etag {}", FormatGrouped(ready),
-                                         FormatGrouped(nodes), FormatGrouped(used), cluster.etag());
+    const std::string text =
+        fmt::format("{} of {} nodes ready, {} GPUs in use by others, etag {}", FormatGrouped(ready),
+                    FormatGrouped(nodes), FormatGrouped(used), cluster.etag());
     if (is_synchronized_ && text == std::exchange(cluster_, text)) return;
     cluster_ = text;
     Emit(message, "cluster", ShortName(cluster.name()), "-", FormatGrouped(gpus), "-", "-", text);
@@ -97,8 +98,9 @@ class ClusterPrinter {
     if (session_.format() != OutputFormat::kTable) Emit(message, "", "", "", "", "", "", "");
   }
 
-  void Emit(const v1::WatchClusterResponse& message, std::string_view change, const std::string& name, const std::string& pool,
-            const std::string& gpus, const std::string& from, const std::string& to, const std::string& what) {
+  void Emit(const v1::WatchClusterResponse& message, std::string_view change, const std::string& name,
+            const std::string& pool, const std::string& gpus, const std::string& from, const std::string& to,
+            const std::string& what) {
     std::ostream& out = session_.out();
     if (session_.format() == OutputFormat::kJson) {
       // A line each, so that a reader knows where one ends.

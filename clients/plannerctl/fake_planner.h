@@ -136,7 +136,8 @@ class FakeClusters : public v1::ClusterService::Service {
   /// The views one after the other, one for each call; each ends with `watch_status`, but the last one is ended by `last_watch_status`.
   grpc::Status WatchCluster(grpc::ServerContext*, const v1::WatchClusterRequest*,
                             grpc::ServerWriter<v1::WatchClusterResponse>* writer) override {
-    const std::vector<v1::WatchClusterResponse> view = watch_views.empty() ? std::vector<v1::WatchClusterResponse>() : watch_views.front();
+    const std::vector<v1::WatchClusterResponse> view =
+        watch_views.empty() ? std::vector<v1::WatchClusterResponse>() : watch_views.front();
     if (!watch_views.empty()) watch_views.erase(watch_views.begin());
     for (const v1::WatchClusterResponse& message : view) writer->Write(message);
     return watch_views.empty() ? last_watch_status : grpc::Status(grpc::StatusCode::UNAVAILABLE, "the daemon ends");
@@ -216,7 +217,8 @@ class FakePlans : public v1::PlanService::Service {
   }
 
   /// One call for each of `watches`: the states that it tells, and how it ends.
-  grpc::Status WatchPlan(grpc::ServerContext*, const v1::WatchPlanRequest* request, grpc::ServerWriter<v1::Plan>* writer) override {
+  grpc::Status WatchPlan(grpc::ServerContext*, const v1::WatchPlanRequest* request,
+                         grpc::ServerWriter<v1::Plan>* writer) override {
     if (watches.empty()) return {grpc::StatusCode::NOT_FOUND, "no such plan"};
     const auto [states, end] = watches.front();
     watches.erase(watches.begin());

@@ -38,8 +38,8 @@ class RunClusterTest : public RunTest {
 };
 
 TEST_F(RunClusterTest, ReserveAsksForWhatTheFlagsSay) {
-  EXPECT_EQ(Run({"cluster", "reserve", "main", "--gpus", "24", "--start", "2027-01-01", "--for", "36h", "--tenant", "t", "--description",
-                 "mine", "--request-id", "r"}),
+  EXPECT_EQ(Run({"cluster", "reserve", "main", "--gpus", "24", "--start", "2027-01-01", "--for", "36h", "--tenant", "t",
+                 "--description", "mine", "--request-id", "r"}),
             0)
       << err();
   const v1::CreateReservationRequest& request = clusters_.reserve_request;
@@ -49,8 +49,11 @@ TEST_F(RunClusterTest, ReserveAsksForWhatTheFlagsSay) {
   EXPECT_EQ(request.reservation().start_time().seconds(), 1798761600);
   EXPECT_EQ(request.reservation().end_time().seconds(), 1798761600 + 36 * 3600);
   EXPECT_EQ(request.reservation().tenant(), "t");
-  EXPECT_EQ(out(), "reservation/main/r1 firm: 24 GPUs (h-[0-2]) of h from 2027-01-01 00:00 UTC to 2027-01-02 12:00 UTC\n");
-  EXPECT_EQ(Run({"cluster", "reserve", "main", "--nodes", "h-[0-2]", "--end", "2027-01-02", "--hold", "10m", "--pool", "h", "--dry-run"}), 0)
+  EXPECT_EQ(out(),
+            "reservation/main/r1 firm: 24 GPUs (h-[0-2]) of h from 2027-01-01 00:00 UTC to 2027-01-02 12:00 UTC\n");
+  EXPECT_EQ(Run({"cluster", "reserve", "main", "--nodes", "h-[0-2]", "--end", "2027-01-02", "--hold", "10m", "--pool",
+                 "h", "--dry-run"}),
+            0)
       << err();
   EXPECT_FALSE(request.reservation().has_start_time());
   EXPECT_TRUE(request.reservation().has_expire_time());
@@ -94,20 +97,30 @@ TEST_F(RunClusterTest, ReservationsAreATable) {
 }
 
 TEST_F(RunClusterTest, WatchPrintsALineForEachChange) {
-  const std::string reservation = "reservation { name: 'clusters/main/reservations/r1' etag: '1' node_pool: 'h' gpu_count: 8 nodes: 'h-[0]' "
-                                  "state: FIRM start_time { seconds: 1798761600 } end_time { seconds: 1798765200 } }";
-  const std::string cluster = "cluster { name: 'clusters/main' etag: '1' node_pools { node_count: 4 gpus_per_node: 8 status { ready_node_count: 4 } } }";
+  const std::string reservation =
+      "reservation { name: 'clusters/main/reservations/r1' etag: '1' node_pool: 'h' gpu_count: 8 nodes: 'h-[0]' "
+      "state: FIRM start_time { seconds: 1798761600 } end_time { seconds: 1798765200 } }";
+  const std::string cluster =
+      "cluster { name: 'clusters/main' etag: '1' node_pools { node_count: 4 gpus_per_node: 8 status { "
+      "ready_node_count: 4 } } }";
   std::string changed = reservation;
   changed.replace(changed.find("etag: '1'"), 9, "etag: '2' conflict: 'h-0 is DOWN'");
-  const std::vector<v1::WatchClusterResponse> view = {Change(cluster), Change(reservation), Change("synchronized: true"), Change(changed),
-                                                      Change("deleted_reservation: 'clusters/main/reservations/r1'"),
-                                                      Change("deleted_reservation: 'clusters/main/reservations/never-seen'")};
+  const std::vector<v1::WatchClusterResponse> view = {
+      Change(cluster),
+      Change(reservation),
+      Change("synchronized: true"),
+      Change(changed),
+      Change("deleted_reservation: 'clusters/main/reservations/r1'"),
+      Change("deleted_reservation: 'clusters/main/reservations/never-seen'")};
   clusters_.watch_views = {view};
   EXPECT_EQ(Run({"cluster", "watch", "main"}), 0) << err();
-  EXPECT_THAT(Lines(out()),
-              ElementsAre(StartsWith("CHANGE    NAME"), AllOf(StartsWith("cluster   main"), HasSubstr("4 of 4 nodes ready")),
-                          AllOf(StartsWith("booked    r1"), HasSubstr("2027-01-01 00:00 UTC  2027-01-01 01:00 UTC  firm, h-[0]")),
-                          AllOf(StartsWith("changed   r1"), HasSubstr("firm, no longer holds, h-[0] (h-0 is DOWN)")), StartsWith("gone      r1")));
+  EXPECT_THAT(
+      Lines(out()),
+      ElementsAre(
+          StartsWith("CHANGE    NAME"), AllOf(StartsWith("cluster   main"), HasSubstr("4 of 4 nodes ready")),
+          AllOf(StartsWith("booked    r1"), HasSubstr("2027-01-01 00:00 UTC  2027-01-01 01:00 UTC  firm, h-[0]")),
+          AllOf(StartsWith("changed   r1"), HasSubstr("firm, no longer holds, h-[0] (h-0 is DOWN)")),
+          StartsWith("gone      r1")));
   EXPECT_THAT(err(), HasSubstr("the cluster was deleted"));
   clusters_.watch_views = {view};
   EXPECT_EQ(Run({"cluster", "watch", "main", "-o", "json"}), 0);
@@ -128,30 +141,36 @@ TEST_F(RunClusterTest, WatchTellsOnlyWhatHasChangedWhileTheConnectionWasLost) {
                            {Change(cluster), reservation("b"), reservation("c"), Change("synchronized: true")}};
   while_waiting_ = [] {};
   EXPECT_EQ(Run({"cluster", "watch", "main", "--no-headers"}), 0) << err();
-  EXPECT_THAT(Lines(out()), ElementsAre(StartsWith("cluster   main"), StartsWith("booked    a"), StartsWith("booked    b"),
-                                        StartsWith("booked    c"), StartsWith("gone      a")));
+  EXPECT_THAT(Lines(out()),
+              ElementsAre(StartsWith("cluster   main"), StartsWith("booked    a"), StartsWith("booked    b"),
+                          StartsWith("booked    c"), StartsWith("gone      a")));
 }
 
 TEST_F(RunClusterTest, UtilizationIsATable) {
   clusters_.utilization = Parse<v1::GetUtilizationResponse>(
-      "pools { node_pool: 'h' gpu_type: 'H100-SXM-80GB' summary { sample_count: 1200 busy_ratio: 0.4487 power_watts: 512 "
-      "last_sample_time { seconds: 1798761600 } } periods { start_time { seconds: 1798758000 } duration { seconds: 3600 } sample_count: 1200 "
+      "pools { node_pool: 'h' gpu_type: 'H100-SXM-80GB' summary { sample_count: 1200 busy_ratio: 0.4487 power_watts: "
+      "512 "
+      "last_sample_time { seconds: 1798761600 } } periods { start_time { seconds: 1798758000 } duration { seconds: "
+      "3600 } sample_count: 1200 "
       "memory_used_bytes: 8589934592 } }"
       "pools { node_pool: 'idle' gpu_type: 'A100-SXM-80GB' summary { } }");
   EXPECT_EQ(Run({"cluster", "utilization", "main", "--since", "48h", "--pool", "h"}), 0) << err();
   EXPECT_EQ(clusters_.utilization_request.node_pool(), "h");
   EXPECT_TRUE(clusters_.utilization_request.has_start_time());
-  EXPECT_THAT(out(), AllOf(HasSubstr("h     H100-SXM-80GB  2027-01-01 00:00 UTC    1,200  44.9 %       -       -  -       512\n"),
-                           HasSubstr("idle  A100-SXM-80GB  -                           0"),
-                           HasSubstr("h     2026-12-31 23:00 UTC  60 min    1,200     -       -       -  8.00 GiB      -\n")))
+  EXPECT_THAT(
+      out(),
+      AllOf(HasSubstr("h     H100-SXM-80GB  2027-01-01 00:00 UTC    1,200  44.9 %       -       -  -       512\n"),
+            HasSubstr("idle  A100-SXM-80GB  -                           0"),
+            HasSubstr("h     2026-12-31 23:00 UTC  60 min    1,200     -       -       -  8.00 GiB      -\n")))
       << out();
   EXPECT_EQ(Run({"cluster", "utilization", "main", "-o", "json"}), 0);
   EXPECT_EQ(nlohmann::json::parse(out())["pools"][0]["summary"]["busyRatio"], 0.4487);
 }
 
 TEST_F(RunClusterTest, ReportsLinesOfJson) {
-  input_ = "{\"node\": \"h-0\", \"gpu\": 3, \"time\": \"2027-01-01T00:00:00Z\", \"busyRatio\": 0.5}\n\n"
-           "{\"node\": \"h-1\", \"time\": \"2027-01-01T00:00:01Z\", \"power_watts\": \"NaN\"}";
+  input_ =
+      "{\"node\": \"h-0\", \"gpu\": 3, \"time\": \"2027-01-01T00:00:00Z\", \"busyRatio\": 0.5}\n\n"
+      "{\"node\": \"h-1\", \"time\": \"2027-01-01T00:00:01Z\", \"power_watts\": \"NaN\"}";
   EXPECT_EQ(Run({"cluster", "report-utilization", "main", "-f", "-"}), 0) << err();
   EXPECT_EQ(clusters_.reported_cluster, "main");
   ASSERT_THAT(clusters_.samples, SizeIs(2));
@@ -163,7 +182,8 @@ TEST_F(RunClusterTest, ReportsLinesOfJson) {
 
 TEST_F(RunClusterTest, ReportsTablesInManyMessages) {
   input_ = "node,gpu,time,busy_ratio,memory_used_bytes\n";
-  for (int i = 0; i < 2500; ++i) input_ += "h-0," + std::to_string(i % 8) + ",179876160" + std::to_string(i % 10) + ".5,0.25,\r\n";
+  for (int i = 0; i < 2500; ++i)
+    input_ += "h-0," + std::to_string(i % 8) + ",179876160" + std::to_string(i % 10) + ".5,0.25,\r\n";
   EXPECT_EQ(Run({"cluster", "report-utilization", "main", "-f", "-"}), 0) << err();
   ASSERT_THAT(clusters_.samples, SizeIs(2500));
   EXPECT_EQ(clusters_.samples[1].time().seconds(), 1798761601);
@@ -172,10 +192,14 @@ TEST_F(RunClusterTest, ReportsTablesInManyMessages) {
 }
 
 TEST_F(RunClusterTest, WhatTheServerRefusesIsSaid) {
-  clusters_.report_response = Parse<v1::ReportUtilizationResponse>("refused_count: 3 refusals: 'samples[0].node: is no node'");
-  input_ = "node,gpu,time,busy_ratio\nx,0,2027-01-01T00:00:00Z,1\nx,1,2027-01-01T00:00:00Z,1\nx,2,2027-01-01T00:00:00Z,1\nh-0,0,2027-01-01T00:00:00Z,1\n";
+  clusters_.report_response =
+      Parse<v1::ReportUtilizationResponse>("refused_count: 3 refusals: 'samples[0].node: is no node'");
+  input_ =
+      "node,gpu,time,busy_ratio\nx,0,2027-01-01T00:00:00Z,1\nx,1,2027-01-01T00:00:00Z,1\nx,2,2027-01-01T00:00:00Z,1\nh-"
+      "0,0,2027-01-01T00:00:00Z,1\n";
   EXPECT_EQ(Run({"cluster", "report-utilization", "main", "-f", "-"}), 1);
-  EXPECT_EQ(err(), "plannerctl: warning: samples[0].node: is no node\nplannerctl: warning: 2 more samples were refused\n");
+  EXPECT_EQ(err(),
+            "plannerctl: warning: samples[0].node: is no node\nplannerctl: warning: 2 more samples were refused\n");
   EXPECT_EQ(out(), "1 samples taken, 3 refused\n");
 }
 

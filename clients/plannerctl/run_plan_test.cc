@@ -90,7 +90,8 @@ TEST_F(RunPlanTest, PlansAreCreatedAndConfirmed) {
 }
 
 TEST_F(RunPlanTest, WatchPrintsEveryChangeUntilTheLast) {
-  plans_.watches = {{{v1::Plan::PLANNED, v1::Plan::CONFIRMED, v1::Plan::CANCELLED, v1::Plan::PLANNED}, grpc::Status::OK}};
+  plans_.watches = {
+      {{v1::Plan::PLANNED, v1::Plan::CONFIRMED, v1::Plan::CANCELLED, v1::Plan::PLANNED}, grpc::Status::OK}};
   EXPECT_EQ(Run({"plan", "watch", "p1"}), 0) << err();
   EXPECT_THAT(out(), AllOf(HasSubstr("p1: planned"), HasSubstr("p1: confirmed"), HasSubstr("p1: cancelled")));
   EXPECT_EQ(out().rfind("planned"), out().find("planned")) << "nothing comes after the end";

@@ -159,7 +159,8 @@ class Session {
 
  private:
   template <typename Stub, typename Request, typename Message>
-  absl::Status WatchOnce(std::unique_ptr<grpc::ClientReader<Message>> (Stub::*method)(grpc::ClientContext*, const Request&),
+  absl::Status WatchOnce(std::unique_ptr<grpc::ClientReader<Message>> (Stub::*method)(grpc::ClientContext*,
+                                                                                      const Request&),
                          const Request& request, const std::function<bool(const Message&)>& each) {
     ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel, Channel());
     Stub stub(channel);

@@ -65,11 +65,11 @@ absl::StatusOr<Integer> IntegerOf(std::string_view text) {
 
 using Set = absl::Status (*)(std::string_view text, v1::UtilizationSample& sample);
 
-#define PLANNER_SET(parse, field)                                              \
+#define PLANNER_SET(parse, field)                                            \
   [](std::string_view text, v1::UtilizationSample& sample) -> absl::Status { \
-    ASSIGN_OR_RETURN(const auto value, parse(text));                           \
-    sample.set_##field(value);                                                 \
-    return absl::OkStatus();                                                   \
+    ASSIGN_OR_RETURN(const auto value, parse(text));                         \
+    sample.set_##field(value);                                               \
+    return absl::OkStatus();                                                 \
   }
 
 const std::vector<std::pair<std::string_view, Set>>& Columns() {
@@ -149,14 +149,16 @@ absl::Status SampleReader::Read(std::string_view line, std::vector<v1::Utilizati
   } else {
     const auto status = google::protobuf::util::JsonStringToMessage(std::string(line), &sample);
     if (!status.ok()) {
-      return absl::InvalidArgumentError(std::string(status.message().data(), static_cast<size_t>(status.message().size())));
+      return absl::InvalidArgumentError(
+          std::string(status.message().data(), static_cast<size_t>(status.message().size())));
     }
   }
   samples.push_back(std::move(sample));
   return absl::OkStatus();
 }
 
-absl::Status ReadSamples(std::istream& in, size_t most, const std::function<bool(const std::vector<v1::UtilizationSample>&)>& take) {
+absl::Status ReadSamples(std::istream& in, size_t most,
+                         const std::function<bool(const std::vector<v1::UtilizationSample>&)>& take) {
   SampleReader reader;
   std::vector<v1::UtilizationSample> samples;
   std::string line;

@@ -31,6 +31,7 @@ class SampleReader {
 
 /// Reads all lines of `in` and hands the samples over in batches of at most `most`, and sooner where nothing more has come yet, so that a
 /// pipe of a running exporter is not held up. Ends where `take` says false. INVALID_ARGUMENT "line 3: …"; what comes before is handed over.
-absl::Status ReadSamples(std::istream& in, size_t most, const std::function<bool(const std::vector<v1::UtilizationSample>&)>& take);
+absl::Status ReadSamples(std::istream& in, size_t most,
+                         const std::function<bool(const std::vector<v1::UtilizationSample>&)>& take);
 
 }  // namespace planner::plannerctl

@@ -46,9 +46,10 @@ absl::Time HourOf(absl::Time time) { return Floor(time, kHour); }
 absl::Time DayOf(absl::Time time) { return Floor(time, kDay); }
 
 std::string Encode(const Summary& summary) {
-  std::string text = fmt::format("{} {} {} {} {}", std::string_view(kVersion.data(), kVersion.size()),
-                                 absl::ToUnixSeconds(summary.start), absl::ToInt64Seconds(summary.length), summary.sample_count,
-                                 summary.sample_count == 0 ? 0 : absl::ToUnixMicros(summary.last_sample_time));
+  std::string text =
+      fmt::format("{} {} {} {} {}", std::string_view(kVersion.data(), kVersion.size()),
+                  absl::ToUnixSeconds(summary.start), absl::ToInt64Seconds(summary.length), summary.sample_count,
+                  summary.sample_count == 0 ? 0 : absl::ToUnixMicros(summary.last_sample_time));
   // The shortest text that gives the same double.
   for (const Total& total : summary.totals) text += fmt::format(" {}:{}", total.sum, total.count);
   return text;

@@ -63,8 +63,9 @@ TEST(SummaryTest, EncodingKeepsEveryBit) {
 }
 
 TEST(SummaryTest, WhatIsNotOursIsDataLoss) {
-  for (const char* text : {"", "1", "2 0 3600 1 0 0:0 0:0 0:0 0:0 0:0", "1 0 3600 1 0 0:0 0:0 0:0 0:0", "1 0 3600 x 0 0:0 0:0 0:0 0:0 0:0",
-                           "1 0 3600 1 0 0:0 0:0 0:0 0:0 0:-1", "1 0 3600 1 0 0 0:0 0:0 0:0 0:0"}) {
+  for (const char* text :
+       {"", "1", "2 0 3600 1 0 0:0 0:0 0:0 0:0 0:0", "1 0 3600 1 0 0:0 0:0 0:0 0:0", "1 0 3600 x 0 0:0 0:0 0:0 0:0 0:0",
+        "1 0 3600 1 0 0:0 0:0 0:0 0:0 0:-1", "1 0 3600 1 0 0 0:0 0:0 0:0 0:0"}) {
     EXPECT_TRUE(absl::IsDataLoss(Decode(text).status())) << text;
   }
 }

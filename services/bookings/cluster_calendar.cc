@@ -71,7 +71,8 @@ class Level {
   int64_t MostWith(const schedule::Use& use) const {
     if (use.end <= from_) return 0;
     int64_t most = 0;
-    for (auto at = std::prev(levels_.upper_bound(std::max(from_, use.start))); at != levels_.end() && at->first < use.end; ++at) {
+    for (auto at = std::prev(levels_.upper_bound(std::max(from_, use.start)));
+         at != levels_.end() && at->first < use.end; ++at) {
       most = std::max(most, at->second);
     }
     return most + GpusOf(use);
@@ -352,7 +353,8 @@ std::map<std::string, std::string> ClusterCalendar::OverQuota(Micros now) const 
     // What runs outside of the calendar cannot be moved.
     for (const PoolState& pool : pools_) {
       for (const convert::NodeBlock& block : pool.nodes.blocks) {
-        if (!block.tenant.empty() && of_quota(block.tenant, pool.pool.name) && !IsBooked(block, pool.pool.name)) level.Add(block.use);
+        if (!block.tenant.empty() && of_quota(block.tenant, pool.pool.name) && !IsBooked(block, pool.pool.name))
+          level.Add(block.use);
       }
     }
     std::vector<std::pair<Rank, const std::pair<const Key, Booking>*>> ranked;
@@ -370,9 +372,10 @@ std::map<std::string, std::string> ClusterCalendar::OverQuota(Micros now) const 
         level.Add(use);
         continue;
       }
-      over.emplace(one->first.second,
-                   fmt::format("tenant \"{}\" may have {} GPUs{} at once, and others of its bookings come first", quota.tenant(),
-                               quota.max_gpus(), quota.node_pool().empty() ? "" : " of " + quota.node_pool()));
+      over.emplace(
+          one->first.second,
+          fmt::format("tenant \"{}\" may have {} GPUs{} at once, and others of its bookings come first", quota.tenant(),
+                      quota.max_gpus(), quota.node_pool().empty() ? "" : " of " + quota.node_pool()));
     }
   }
   return over;

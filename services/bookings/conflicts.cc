@@ -29,7 +29,8 @@ absl::Status UpdatePlan(const v1::Reservation& reservation, Ledgers& ledgers) {
 
 absl::Status Write(const std::string& cluster, const Marked& changed, Ledgers& ledgers) {
   for (const auto& [id, reservation] : changed) {
-    RETURN_IF_ERROR(ledgers.Update(Kind::kReservation, cluster + "/" + id, "", reservation.SerializeAsString()).status());
+    RETURN_IF_ERROR(
+        ledgers.Update(Kind::kReservation, cluster + "/" + id, "", reservation.SerializeAsString()).status());
     RETURN_IF_ERROR(UpdatePlan(reservation, ledgers));
   }
   return absl::OkStatus();
@@ -48,7 +49,8 @@ std::string ConflictOf(const ClusterCalendar& calendar, const std::string& id, c
 
 Marked ChangedConflicts(const ClusterCalendar& calendar, bool gone, absl::Time now) {
   const Micros moment = cluster::ToMicros(now);
-  const std::map<std::string, std::string> over_quota = gone ? std::map<std::string, std::string>() : calendar.OverQuota(moment);
+  const std::map<std::string, std::string> over_quota =
+      gone ? std::map<std::string, std::string>() : calendar.OverQuota(moment);
   Marked changed;
   for (const auto& [key, booking] : calendar.bookings()) {
     std::string conflict =
@@ -78,7 +80,8 @@ absl::Status RefreshConflicts(Ledgers& ledgers) {
     for (const std::string& id : calendar->conflicting()) {
       const v1::Reservation& reservation = calendar->Find(id)->reservation;
       std::string conflict = ConflictOf(*calendar, id, reservation, over_quota, now);
-      if (conflict != reservation.conflict()) changed.emplace_back(id, reservation).second.set_conflict(std::move(conflict));
+      if (conflict != reservation.conflict())
+        changed.emplace_back(id, reservation).second.set_conflict(std::move(conflict));
     }
     RETURN_IF_ERROR(Write(cluster, changed, ledgers));
   }

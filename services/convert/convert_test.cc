@@ -143,7 +143,8 @@ TEST_F(ClusterTest, WhatAnOlderVersionHasStoredMayStayAsItIs) {
   const v1::Cluster many = pool(10'002);
   EXPECT_EQ(field(many, nullptr), "c.node_pools[0].occupations");
   EXPECT_EQ(field(many, &many), "");
-  EXPECT_EQ(field(pool(10'001, "price_per_gpu_hour: 2"), &many), "") << "less is better, and a new price is nobody's business";
+  EXPECT_EQ(field(pool(10'001, "price_per_gpu_hour: 2"), &many), "")
+      << "less is better, and a new price is nobody's business";
   EXPECT_EQ(field(pool(10'003), &many), "c.node_pools[0].occupations");
   // More GPUs in use than there are.
   const v1::Cluster overfull = pool(2, "occupations { nodes: 'p-1' gpus_per_node: 5 }");

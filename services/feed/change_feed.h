@@ -80,7 +80,7 @@ class ChangeFeed {
   const ChangeFeedOptions options_;
 
   // Of the thread that turns alone.
-  int64_t version_ = -1;      ///< What has been told of; below 0: nobody was there.
+  int64_t version_ = -1;    ///< What has been told of; below 0: nobody was there.
   absl::Duration backoff_;  ///< Longer than the interval while the store cannot be read.
 
   base::Mutex mutex_;

@@ -17,7 +17,8 @@ namespace {
 /// When it is not in force any more, if nothing else happens.
 absl::Time EndOf(const v1::Reservation& reservation) {
   const absl::Time end = convert::TimeFromProto(reservation.end_time());
-  return reservation.state() == v1::Reservation::HELD ? std::min(end, convert::TimeFromProto(reservation.expire_time())) : end;
+  return reservation.state() == v1::Reservation::HELD ? std::min(end, convert::TimeFromProto(reservation.expire_time()))
+                                                      : end;
 }
 
 /// When the status of the cluster's nodes changes next without anyone's doing.
@@ -137,7 +138,9 @@ void ClusterMirror::Apply(const store::Changes& changes, absl::Time now) {
       }
     }
     if (changes.is_all) KeepOnly(there, news);
-    const auto is_deleted = [&](const auto& one) { return one.first == store::Kind::kCluster && one.second == cluster_id_; };
+    const auto is_deleted = [&](const auto& one) {
+      return one.first == store::Kind::kCluster && one.second == cluster_id_;
+    };
     if (std::any_of(changes.deleted.begin(), changes.deleted.end(), is_deleted) || (changes.is_all && !has_cluster)) {
       cluster_ = nullptr;
       next_status_ = absl::InfiniteFuture();

@@ -77,7 +77,8 @@ class ClusterMirror {
 
   base::Mutex mutex_;
   std::shared_ptr<const v1::Cluster> cluster_ ABSL_GUARDED_BY(mutex_);
-  absl::Time next_status_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();  ///< When the cluster's status changes by itself.
+  absl::Time next_status_ ABSL_GUARDED_BY(mutex_) =
+      absl::InfiniteFuture();  ///< When the cluster's status changes by itself.
   std::map<std::string, Reservation> reservations_ ABSL_GUARDED_BY(mutex_);
   std::set<std::pair<absl::Time, std::string>> ends_ ABSL_GUARDED_BY(mutex_);
   std::map<const ClusterWatch*, std::weak_ptr<ClusterWatch>> watches_ ABSL_GUARDED_BY(mutex_);

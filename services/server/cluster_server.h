@@ -20,8 +20,8 @@ class ClusterServer final : public v1::ClusterService::WithCallbackMethod_WatchC
  public:
   /// All must outlive it.
   ClusterServer(RpcRunner& rpc, store::Store& store, bookings::Bookings& bookings, Reservations& reservations,
-                utilization::Utilization& utilization, feed::ChangeFeed& feed, LiveStreams& watches, LiveStreams& reports,
-                const hardware::GpuCatalog& gpus, const base::Clock& clock)
+                utilization::Utilization& utilization, feed::ChangeFeed& feed, LiveStreams& watches,
+                LiveStreams& reports, const hardware::GpuCatalog& gpus, const base::Clock& clock)
       : rpc_(rpc),
         store_(store),
         bookings_(bookings),

@@ -13,7 +13,8 @@ absl::StatusOr<std::shared_ptr<ClusterMirror>> ClusterMirrors::Loaded(const std:
   std::shared_ptr<ClusterMirror> mirror;
   {
     base::MutexLock lock(mutex_);
-    for (auto at = mirrors_.begin(); at != mirrors_.end();) at = at->second.expired() ? mirrors_.erase(at) : std::next(at);
+    for (auto at = mirrors_.begin(); at != mirrors_.end();)
+      at = at->second.expired() ? mirrors_.erase(at) : std::next(at);
     std::weak_ptr<ClusterMirror>& known = mirrors_[cluster];
     mirror = known.lock();
     if (mirror == nullptr || mirror->cluster() == nullptr) known = mirror = std::make_shared<ClusterMirror>(cluster);

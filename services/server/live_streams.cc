@@ -16,7 +16,8 @@ absl::Status LiveStreams::Add(const std::shared_ptr<LiveStream>& stream) {
   base::MutexLock lock(mutex_);
   if (is_ending_) return Ending();
   if (streams_.size() >= most_) {
-    return base::WithReason(absl::ResourceExhaustedError(fmt::format("too many streams at once: max={}", most_)), "TOO_MANY_STREAMS");
+    return base::WithReason(absl::ResourceExhaustedError(fmt::format("too many streams at once: max={}", most_)),
+                            "TOO_MANY_STREAMS");
   }
   streams_[stream.get()] = stream;
   return absl::OkStatus();

@@ -42,8 +42,8 @@ grpc::Status PlanServer::DeletePlan(grpc::ServerContext* context, const v1::Dele
 
 grpc::ServerWriteReactor<v1::Plan>* PlanServer::WatchPlan(grpc::CallbackServerContext* context,
                                                           const v1::WatchPlanRequest* request) {
-  return WatchStream<v1::Plan>::Start(method::kWatchPlan, *context, std::make_shared<PlanWatch>(request->name(), plans_), feed_,
-                                      watches_, rpc_);
+  return WatchStream<v1::Plan>::Start(method::kWatchPlan, *context,
+                                      std::make_shared<PlanWatch>(request->name(), plans_), feed_, watches_, rpc_);
 }
 
 }  // namespace planner::server

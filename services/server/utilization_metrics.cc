@@ -11,8 +11,8 @@ std::vector<prometheus::MetricFamily> UtilizationMetrics::Collect() const {
   samples.name = "planner_utilization_samples_total";
   samples.help = "Samples of utilization that exporters have sent.";
   samples.type = prometheus::MetricType::Counter;
-  for (const auto& [outcome, count] : {std::pair("accepted", utilization_.accepted_count()),
-                                       std::pair("refused", utilization_.refused_count())}) {
+  for (const auto& [outcome, count] :
+       {std::pair("accepted", utilization_.accepted_count()), std::pair("refused", utilization_.refused_count())}) {
     prometheus::ClientMetric& metric = samples.metric.emplace_back();
     metric.label = {{"outcome", outcome}};
     metric.counter.value = static_cast<double>(count);

@@ -17,7 +17,9 @@ namespace planner::server {
 
 /// A stream is either reading (gRPC waits for the client) or working (a thread of the pool has it), and ends while working: so what it
 /// has taken needs no lock.
-class UtilizationReports::Stream final : public Reactor, public LiveStream, public std::enable_shared_from_this<Stream> {
+class UtilizationReports::Stream final : public Reactor,
+                                         public LiveStream,
+                                         public std::enable_shared_from_this<Stream> {
  public:
   Stream(UtilizationReports& reports, grpc::CallbackServerContext& context, v1::ReportUtilizationResponse& response)
       : reports_(reports), context_(context), response_(response), started_(reports.rpc_.Begin(context)) {}
@@ -125,7 +127,8 @@ class UtilizationReports::Stream final : public Reactor, public LiveStream, publ
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
 };
 
-UtilizationReports::Reactor* UtilizationReports::Start(grpc::CallbackServerContext* context, v1::ReportUtilizationResponse* response) {
+UtilizationReports::Reactor* UtilizationReports::Start(grpc::CallbackServerContext* context,
+                                                       v1::ReportUtilizationResponse* response) {
   const auto stream = std::make_shared<Stream>(*this, *context, *response);
   stream->Start();
   return stream.get();

@@ -25,8 +25,8 @@ class WatchStream final : public grpc::ServerWriteReactor<Message>,
  public:
   /// The reactor owns itself. All must outlive the server's streams.
   static grpc::ServerWriteReactor<Message>* Start(std::string_view method, grpc::CallbackServerContext& context,
-                                                  std::shared_ptr<Watch<Message>> watch, feed::ChangeFeed& feed, LiveStreams& streams,
-                                                  RpcRunner& rpc) {
+                                                  std::shared_ptr<Watch<Message>> watch, feed::ChangeFeed& feed,
+                                                  LiveStreams& streams, RpcRunner& rpc) {
     const auto stream = std::make_shared<WatchStream>(method, context, std::move(watch), feed, streams, rpc);
     stream->self_ = stream;
     if (const absl::Status status = streams.Add(stream); !status.ok()) {

@@ -37,19 +37,22 @@ class ClusterWatchTest : public ::testing::Test {
 
   void SetCluster(const std::string& more) {
     const auto updated = UpdateCluster(
-        Parse<v1::UpdateClusterRequest>("allow_missing: true cluster { name: 'main' node_pools { name: 'h' gpu_type: 'h100' node_count: 4 " +
-                                        more + " } }"),
+        Parse<v1::UpdateClusterRequest>(
+            "allow_missing: true cluster { name: 'main' node_pools { name: 'h' gpu_type: 'h100' node_count: 4 " + more +
+            " } }"),
         gpus_, bookings_);
     ASSERT_TRUE(updated.ok()) << updated.status();
   }
   /// For an hour from so many hours on; held for some minutes, or firm.
   std::string Reserve(int from_hours, int hold_minutes = 0) {
-    v1::CreateReservationRequest request = Parse<v1::CreateReservationRequest>("parent: 'main' reservation { gpu_count: 8 }");
+    v1::CreateReservationRequest request =
+        Parse<v1::CreateReservationRequest>("parent: 'main' reservation { gpu_count: 8 }");
     const absl::Time start = clock_.Now() + absl::Hours(from_hours);
     *request.mutable_reservation()->mutable_start_time() = convert::TimeToProto(start);
     *request.mutable_reservation()->mutable_end_time() = convert::TimeToProto(start + absl::Hours(1));
     if (hold_minutes > 0) {
-      *request.mutable_reservation()->mutable_expire_time() = convert::TimeToProto(clock_.Now() + absl::Minutes(hold_minutes));
+      *request.mutable_reservation()->mutable_expire_time() =
+          convert::TimeToProto(clock_.Now() + absl::Minutes(hold_minutes));
     }
     const auto made = reservations_.Create(request);
     EXPECT_TRUE(made.ok()) << made.status();
@@ -133,7 +136,8 @@ TEST_F(ClusterWatchTest, AHoldThatExpiresIsToldWithoutAWrite) {
 }
 
 TEST_F(ClusterWatchTest, NodesThatAreReadyAgainAreToldWithoutAWrite) {
-  SetCluster("node_conditions { nodes: 'h-3' state: DOWN until_time { seconds: 1767229200 } }");  // An hour after the clock's now.
+  SetCluster(
+      "node_conditions { nodes: 'h-3' state: DOWN until_time { seconds: 1767229200 } }");  // An hour after the clock's now.
   const auto watch = Watch();
   v1::WatchClusterResponse message;
   ASSERT_TRUE(watch->Take(message));

@@ -67,7 +67,8 @@ absl::Status Add(const std::string& name, const Summary& more, store::Transactio
 
 }  // namespace
 
-Utilization::Utilization(store::Store& store, bookings::Bookings& bookings, const base::Clock& clock, UtilizationOptions options)
+Utilization::Utilization(store::Store& store, bookings::Bookings& bookings, const base::Clock& clock,
+                         UtilizationOptions options)
     : store_(store), bookings_(bookings), clock_(clock), options_(options), seen_(options.most_gpus) {}
 
 Utilization::~Utilization() {
@@ -108,10 +109,12 @@ absl::Status Utilization::Take(const std::string& cluster, const NodeIndex& node
   RETURN_IF_ERROR(validate::ValidateSample(field, sample, now));
   const NodeIndex::Pool* pool = nodes.Find(sample.node());
   if (pool == nullptr) {
-    return base::InvalidField(field + ".node", fmt::format("is no node of the cluster: node=\"{}\"", sample.node()), "UNKNOWN_NODE");
+    return base::InvalidField(field + ".node", fmt::format("is no node of the cluster: node=\"{}\"", sample.node()),
+                              "UNKNOWN_NODE");
   }
   if (sample.gpu() < 0 || sample.gpu() >= pool->gpus_per_node) {
-    return base::InvalidField(field + ".gpu", fmt::format("must be 0 to {}: gpu={}", pool->gpus_per_node - 1, sample.gpu()));
+    return base::InvalidField(field + ".gpu",
+                              fmt::format("must be 0 to {}: gpu={}", pool->gpus_per_node - 1, sample.gpu()));
   }
   const Sample taken = SampleOf(sample);
   const uint64_t gpu = absl::Hash<std::tuple<std::string, std::string, int>>()({cluster, sample.node(), sample.gpu()});
@@ -121,8 +124,10 @@ absl::Status Utilization::Take(const std::string& cluster, const NodeIndex& node
     case SeenTimes::Answer::kRepeated:
       return base::InvalidField(field + ".time", "a sample of this GPU and time was taken before", "REPEATED");
     case SeenTimes::Answer::kTooOld:
-      return base::InvalidField(field + ".time", fmt::format("is older than the last {} samples that were taken of this GPU",
-                                                             SeenTimes::kRemembered), "TOO_LATE");
+      return base::InvalidField(
+          field + ".time",
+          fmt::format("is older than the last {} samples that were taken of this GPU", SeenTimes::kRemembered),
+          "TOO_LATE");
   }
   const Period hour{cluster, pool->name, /*is_day=*/false, HourOf(taken.time)};
   waiting_.try_emplace(NameOf(hour), EmptyOf(hour)).first->second.Add(taken);
@@ -130,8 +135,8 @@ absl::Status Utilization::Take(const std::string& cluster, const NodeIndex& node
   return absl::OkStatus();
 }
 
-absl::Status Utilization::Report(const std::string& cluster, const v1::ReportUtilizationRequest& request, int64_t message_number,
-                                 v1::ReportUtilizationResponse& tally) {
+absl::Status Utilization::Report(const std::string& cluster, const v1::ReportUtilizationRequest& request,
+                                 int64_t message_number, v1::ReportUtilizationResponse& tally) {
   RETURN_IF_ERROR(validate::Between("samples", request.samples_size(), 0, validate::kMaxSamples));
   const absl::Time now = clock_.Now();
   ASSIGN_OR_RETURN(const std::shared_ptr<const NodeIndex> nodes, NodesOf(cluster, now));
@@ -142,7 +147,8 @@ absl::Status Utilization::Report(const std::string& cluster, const v1::ReportUti
     if (status.ok()) {
       ++accepted;
     } else if (tally.refusals_size() < kMostRefusals) {
-      tally.add_refusals((message_number > 1 ? fmt::format("message {}: ", message_number) : "") + std::string(status.message()));
+      tally.add_refusals((message_number > 1 ? fmt::format("message {}: ", message_number) : "") +
+                         std::string(status.message()));
     }
   }
   accepted_ += accepted;
@@ -193,7 +199,8 @@ absl::Status Utilization::Flush() {
   return absl::OkStatus();
 }
 
-absl::Status Utilization::RollUpDay(const std::string& day_name, const Summary& empty, const std::vector<std::string>& hour_names) {
+absl::Status Utilization::RollUpDay(const std::string& day_name, const Summary& empty,
+                                    const std::vector<std::string>& hour_names) {
   return store_.Transact([&](store::Transaction& transaction) -> absl::Status {
     Summary day = empty;
     for (const std::string& name : hour_names) {
@@ -221,7 +228,8 @@ absl::Status Utilization::RollUp() {
       if (period->is_day && period->end() <= now - options_.keep_days) dropped.push_back(record.name);
       if (period->is_day || period->end() > now - options_.keep_hours) continue;
       const Period day{period->cluster, period->pool, /*is_day=*/true, DayOf(period->start)};
-      days.try_emplace(NameOf(day), EmptyOf(day), std::vector<std::string>()).first->second.second.push_back(record.name);
+      days.try_emplace(NameOf(day), EmptyOf(day), std::vector<std::string>())
+          .first->second.second.push_back(record.name);
     }
     options.page_token = page.next_page_token;
   } while (!options.page_token.empty());
@@ -233,8 +241,8 @@ absl::Status Utilization::RollUp() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<Summary>> Utilization::Read(const std::string& cluster, const std::string& pool, absl::Time start,
-                                                       absl::Time end) {
+absl::StatusOr<std::vector<Summary>> Utilization::Read(const std::string& cluster, const std::string& pool,
+                                                       absl::Time start, absl::Time end) {
   std::vector<Summary> found;
   for (const bool is_day : {true, false}) {
     Period before{cluster, pool, is_day, is_day ? DayOf(start) : HourOf(start)};
@@ -247,7 +255,8 @@ absl::StatusOr<std::vector<Summary>> Utilization::Read(const std::string& cluste
       options.page_token = page.next_page_token;
       for (const store::Record& record : page.records) {
         const std::optional<Period> period = PeriodOf(record.name);
-        const bool is_ours = period.has_value() && period->cluster == cluster && period->pool == pool && period->is_day == is_day;
+        const bool is_ours =
+            period.has_value() && period->cluster == cluster && period->pool == pool && period->is_day == is_day;
         if (!is_ours || period->start >= end) {
           options.page_token.clear();
           break;
@@ -267,8 +276,9 @@ absl::StatusOr<v1::GetUtilizationResponse> Utilization::Get(const v1::GetUtiliza
   const absl::Time end = request.has_end_time() ? convert::TimeFromProto(request.end_time()) : now;
   const absl::Time start = request.has_start_time() ? convert::TimeFromProto(request.start_time()) : end - kUsualSpan;
   if (start >= end) {
-    return base::InvalidField("start_time", fmt::format("must be before end_time: start_time={} end_time={} (seconds since 1970)",
-                                                        absl::ToUnixSeconds(start), absl::ToUnixSeconds(end)),
+    return base::InvalidField("start_time",
+                              fmt::format("must be before end_time: start_time={} end_time={} (seconds since 1970)",
+                                          absl::ToUnixSeconds(start), absl::ToUnixSeconds(end)),
                               "NEGATIVE_DURATION");
   }
   ASSIGN_OR_RETURN(const std::shared_ptr<const NodeIndex> nodes, NodesOf(cluster, now));
@@ -287,7 +297,8 @@ absl::StatusOr<v1::GetUtilizationResponse> Utilization::Get(const v1::GetUtiliza
     *answer.mutable_summary() = ToProto(whole);
   }
   if (response.pools().empty() && !request.node_pool().empty()) {
-    return base::NotFound("node_pool", fmt::format("is no pool of the cluster: node_pool=\"{}\"", request.node_pool()), "UNKNOWN_POOL");
+    return base::NotFound("node_pool", fmt::format("is no pool of the cluster: node_pool=\"{}\"", request.node_pool()),
+                          "UNKNOWN_POOL");
   }
   return response;
 }

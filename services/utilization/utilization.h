@@ -66,12 +66,13 @@ class Utilization {
 
   absl::StatusOr<std::shared_ptr<const NodeIndex>> NodesOf(const std::string& cluster, absl::Time now);
   /// Why not, or OK: it is taken.
-  absl::Status Take(const std::string& cluster, const NodeIndex& nodes, const std::string& field, const v1::UtilizationSample& sample,
-                    absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Take(const std::string& cluster, const NodeIndex& nodes, const std::string& field,
+                    const v1::UtilizationSample& sample, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Write(const std::map<std::string, Summary>& summaries);
   absl::Status RollUpDay(const std::string& day_name, const Summary& empty, const std::vector<std::string>& hour_names);
   /// Summaries of a pool that touch [start, end).
-  absl::StatusOr<std::vector<Summary>> Read(const std::string& cluster, const std::string& pool, absl::Time start, absl::Time end);
+  absl::StatusOr<std::vector<Summary>> Read(const std::string& cluster, const std::string& pool, absl::Time start,
+                                            absl::Time end);
   void WriteUntilTheEnd();
 
   store::Store& store_;
@@ -88,8 +89,8 @@ class Utilization {
   base::Mutex mutex_;
   base::Condition changed_;
   base::Condition ending_;
-  std::map<std::string, Index> indices_ ABSL_GUARDED_BY(mutex_);                  ///< By cluster.
-  std::map<std::string, Summary> waiting_ ABSL_GUARDED_BY(mutex_);                ///< To be added to records, by name.
+  std::map<std::string, Index> indices_ ABSL_GUARDED_BY(mutex_);    ///< By cluster.
+  std::map<std::string, Summary> waiting_ ABSL_GUARDED_BY(mutex_);  ///< To be added to records, by name.
   std::map<PoolKey, RecentMean> recent_ ABSL_GUARDED_BY(mutex_);
   SeenTimes seen_ ABSL_GUARDED_BY(mutex_);
   bool is_ending_ ABSL_GUARDED_BY(mutex_) = false;

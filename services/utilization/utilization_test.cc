@@ -39,8 +39,9 @@ class FullStore : public store::MemoryStore {
 class UtilizationTest : public ::testing::Test {
  protected:
   UtilizationTest() {
-    SetCluster("name: 'main' node_pools { name: 'a' gpu_type: 'a100' node_count: 2 node_names: 'gpu[01-02]' }"
-               " node_pools { name: 'h' gpu_type: 'h100' node_count: 4 gpus_per_node: 4 }");
+    SetCluster(
+        "name: 'main' node_pools { name: 'a' gpu_type: 'a100' node_count: 2 node_names: 'gpu[01-02]' }"
+        " node_pools { name: 'h' gpu_type: 'h100' node_count: 4 gpus_per_node: 4 }");
   }
 
   void SetCluster(const std::string& text) {
@@ -53,7 +54,8 @@ class UtilizationTest : public ::testing::Test {
     }
   }
   /// So long after now.
-  v1::UtilizationSample Sample(const std::string& node, int gpu, double busy, absl::Duration after = absl::ZeroDuration()) {
+  v1::UtilizationSample Sample(const std::string& node, int gpu, double busy,
+                               absl::Duration after = absl::ZeroDuration()) {
     v1::UtilizationSample sample;
     sample.set_node(node);
     sample.set_gpu(gpu);
@@ -69,7 +71,9 @@ class UtilizationTest : public ::testing::Test {
     EXPECT_TRUE(status.ok()) << status;
     return tally;
   }
-  v1::ReportUtilizationResponse Report(const std::vector<v1::UtilizationSample>& samples) { return Report(samples, utilization_); }
+  v1::ReportUtilizationResponse Report(const std::vector<v1::UtilizationSample>& samples) {
+    return Report(samples, utilization_);
+  }
   std::string Refusal(const v1::UtilizationSample& sample) {
     const v1::ReportUtilizationResponse tally = Report({sample});
     EXPECT_EQ(tally.accepted_count(), tally.refusals().empty() ? 1 : 0);
@@ -99,7 +103,9 @@ class UtilizationTest : public ::testing::Test {
 };
 
 TEST_F(UtilizationTest, RollsSamplesUpByPoolAndHour) {
-  EXPECT_EQ(Report({Sample("gpu01", 0, 0.5), Sample("gpu02", 7, 1), Sample("h-3", 3, 0.25, -absl::Hours(2))}).accepted_count(), 3);
+  EXPECT_EQ(Report({Sample("gpu01", 0, 0.5), Sample("gpu02", 7, 1), Sample("h-3", 3, 0.25, -absl::Hours(2))})
+                .accepted_count(),
+            3);
   EXPECT_THAT(Names(), IsEmpty());
   ASSERT_TRUE(utilization_.Flush().ok());
   EXPECT_THAT(Names(), ElementsAre("main/a/h/2026010100", "main/h/h/2025123122"));
@@ -129,17 +135,22 @@ TEST_F(UtilizationTest, RefusesWhatCannotBeAndSaysWhy) {
   const double infinity = std::numeric_limits<double>::infinity();
   EXPECT_EQ(with([&](auto& s) { s.set_busy_ratio(nan); }), "samples[0].busy_ratio: must be 0 to 1: NaN");
   EXPECT_EQ(with([&](auto& s) { s.set_busy_ratio(1.01); }), "samples[0].busy_ratio: must be 0 to 1: 1.01");
-  EXPECT_EQ(with([&](auto& s) { s.set_tensor_active_ratio(-infinity); }), "samples[0].tensor_active_ratio: must be 0 to 1: -inf");
+  EXPECT_EQ(with([&](auto& s) { s.set_tensor_active_ratio(-infinity); }),
+            "samples[0].tensor_active_ratio: must be 0 to 1: -inf");
   EXPECT_EQ(with([&](auto& s) { s.set_memory_active_ratio(2); }), "samples[0].memory_active_ratio: must be 0 to 1: 2");
-  EXPECT_THAT(with([&](auto& s) { s.set_memory_used_bytes(-1); }), HasSubstr("samples[0].memory_used_bytes: must be at least 0"));
-  EXPECT_THAT(with([&](auto& s) { s.set_memory_used_bytes(int64_t{1} << 60); }), HasSubstr("memory_used_bytes: must be at most"));
-  EXPECT_THAT(with([&](auto& s) { s.set_power_watts(1e300); }), HasSubstr("samples[0].power_watts: must be at most 1e+06"));
+  EXPECT_THAT(with([&](auto& s) { s.set_memory_used_bytes(-1); }),
+              HasSubstr("samples[0].memory_used_bytes: must be at least 0"));
+  EXPECT_THAT(with([&](auto& s) { s.set_memory_used_bytes(int64_t{1} << 60); }),
+              HasSubstr("memory_used_bytes: must be at most"));
+  EXPECT_THAT(with([&](auto& s) { s.set_power_watts(1e300); }),
+              HasSubstr("samples[0].power_watts: must be at most 1e+06"));
   EXPECT_THAT(with([&](auto& s) { s.set_power_watts(nan); }), HasSubstr("samples[0].power_watts: must be a number"));
   EXPECT_EQ(with([&](auto& s) { s.set_node("gpu03"); }), "samples[0].node: is no node of the cluster: node=\"gpu03\"");
   EXPECT_THAT(with([&](auto& s) { s.set_node("gpu[01-01]"); }), HasSubstr("is no node")) << "a list is no name";
   EXPECT_THAT(with([&](auto& s) { s.set_node("gpu1"); }), HasSubstr("is no node"));
   EXPECT_EQ(with([&](auto& s) { s.clear_node(); }), "samples[0].node: is missing");
-  EXPECT_THAT(with([&](auto& s) { s.set_node(std::string(1000, 'x')); }), HasSubstr("samples[0].node: must be at most 256 bytes"));
+  EXPECT_THAT(with([&](auto& s) { s.set_node(std::string(1000, 'x')); }),
+              HasSubstr("samples[0].node: must be at most 256 bytes"));
   EXPECT_EQ(with([&](auto& s) { s.set_gpu(8); }), "samples[0].gpu: must be 0 to 7: gpu=8");
   EXPECT_EQ(with([&](auto& s) { s.set_gpu(-1); }), "samples[0].gpu: must be 0 to 7: gpu=-1");
   EXPECT_EQ(with([&](auto& s) { s.clear_time(); }), "samples[0].time: is missing");
@@ -147,7 +158,8 @@ TEST_F(UtilizationTest, RefusesWhatCannotBeAndSaysWhy) {
   EXPECT_EQ(with([&](auto& s) { s.clear_busy_ratio(); }), "samples[0]: has no measurement");
   EXPECT_EQ(Refusal(Sample("gpu01", 0, 0.5, absl::Seconds(61))),
             "samples[0].time: is in the future: 2026-01-01T00:01:01Z at 2026-01-01T00:00:00Z");
-  EXPECT_THAT(Refusal(Sample("gpu01", 0, 0.5, -absl::Hours(24) - absl::Seconds(1))), HasSubstr("is more than a day ago"));
+  EXPECT_THAT(Refusal(Sample("gpu01", 0, 0.5, -absl::Hours(24) - absl::Seconds(1))),
+              HasSubstr("is more than a day ago"));
   EXPECT_EQ(Refusal(Sample("gpu01", 0, 0.5, absl::Seconds(60))), "");
   EXPECT_EQ(Refusal(Sample("gpu01", 1, 0.5, -absl::Hours(24))), "");
   EXPECT_EQ(utilization_.accepted_count(), 2);
@@ -165,12 +177,14 @@ TEST_F(UtilizationTest, OnlyTheFirstRefusalsAreNamed) {
 
 TEST_F(UtilizationTest, RepeatedSamplesCountOnceAndLateOnesCount) {
   EXPECT_EQ(Report({Sample("gpu01", 0, 0.5, -absl::Seconds(30)), Sample("gpu01", 0, 0.7)}).accepted_count(), 2);
-  const v1::ReportUtilizationResponse again = Report({Sample("gpu01", 0, 0.5, -absl::Seconds(30)), Sample("gpu01", 0, 0.7),
-                                                      Sample("gpu01", 0, 0.9, -absl::Seconds(15)), Sample("gpu01", 1, 0.7)});
+  const v1::ReportUtilizationResponse again =
+      Report({Sample("gpu01", 0, 0.5, -absl::Seconds(30)), Sample("gpu01", 0, 0.7),
+              Sample("gpu01", 0, 0.9, -absl::Seconds(15)), Sample("gpu01", 1, 0.7)});
   EXPECT_EQ(again.accepted_count(), 2);
   EXPECT_EQ(again.refusals(0), "samples[0].time: a sample of this GPU and time was taken before");
   ASSERT_TRUE(utilization_.Flush().ok());
-  EXPECT_EQ(Get("start_time { seconds: 1767220000 } end_time { seconds: 1767229200 }").pools(0).summary().sample_count(), 4);
+  EXPECT_EQ(
+      Get("start_time { seconds: 1767220000 } end_time { seconds: 1767229200 }").pools(0).summary().sample_count(), 4);
 }
 
 TEST_F(UtilizationTest, ReplicasAddUp) {
@@ -185,7 +199,8 @@ TEST_F(UtilizationTest, ReplicasAddUp) {
 
 TEST_F(UtilizationTest, WritesOnceForManyAndNothingForNothing) {
   const int before = store_.transactions;
-  for (int i = 0; i < 100; ++i) Report({Sample("gpu01", 0, 0.5, absl::Milliseconds(i)), Sample("h-0", 0, 0.5, absl::Milliseconds(i))});
+  for (int i = 0; i < 100; ++i)
+    Report({Sample("gpu01", 0, 0.5, absl::Milliseconds(i)), Sample("h-0", 0, 0.5, absl::Milliseconds(i))});
   EXPECT_EQ(store_.transactions, before);
   ASSERT_TRUE(utilization_.Flush().ok());
   EXPECT_EQ(store_.transactions, before + 1);
@@ -244,18 +259,23 @@ TEST_F(UtilizationTest, ReplicasRollUpOnce) {
 
 TEST_F(UtilizationTest, ManyRecordsAreReadInPages) {
   // 1,500 hours of one pool beside another whose name begins alike.
-  SetCluster("name: 'main' node_pools { name: 'a' gpu_type: 'a100' node_count: 1 } node_pools { name: 'a-b' gpu_type: 'a100' node_count: 1 }");
+  SetCluster(
+      "name: 'main' node_pools { name: 'a' gpu_type: 'a100' node_count: 1 } node_pools { name: 'a-b' gpu_type: 'a100' "
+      "node_count: 1 }");
   for (int hour = 0; hour < 1500; ++hour) {
     const Period period{"main", "a", false, clock_.Now() + absl::Hours(hour)};
     Summary summary{.start = period.start, .length = period.length()};
     summary.Add({period.start, {0.5}});
     ASSERT_TRUE(store_.Create(Kind::kUtilization, NameOf(period), Encode(summary), "").ok());
-    ASSERT_TRUE(store_.Create(Kind::kUtilization, NameOf({"main", "a-b", false, period.start}), Encode(summary), "").ok());
+    ASSERT_TRUE(
+        store_.Create(Kind::kUtilization, NameOf({"main", "a-b", false, period.start}), Encode(summary), "").ok());
   }
-  const v1::GetUtilizationResponse response = Get("start_time { seconds: 1767227400 } end_time { seconds: 1772625600 }");
+  const v1::GetUtilizationResponse response =
+      Get("start_time { seconds: 1767227400 } end_time { seconds: 1772625600 }");
   EXPECT_EQ(response.pools(0).summary().sample_count(), 1500) << "the hour that it begins in, too";
   EXPECT_EQ(response.pools(1).summary().sample_count(), 1500);
-  EXPECT_EQ(Get("start_time { seconds: 1767229200 } end_time { seconds: 1767232800 }").pools(0).summary().sample_count(), 1);
+  EXPECT_EQ(
+      Get("start_time { seconds: 1767229200 } end_time { seconds: 1767232800 }").pools(0).summary().sample_count(), 1);
 }
 
 TEST_F(UtilizationTest, QuestionsThatAreWrongNameTheirField) {
@@ -311,7 +331,8 @@ TEST_F(UtilizationTest, ItsEndWritesWhatWaits) {
 
 TEST(RecordNamesTest, AreReadAsTheyAreWritten) {
   for (const char* name : {"main/a/h/2026010100", "main/a-b/d/20261231"}) EXPECT_EQ(NameOf(*PeriodOf(name)), name);
-  for (const char* name : {"", "main/a/h/20260101", "main/a/d/2026010100", "main/a/x/20260101", "main/a/d/20261301", "a/d/20260101"}) {
+  for (const char* name :
+       {"", "main/a/h/20260101", "main/a/d/2026010100", "main/a/x/20260101", "main/a/d/20261301", "a/d/20260101"}) {
     EXPECT_FALSE(PeriodOf(name).has_value()) << name;
   }
 }

@@ -17,7 +17,8 @@ constexpr int64_t kMostBytes = int64_t{1} << 50;
 
 absl::Status Ratio(const std::string& field, double value) {
   if (value >= 0 && value <= 1) return absl::OkStatus();
-  return base::InvalidField(field, "must be 0 to 1: " + (std::isnan(value) ? "NaN" : fmt::to_string(value)), "OUT_OF_RANGE");
+  return base::InvalidField(field, "must be 0 to 1: " + (std::isnan(value) ? "NaN" : fmt::to_string(value)),
+                            "OUT_OF_RANGE");
 }
 
 std::string Text(absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone()); }
@@ -42,8 +43,10 @@ absl::Status ValidateSample(const std::string& field, const v1::UtilizationSampl
   if (!sample.has_time()) return base::InvalidField(field + ".time", "is missing");
   RETURN_IF_ERROR(SampleTime(field + ".time", sample.time(), now));
   if (sample.has_busy_ratio()) RETURN_IF_ERROR(Ratio(field + ".busy_ratio", sample.busy_ratio()));
-  if (sample.has_tensor_active_ratio()) RETURN_IF_ERROR(Ratio(field + ".tensor_active_ratio", sample.tensor_active_ratio()));
-  if (sample.has_memory_active_ratio()) RETURN_IF_ERROR(Ratio(field + ".memory_active_ratio", sample.memory_active_ratio()));
+  if (sample.has_tensor_active_ratio())
+    RETURN_IF_ERROR(Ratio(field + ".tensor_active_ratio", sample.tensor_active_ratio()));
+  if (sample.has_memory_active_ratio())
+    RETURN_IF_ERROR(Ratio(field + ".memory_active_ratio", sample.memory_active_ratio()));
   if (sample.has_memory_used_bytes()) {
     RETURN_IF_ERROR(Between(field + ".memory_used_bytes", sample.memory_used_bytes(), 0, kMostBytes));
   }

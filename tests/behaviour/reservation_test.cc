@@ -458,8 +458,9 @@ TEST_P(ReservationBehaviour, AThousandDuplicatesOfManyClientsAreOneReservation) 
 
 TEST_P(ReservationBehaviour, AQuotaThatIsCutMarksTheYoungestAndWarns) {
   const auto reserve = [&](int gpus, const std::string& tenant) {
-    return Ask(&Clusters::CreateReservation, "parent: 'main' reservation { gpu_count: " + std::to_string(gpus) + " tenant: '" + tenant +
-                                                 "' start_time " + At(1) + " end_time " + At(2) + " }");
+    return Ask(&Clusters::CreateReservation, "parent: 'main' reservation { gpu_count: " + std::to_string(gpus) +
+                                                 " tenant: '" + tenant + "' start_time " + At(1) + " end_time " +
+                                                 At(2) + " }");
   };
   const v1::Reservation first = reserve(8, "t");
   const v1::Reservation second = reserve(8, "t");
@@ -470,7 +471,8 @@ TEST_P(ReservationBehaviour, AQuotaThatIsCutMarksTheYoungestAndWarns) {
   const std::string cut = "cluster { name: 'main' " + Pool("") + " quotas { tenant: 't' max_gpus: 8 } }";
   const v1::Cluster checked = Ask(&Clusters::UpdateCluster, "validate_only: true " + cut);
   ASSERT_EQ(checked.warnings_size(), 1);
-  EXPECT_THAT(checked.warnings(0), StartsWith(second.name() + " no longer holds: tenant \"t\" may have 8 GPUs at once"));
+  EXPECT_THAT(checked.warnings(0),
+              StartsWith(second.name() + " no longer holds: tenant \"t\" may have 8 GPUs at once"));
   EXPECT_EQ(conflict(second), "");
   EXPECT_EQ(Ask(&Clusters::UpdateCluster, cut).warnings_size(), 1);
   EXPECT_EQ(conflict(first), "");
@@ -487,8 +489,9 @@ TEST_P(ReservationBehaviour, AQuotaThatIsCutMarksTheYoungestAndWarns) {
 }
 
 TEST_P(ReservationBehaviour, APlanBeyondItsQuotaCannotBeConfirmed) {
-  const std::string of_tenant = "plan { request { model { preset: 'llama-7b' } data_set { token_count: 2e10 } resources { cluster: 'main' "
-                                "min_gpus: 16 max_gpus: 16 tenant: 't' } } } hold { }";
+  const std::string of_tenant =
+      "plan { request { model { preset: 'llama-7b' } data_set { token_count: 2e10 } resources { cluster: 'main' "
+      "min_gpus: 16 max_gpus: 16 tenant: 't' } } } hold { }";
   const v1::Plan plan = Ask(&Plans::CreatePlan, of_tenant);
   Update(Pool("") + "quotas { tenant: 't' max_gpus: 8 }");
   EXPECT_THAT(Ask(&Plans::GetPlan, Named(plan)).reservation().conflict(), HasSubstr("may have 8 GPUs"));
@@ -513,10 +516,13 @@ TEST_P(ReservationBehaviour, TheMarkOfAPairGoesWithOneOfThem) {
 TEST_P(ReservationBehaviour, UpdatesThatLeaveThePoolsAloneDoNotMindThem) {
   const std::string before = Ask(&Clusters::GetCluster, "name: 'main'").etag();
   // What the mask does not name is not looked at.
-  EXPECT_EQ(Ask(&Clusters::UpdateCluster, "update_mask { paths: 'description' } cluster { name: 'main' description: 'd' node_pools { } "
-                                          "currency: 'no' }").description(),
+  EXPECT_EQ(Ask(&Clusters::UpdateCluster,
+                "update_mask { paths: 'description' } cluster { name: 'main' description: 'd' node_pools { } "
+                "currency: 'no' }")
+                .description(),
             "d");
-  EXPECT_EQ(FieldOf(Fail(&Clusters::UpdateCluster, "update_mask { paths: 'currency' } cluster { name: 'main' currency: 'no' }")),
+  EXPECT_EQ(FieldOf(Fail(&Clusters::UpdateCluster,
+                         "update_mask { paths: 'currency' } cluster { name: 'main' currency: 'no' }")),
             "cluster.currency");
   EXPECT_NE(Ask(&Clusters::GetCluster, "name: 'main'").etag(), before);
 }
@@ -527,7 +533,8 @@ TEST_P(ReservationBehaviour, TooManyEntriesAreRefused) {
   const grpc::Status refused = Fail(&Clusters::UpdateCluster, "cluster { name: 'main' " + pool + "} }");
   EXPECT_EQ(FieldOf(refused), "cluster.node_pools[0].occupations");
   EXPECT_EQ(Reason(refused), "OUT_OF_RANGE");
-  EXPECT_EQ(FieldOf(Fail(&Clusters::CreateCluster, "cluster { name: 'new' " + pool + "} }")), "cluster.node_pools[0].occupations");
+  EXPECT_EQ(FieldOf(Fail(&Clusters::CreateCluster, "cluster { name: 'new' " + pool + "} }")),
+            "cluster.node_pools[0].occupations");
 }
 
 TEST_P(ReservationBehaviour, OutlivesTheProcess) {

@@ -20,7 +20,9 @@ class UtilizationBehaviour : public PlannerTest {
  protected:
   UtilizationBehaviour() {
     now_ = Ask(&Clusters::CreateCluster,
-               "cluster { name: 'main' node_pools { name: 'h' gpu_type: 'h100' node_count: 4 } }").create_time().seconds();
+               "cluster { name: 'main' node_pools { name: 'h' gpu_type: 'h100' node_count: 4 } }")
+               .create_time()
+               .seconds();
   }
   /// A stream of messages of their text format, and its answer.
   grpc::Status Report(const std::vector<std::string>& messages, v1::ReportUtilizationResponse& response) {
@@ -34,11 +36,12 @@ class UtilizationBehaviour : public PlannerTest {
     return writer->Finish();
   }
   std::string Sample(int node, int gpu, const std::string& more, int64_t after = 0) const {
-    return "samples { node: 'h-" + std::to_string(node) + "' gpu: " + std::to_string(gpu) + " time { seconds: " +
-           std::to_string(now_ + after) + " } " + more + " } ";
+    return "samples { node: 'h-" + std::to_string(node) + "' gpu: " + std::to_string(gpu) +
+           " time { seconds: " + std::to_string(now_ + after) + " } " + more + " } ";
   }
   v1::PoolUtilization Get() {
-    const auto response = Ask(&Clusters::GetUtilization, "cluster: 'main' end_time { seconds: " + std::to_string(now_ + 3600) + " }");
+    const auto response =
+        Ask(&Clusters::GetUtilization, "cluster: 'main' end_time { seconds: " + std::to_string(now_ + 3600) + " }");
     EXPECT_EQ(response.pools_size(), 1);
     return response.pools_size() == 1 ? response.pools(0) : v1::PoolUtilization();
   }
@@ -49,7 +52,8 @@ class UtilizationBehaviour : public PlannerTest {
 TEST_P(UtilizationBehaviour, WhatIsAcceptedIsKept) {
   v1::ReportUtilizationResponse response;
   ASSERT_TRUE(Report({"cluster: 'main' " + Sample(0, 0, "busy_ratio: 0.5 power_watts: 400"),
-                      Sample(1, 7, "busy_ratio: 1 tensor_active_ratio: 0.25 memory_used_bytes: 1000") + Sample(9, 0, "busy_ratio: 1"),
+                      Sample(1, 7, "busy_ratio: 1 tensor_active_ratio: 0.25 memory_used_bytes: 1000") +
+                          Sample(9, 0, "busy_ratio: 1"),
                       "cluster: 'clusters/main' " + Sample(2, 0, "busy_ratio: nan")},
                      response)
                   .ok());
@@ -149,7 +153,9 @@ TEST(UtilizationDaemonTest, MetricsShowTheLastMinutes) {
   Clusters stub(channel);
   grpc::ClientContext create;
   v1::Cluster cluster;
-  ASSERT_TRUE(stub.CreateCluster(&create, Parse<v1::CreateClusterRequest>("cluster { name: 'main' node_pools { gpu_type: 'h100' node_count: 1 } }"),
+  ASSERT_TRUE(stub.CreateCluster(&create,
+                                 Parse<v1::CreateClusterRequest>(
+                                     "cluster { name: 'main' node_pools { gpu_type: 'h100' node_count: 1 } }"),
                                  &cluster)
                   .ok());
   EXPECT_THAT(HttpGet(metrics, "/metrics"), ::testing::Not(HasSubstr("planner_cluster_utilization_ratio{")));
@@ -173,7 +179,8 @@ TEST(UtilizationDaemonTest, MetricsShowTheLastMinutes) {
   EXPECT_THAT(shown, HasSubstr("planner_cluster_utilization_ratio{cluster=\"main\",gpu_type=\"H100-SXM-80GB\"} 0.375"));
   EXPECT_THAT(shown, HasSubstr("planner_utilization_samples_total{outcome=\"accepted\"} 2"));
   EXPECT_THAT(shown, HasSubstr("planner_utilization_samples_total{outcome=\"refused\"} 1"));
-  EXPECT_THAT(shown, HasSubstr("planner_rpc_requests_total{code=\"OK\",method=\"ClusterService/ReportUtilization\"} 1"));
+  EXPECT_THAT(shown,
+              HasSubstr("planner_rpc_requests_total{code=\"OK\",method=\"ClusterService/ReportUtilization\"} 1"));
 }
 
 }  // namespace

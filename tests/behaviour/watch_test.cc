@@ -26,7 +26,8 @@ class Reading {
  public:
   template <typename Stub, typename Request>
   Reading(const std::shared_ptr<grpc::Channel>& channel,
-          std::unique_ptr<grpc::ClientReader<Message>> (Stub::*method)(grpc::ClientContext*, const Request&), const std::string& request) {
+          std::unique_ptr<grpc::ClientReader<Message>> (Stub::*method)(grpc::ClientContext*, const Request&),
+          const std::string& request) {
     Stub stub(channel);
     reader_ = (stub.*method)(&context_, Parse<Request>(request));
   }
@@ -58,23 +59,29 @@ class WatchBehaviour : public PlannerTest {
  protected:
   WatchBehaviour() {
     now_ = Ask(&Clusters::CreateCluster,
-               "cluster { name: 'main' node_pools { name: 'h' gpu_type: 'h100' node_count: 4 } }").create_time().seconds();
+               "cluster { name: 'main' node_pools { name: 'h' gpu_type: 'h100' node_count: 4 } }")
+               .create_time()
+               .seconds();
   }
   std::unique_ptr<Reading<v1::Plan>> WatchPlan(const std::string& name) {
     return std::make_unique<Reading<v1::Plan>>(planner_.channel, &Plans::WatchPlan, "name: '" + name + "'");
   }
   std::unique_ptr<Reading<v1::WatchClusterResponse>> WatchCluster(const std::string& name = "main") {
-    return std::make_unique<Reading<v1::WatchClusterResponse>>(planner_.channel, &Clusters::WatchCluster, "name: '" + name + "'");
+    return std::make_unique<Reading<v1::WatchClusterResponse>>(planner_.channel, &Clusters::WatchCluster,
+                                                               "name: '" + name + "'");
   }
   v1::Plan CreatePlan(const std::string& more) {
     return Ask(&Plans::CreatePlan,
-               "plan { request { model { preset: 'llama-7b' } data_set { token_count: 2e10 } resources { cluster: 'main' min_gpus: 32 "
-               "max_gpus: 32 } } } " + more);
+               "plan { request { model { preset: 'llama-7b' } data_set { token_count: 2e10 } resources { cluster: "
+               "'main' min_gpus: 32 "
+               "max_gpus: 32 } } } " +
+                   more);
   }
   v1::Reservation Reserve(int gpus, int from_days, const std::string& more = "") {
     const auto at = [&](int days) { return "{ seconds: " + std::to_string(now_ + days * 86400) + " }"; };
-    return Ask(&Clusters::CreateReservation, "parent: 'main' reservation { gpu_count: " + std::to_string(gpus) + " start_time " +
-                                                 at(from_days) + " end_time " + at(from_days + 1) + more + " }");
+    return Ask(&Clusters::CreateReservation, "parent: 'main' reservation { gpu_count: " + std::to_string(gpus) +
+                                                 " start_time " + at(from_days) + " end_time " + at(from_days + 1) +
+                                                 more + " }");
   }
   static std::string Named(const std::string& name) { return "name: '" + name + "' "; }
   /// The changes up to the one that says that everything was sent.
@@ -132,7 +139,8 @@ TEST_P(WatchBehaviour, AClusterIsToldWholeAndThenByChanges) {
   Ask(&Clusters::DeleteReservation, Named(first.name()));
   EXPECT_EQ(watch->Next()->deleted_reservation(), first.name());
   Ask(&Clusters::UpdateCluster,
-      "cluster { name: 'main' node_pools { name: 'h' gpu_type: 'h100' node_count: 4 node_conditions { nodes: 'h-3' state: DOWN } } }");
+      "cluster { name: 'main' node_pools { name: 'h' gpu_type: 'h100' node_count: 4 node_conditions { nodes: 'h-3' "
+      "state: DOWN } } }");
   EXPECT_EQ(watch->Next()->cluster().node_pools(0).status().down_node_count(), 1);
   Ask(&Clusters::DeleteCluster, "name: 'main' force: true");
   while (watch->Next().has_value()) {  // The mark of the reservation may come before.
@@ -141,8 +149,9 @@ TEST_P(WatchBehaviour, AClusterIsToldWholeAndThenByChanges) {
 }
 
 TEST_P(WatchBehaviour, WrongNamesAreErrors) {
-  for (const auto& [name, code] : {std::pair("plans/20260101-000000-00000000", grpc::StatusCode::NOT_FOUND),
-                                   std::pair("", grpc::StatusCode::INVALID_ARGUMENT), std::pair("a b", grpc::StatusCode::INVALID_ARGUMENT)}) {
+  for (const auto& [name, code] :
+       {std::pair("plans/20260101-000000-00000000", grpc::StatusCode::NOT_FOUND),
+        std::pair("", grpc::StatusCode::INVALID_ARGUMENT), std::pair("a b", grpc::StatusCode::INVALID_ARGUMENT)}) {
     const auto plan = WatchPlan(name);
     EXPECT_EQ(plan->Next(), std::nullopt);
     EXPECT_EQ(plan->Finish().error_code(), code) << name;
@@ -213,7 +222,8 @@ TEST(WatchAcrossProcesses, AnotherProcessesChangesAreTold) {
   EXPECT_TRUE(watch.Next()->synchronized());
   grpc::ClientContext update;
   ASSERT_TRUE(Clusters(other.channel)
-                  .UpdateCluster(&update, Parse<v1::UpdateClusterRequest>("cluster { name: 'main' description: 'new' }"), &cluster)
+                  .UpdateCluster(
+                      &update, Parse<v1::UpdateClusterRequest>("cluster { name: 'main' description: 'new' }"), &cluster)
                   .ok());
   EXPECT_EQ(watch.Next()->cluster().description(), "new");
 }
@@ -226,8 +236,9 @@ TEST(WatchDrain, SigtermEndsWatchesWithUnavailable) {
   const auto channel = grpc::CreateChannel(daemon.Addresses("grpc").at(0), grpc::InsecureChannelCredentials());
   v1::Cluster cluster;
   grpc::ClientContext create;
-  ASSERT_TRUE(
-      Clusters(channel).CreateCluster(&create, Parse<v1::CreateClusterRequest>("cluster { name: 'main' }"), &cluster).ok());
+  ASSERT_TRUE(Clusters(channel)
+                  .CreateCluster(&create, Parse<v1::CreateClusterRequest>("cluster { name: 'main' }"), &cluster)
+                  .ok());
   Reading<v1::WatchClusterResponse> watch(channel, &Clusters::WatchCluster, "name: 'main'");
   EXPECT_TRUE(watch.Next()->has_cluster());
   EXPECT_TRUE(watch.Next()->synchronized());
