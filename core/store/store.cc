@@ -91,7 +91,7 @@ std::string_view KindName(Kind kind) {
 }
 
 const std::vector<Kind>& AllKinds() {
-  static const std::vector<Kind> kinds = {Kind::kCluster, Kind::kPlan, Kind::kReservation, Kind::kRun, Kind::kUtilization};
+  static const std::vector<Kind> kinds = {Kind::kCluster, Kind::kPlan, Kind::kReservation, Kind::kRun, Kind::kUtilization, Kind::kRunSamples};
   return kinds;
 }
 

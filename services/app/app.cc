@@ -20,12 +20,14 @@
 #include "services/bookings/bookings.h"
 #include "services/catalog/catalog.h"
 #include "services/convert/cluster.h"
+#include "services/feed/change_feed.h"
 #include "services/learning/learning.h"
 #include "services/server/cluster_server.h"
 #include "services/server/clusters.h"
 #include "services/server/estimation_server.h"
 #include "services/server/inventory.h"
 #include "services/server/inventory_metrics.h"
+#include "services/server/live_streams.h"
 #include "services/server/methods.h"
 #include "services/server/plan_server.h"
 #include "services/server/progress_streams.h"
@@ -36,8 +38,10 @@
 #include "services/server/run_server.h"
 #include "services/server/runs.h"
 #include "services/storage/make_store.h"
+#include "services/server/utilization_metrics.h"
 #include "services/telemetry/measured_counter.h"
 #include "services/telemetry/rpc_probe.h"
+#include "services/utilization/utilization.h"
 #include "services/validate/requests.h"
 
 namespace planner::app {
@@ -50,7 +54,8 @@ constexpr int kPollers = 8;
 /// Registry, inventory and runs as one.
 class Metrics : public prometheus::Collectable {
  public:
-  Metrics(server::Inventory& inventory, server::RunIndex& runs, const base::Clock& clock) : inventory_(inventory), runs_(runs, clock) {
+  Metrics(server::Inventory& inventory, utilization::Utilization& utilization, server::RunIndex& runs, const base::Clock& clock)
+      : inventory_(inventory), utilization_(inventory, utilization), runs_(runs, clock) {
     prometheus::BuildGauge()
         .Name("planner_build_info")
         .Help("The version that runs.")
@@ -63,9 +68,11 @@ class Metrics : public prometheus::Collectable {
   void Show(const counting::CounterSet& counters) { counters_ = &counters; }
   std::vector<prometheus::MetricFamily> Collect() const override {
     std::vector<prometheus::MetricFamily> all = registry_.Collect();
-    for (const prometheus::Collectable* source : {static_cast<const prometheus::Collectable*>(&inventory_), static_cast<const prometheus::Collectable*>(&runs_)}) {
-      std::vector<prometheus::MetricFamily> more = source->Collect();
-      all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+    for (const prometheus::Collectable* more : {static_cast<const prometheus::Collectable*>(&inventory_),
+                                                static_cast<const prometheus::Collectable*>(&utilization_),
+                                                static_cast<const prometheus::Collectable*>(&runs_)}) {
+      std::vector<prometheus::MetricFamily> families = more->Collect();
+      all.insert(all.end(), std::make_move_iterator(families.begin()), std::make_move_iterator(families.end()));
     }
     if (counters_ != nullptr) all.push_back(telemetry::PluginUp(counters_->Infos()));
     return all;
@@ -74,6 +81,7 @@ class Metrics : public prometheus::Collectable {
  private:
   prometheus::Registry registry_;
   server::InventoryMetrics inventory_;
+  server::UtilizationMetrics utilization_;
   server::RunMetrics runs_;
   const counting::CounterSet* counters_ = nullptr;
 };
@@ -101,6 +109,7 @@ struct App::Parts {
         store(std::move(records)),
         counters(std::move(plugin_specs), options.plugin_host, metrics->registry(), *options.clock, options.log) {
     metrics->Show(counters.set());
+    bookings.OnWrite([this] { feed.Wake(); });
   }
 
   const AppOptions options;
@@ -110,12 +119,13 @@ struct App::Parts {
   bookings::Bookings bookings{*store, gpus, *options.clock};
   server::Inventory inventory{bookings, gpus, *options.clock};
   server::RunIndex run_index{*store};
-  const std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>(inventory, run_index, *options.clock);
+  utilization::Utilization utilization{*store, bookings, *options.clock, options.utilization};
+  const std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>(inventory, utilization, run_index, *options.clock);
   const Counters counters;
   const planning::Planner planner{counters.set()};
   model_files::ModelFileStore model_files{options.state_dir.empty() ? "" : options.state_dir + "/models", options.model_files,
                                           *options.clock};
-  learning::Learning learning{store(), options.log};
+  learning::Learning learning{*store, options.log};
   server::Estimator estimator{models, model_files, inventory, learning, counters.set(), planner, Version()};
   server::RunValidator run_validator{models, gpus, *options.clock, Version()};
   server::IdSource& ids = options.ids != nullptr ? *options.ids : server::IdSource::Random();
@@ -130,8 +140,12 @@ struct App::Parts {
                         probe,
                         options.log};
   server::EstimationServer estimation_server{rpc, estimator, run_validator, models, counters.set(), model_files, Version()};
-  server::ClusterServer cluster_server{rpc, *store, bookings, reservations, gpus, *options.clock};
-  server::PlanServer plan_server{rpc, plans};
+  server::LiveStreams watches{options.max_watches};
+  server::LiveStreams reports{options.max_reports};
+  feed::ChangeFeed feed{*store, *options.clock, {}};
+  server::ClusterServer cluster_server{rpc,  *store, bookings, reservations, utilization,
+                                       feed, watches, reports,  gpus,         *options.clock};
+  server::PlanServer plan_server{rpc, plans, feed, watches};
   server::ProgressStreams progress_streams{rpc, progress_writer, *options.clock};
   server::RunServer run_server{rpc, runs, progress_streams};
 
@@ -158,13 +172,17 @@ App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 App::~App() {
   parts_->progress_streams.EndAll();
+  EndStreams();
+  parts_->watches.BreakOffAll();
   base::MutexLock lock(parts_->mutex);
   if (parts_->in_process != nullptr) parts_->in_process->Shutdown();
+  parts_->feed.Stop();  // Before what its subscribers stand on.
 }
 
 absl::Status App::Prepare() {
   RETURN_IF_ERROR(parts_->store->Open());
   parts_->model_files.RemoveExpired();
+  RETURN_IF_ERROR(parts_->utilization.RollUp());
   for (size_t i = 0; i < parts_->options.clusters.size(); ++i) {
     RETURN_IF_ERROR(server::SeedCluster(ClusterField(i), parts_->options.clusters[i], parts_->gpus, *parts_->store));
   }
@@ -186,6 +204,11 @@ void App::Register(grpc::ServerBuilder& builder) {
 void App::EndCallsAt(absl::Time time) {
   parts_->rpc.EndCallsAt(time);
   parts_->progress_streams.EndAll();
+}
+
+void App::EndStreams() {
+  parts_->watches.EndAll();
+  parts_->reports.EndAll();
 }
 
 std::shared_ptr<grpc::Channel> App::InProcessChannel() {

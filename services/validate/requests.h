@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "planner/v1/cluster.pb.h"
 #include "planner/v1/cluster_service.pb.h"
 #include "planner/v1/count.pb.h"
@@ -12,6 +13,7 @@
 #include "planner/v1/estimation_service.pb.h"
 #include "planner/v1/plan_service.pb.h"
 #include "planner/v1/run_service.pb.h"
+#include "planner/v1/utilization.pb.h"
 #include "planner/v1/validation.pb.h"
 
 namespace planner::validate {
@@ -31,9 +33,11 @@ inline constexpr int64_t kMaxSize = (int64_t{1} << 31) - 1;  ///< Of a batch, a 
 inline constexpr int64_t kMaxGpus = 1'000'000;
 inline constexpr int64_t kMaxDegree = 65'536;
 inline constexpr double kMaxCount = 1e18;
+inline constexpr int kMaxNodeEntries = 10'000;  ///< Conditions, and occupations, of a pool.
 inline constexpr int kMaxPageSize = 1000;
-inline constexpr int kMaxSamples = 1000;      ///< Of a message of ReportProgress.
+inline constexpr int kMaxProgressSamples = 1000;      ///< Of a message of ReportProgress.
 inline constexpr int64_t kMaxSteps = 1'000'000'000'000'000;  ///< Of a run: exact as a double.
+inline constexpr int kMaxUtilizationSamples = 10'000;  ///< Of one message of ReportUtilization.
 
 absl::Status Validate(const v1::EstimateRequest& request);
 absl::Status Validate(const v1::CountRequest& request);
@@ -43,8 +47,13 @@ absl::Status Validate(const v1::UploadModelRequest& request);
 absl::Status Validate(const v1::ValidateRunsRequest& request);
 absl::Status Validate(const v1::CreatePlanRequest& request);
 absl::Status Validate(const v1::CreateClusterRequest& request);
+/// Of the fields that the mask names. How many entries a pool may have depends on how many it has (convert::NormalizedCluster).
 absl::Status Validate(const v1::UpdateClusterRequest& request);
 absl::Status Validate(const v1::CreateReservationRequest& request);
+absl::Status Validate(const v1::GetUtilizationRequest& request);
+
+/// One sample that has arrived at `now`; `field` is its path. Whether its node and GPU are there is not looked at here.
+absl::Status ValidateSample(const std::string& field, const v1::UtilizationSample& sample, absl::Time now);
 
 absl::Status Validate(const v1::StartRunRequest& request);
 /// One message of the stream, without its samples: each of those is refused on its own.

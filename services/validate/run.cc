@@ -22,8 +22,8 @@ absl::Status Validate(const v1::StartRunRequest& request) {
 }
 
 absl::Status Validate(const v1::ReportProgressRequest& request) {
-  if (request.samples_size() <= kMaxSamples) return absl::OkStatus();
-  return base::InvalidField("samples", fmt::format("must be at most {} a message: it has {}", kMaxSamples, request.samples_size()),
+  if (request.samples_size() <= kMaxProgressSamples) return absl::OkStatus();
+  return base::InvalidField("samples", fmt::format("must be at most {} a message: it has {}", kMaxProgressSamples, request.samples_size()),
                             "TOO_LARGE");
 }
 

@@ -11,6 +11,7 @@ CORE_ALLOWS = {
     "counting": ["base", "model"],
     "hardware": ["base"],
     "cluster": ["base", "hardware"],
+    "utilization": ["base"],
     "perf": ["base", "model", "counting", "hardware"],
     "parallel": ["base", "model", "counting", "hardware", "perf"],
     "schedule": ["base", "model", "counting", "hardware", "cluster", "perf", "parallel"],
