@@ -58,7 +58,7 @@ def selections(dashboard, api):
     for name, variable in dashboard.variables.items():
         if variable["type"] == "datasource":
             continue
-        selector, label = LABEL_VALUES.match(variable["query"]["query"]).groups()
+        selector, label = LABEL_VALUES.match(variable["query"]).groups()
         following = []
         for values in combined:
             found = api.label_values(substitute(selector, values), label)

@@ -77,7 +77,7 @@ def variables(board, boards):
     for name in sorted(set(board.variables) - used):
         yield f"${name} is not used"
     for name, variable in board.variables.items():
-        if variable["type"] == "query" and not dashboard.LABEL_VALUES.match(variable["query"]["query"]):
+        if variable["type"] == "query" and not dashboard.LABEL_VALUES.match(variable["query"]):
             yield f"${name}: not label_values(METRIC, LABEL)"
     for uid, parameters in re.findall(r'"/d/([\w-]+)\?([^"]*)"', text):
         if uid not in boards:
@@ -92,7 +92,7 @@ def expressions(board, metrics):
     """Complaints about names in queries. Their grammar is checked for all together."""
     values = {**dashboard.BUILT_IN, **{name: "x" for name in board.variables}}
     asked = [(query.where, query.expr) for query in board.queries()]
-    asked += [(f"${name}", dashboard.LABEL_VALUES.match(variable["query"]["query"])[1])
+    asked += [(f"${name}", dashboard.LABEL_VALUES.match(variable["query"])[1])
               for name, variable in board.variables.items() if variable["type"] == "query"]
     for where, expr in asked:
         try:

@@ -18,7 +18,7 @@ TABLE = pathlib.Path(__file__).resolve().parents[2] / "deploy/prometheus/README.
 CLUSTER, GPU_TYPES = "main", {"H100-SXM-80GB": 512, "A100-SXM-80GB": 256}
 RUNNING = ("20260101-000000-00000001", "20260102-000000-00000002", "20260103-000000-00000003")
 ENDED = "20251231-000000-00000000"
-DRIFTS = ("on_plan", "late", "stalled", "early")
+DRIFTS = ("on_plan", "late", "stalled")
 # Parts of the cards; they add up to 1.
 STATES = {"free": 0.25, "booked": 0.5, "used": 0.125, "maintenance": 0.0, "drained": 0.0625, "down": 0.0625}
 
@@ -76,6 +76,8 @@ def add_service(samples, seconds):
 
 def add_fleet(samples, now):
     samples.add("planner_cluster_inventory_timestamp_seconds", int(now) - 86400, cluster=CLUSTER)
+    for outcome in ("accepted", "refused"):
+        samples.add("planner_utilization_samples_total", int(now % 86400) if outcome == "accepted" else 0, outcome=outcome)
     for outcome in ("ok", "unreachable", "timeout", "refused", "too_large", "malformed", "stale", "implausible"):
         samples.add("planner_utilization_queries_total", int(now % 86400) if outcome == "ok" else 0, cluster=CLUSTER, outcome=outcome)
     for gpu_type, cards in GPU_TYPES.items():
@@ -93,9 +95,9 @@ def add_fleet(samples, now):
 
 
 def add_run(samples, run, drift, now):
-    samples.add("planner_run_info", 1, run=run, cluster=CLUSTER, gpu_type="H100-SXM-80GB", currency="USD")
-    if drift is not None:
-        samples.add("planner_run_drift", 1, run=run, drift=drift)
+    samples.add("planner_run_info", 1, run=run, cluster=CLUSTER, gpu_type="H100-SXM-80GB", gpus="256", currency="USD",
+                state="succeeded" if run == ENDED else "running")
+    samples.add("planner_run_drift", 1, run=run, drift=drift)
     late = 43200 if drift == "late" else 0
     planned_finish = int(now) + 86400
     for metric, value in {
@@ -117,7 +119,7 @@ def plannerd_page(now, started, run_count, without):
     for number in range(run_count):
         run = RUNNING[number] if number < len(RUNNING) else f"20260104-{number:06d}-{number:08x}"
         add_run(samples, run, DRIFTS[number % len(DRIFTS)] if number < len(RUNNING) else "on_plan", now)
-    add_run(samples, ENDED, None, now)
+    add_run(samples, ENDED, "late", now)
     return samples.text({metric.name: (metric.type, metric.help) for metric in metrics_table.read(TABLE).values()})
 
 

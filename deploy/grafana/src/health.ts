@@ -1,7 +1,7 @@
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import * as units from '@grafana/grafana-foundation-sdk/units';
 import { kUid, Page } from './page';
-import { ask, bars, durations, figure, limits, lines, stack } from './panels';
+import { ask, bars, durations, figure, kUnit, limits, lines, stack } from './panels';
 import { healthQueries } from './queries';
 import { instance } from './variables';
 
@@ -268,7 +268,7 @@ export function health(): dashboard.Dashboard {
       ),
     )
     .panel(
-      6,
+      12,
       8,
       bars(
         {
@@ -281,7 +281,20 @@ export function health(): dashboard.Dashboard {
       ).decimals(0),
     )
     .panel(
-      6,
+      12,
+      8,
+      lines(
+        {
+          id: 25,
+          title: 'Samples of utilization',
+          description: 'Samples that ReportUtilization took, and those that it refused: unknown nodes, times and figures that cannot be.',
+          unit: kUnit.samplesPerSecond,
+        },
+        ask(healthQueries.samples, '{{outcome}}'),
+      ).min(0),
+    )
+    .panel(
+      12,
       8,
       stack(
         {

@@ -14,6 +14,7 @@ export const kUnit = {
   /** Never made into weeks, as Grafana's hours are. */
   gpuHours: 'suffix: GPU h',
   tokensPerSecond: 'si: tok/s',
+  samplesPerSecond: 'si: samples/s',
 };
 
 /** What every panel says of itself. */

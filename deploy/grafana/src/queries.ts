@@ -22,6 +22,9 @@ function fleet(metric: string, labels = 'cluster, gpu_type', matchers = ''): str
   return once(metric, labels, matchers === '' ? kFleet : `${kFleet},${matchers}`);
 }
 
+/** Information of the runs that run, on the clusters and GPU types that are selected. */
+const kRunning = `planner_run_info{${kFleet},state="running"}`;
+
 /** Of every run on the clusters and GPU types that are selected. */
 function everyRun(metric: string, labels = 'run'): string {
   return `${once(metric, labels, '')} and on (run) planner_run_info{${kFleet}}`;
@@ -65,7 +68,7 @@ export const fleetQueries = {
   sampleAge: `time() - ${fleet('planner_cluster_utilization_timestamp_seconds')}`,
   bookedRatio: (horizon: Horizon): string => `sum (${booked(horizon)}) / sum (${kTotal})`,
   bookedByType: (horizon: Horizon): string => booked(horizon),
-  runsByType: `count by (cluster, gpu_type) (${fleet('planner_run_info', 'run, cluster, gpu_type')} and on (run) planner_run_drift == 1)`,
+  runsByType: `count by (cluster, gpu_type) (${fleet('planner_run_info', 'run, cluster, gpu_type', 'state="running"')})`,
   /** One row for each cluster and GPU type. */
   table: {
     total: kTotal,
@@ -97,14 +100,15 @@ const kPlannedFinish = 'planner_run_planned_finish_timestamp_seconds';
 const kPredictedFinish = 'planner_run_predicted_finish_timestamp_seconds';
 
 export const runsQueries = {
+  running: `count (max by (run) (${kRunning})) or vector(0)`,
   inDrift: (drift: string): string =>
-    `count (${once('planner_run_drift', 'run', `drift=~"${drift}"`)} == 1 and on (run) planner_run_info{${kFleet}}) or vector(0)`,
+    `count (${once('planner_run_drift', 'run', `drift="${drift}"`)} == 1 and on (run) ${kRunning}) or vector(0)`,
   gpuHoursUsed: `sum (${everyRun('planner_run_actual_gpu_seconds')}) / ${kSecondsPerHour}`,
   /** How far the runs are over how far they were to be; 1 is as planned. */
   progressOfPlan: `sum (${everyRun('planner_run_actual_progress_ratio')}) / sum (${everyRun('planner_run_planned_progress_ratio')})`,
   /** One row for each run. */
   table: {
-    info: once('planner_run_info', 'run, cluster, gpu_type', kFleet),
+    info: once('planner_run_info', 'run, cluster, gpu_type, gpus, state', kFleet),
     drift: `${once('planner_run_drift', 'run, drift', '')} == 1 and on (run) planner_run_info{${kFleet}}`,
     plannedProgress: everyRun('planner_run_planned_progress_ratio'),
     actualProgress: everyRun('planner_run_actual_progress_ratio'),
@@ -170,6 +174,7 @@ export const healthQueries = {
   countLatency: quantile(0.99, 'planner_count_duration_seconds', 'counter'),
   predictionError: 'max by (cluster, gpu_type) (planner_prediction_error_ratio)',
   predictionRuns: 'max by (cluster, gpu_type) (planner_prediction_runs)',
+  samples: `sum by (outcome) (${rate('planner_utilization_samples_total')})`,
   collections: `sum by (cluster, outcome) (${rate('planner_utilization_queries_total')})`,
 };
 

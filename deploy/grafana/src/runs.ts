@@ -6,7 +6,7 @@ import { ask, figure, kUnit, limits, lines, property, rows, runUrl, word } from 
 import { runQueries, runsQueries } from './queries';
 import { cluster, gpuType, run } from './variables';
 
-const kDriftColors: Record<string, string> = { on_plan: 'green', early: 'blue', late: 'orange', stalled: 'red' };
+const kDriftColors: Record<string, string> = { on_plan: 'green', early: 'blue', late: 'orange', stalled: 'red', unknown: 'gray' };
 const kDriftTexts = Object.fromEntries(
   Object.entries(kDriftColors).map(([drift, color]) => [drift, { text: drift.replace('_', ' '), color }]),
 );
@@ -24,11 +24,11 @@ export function runs(): dashboard.Dashboard {
       title: 'Drift',
       description:
         'on plan: will finish within the 90 % interval of the plan. late, early: beyond its upper or lower end. stalled: ' +
-        'nothing has been reported for too long. A run that has ended has none.',
+        'nothing has been reported for too long. unknown: nothing has been reported yet. Of a run that has ended, as it did.',
       unit: units.String,
     },
     ask(runQueries.drift, '{{drift}}'),
-  ).noValue('ended');
+  ).noValue('none');
   for (const [name, color] of Object.entries(kDriftColors)) drift.overrideByName(name, [property.color(color)]);
 
   return new Page(
@@ -47,7 +47,7 @@ export function runs(): dashboard.Dashboard {
       4,
       figure(
         { id: 2, title: 'Running', description: 'Runs that report to the planner.', unit: units.Short },
-        ask(runsQueries.inDrift('.+'), 'running'),
+        ask(runsQueries.running, 'running'),
       ).decimals(0),
     )
     .panel(
@@ -114,6 +114,8 @@ export function runs(): dashboard.Dashboard {
           { title: 'Run', label: 'run', properties: [property.link('Show this run', runUrl('${__value.raw}'))] },
           { title: 'Cluster', label: 'cluster' },
           { title: 'GPU type', label: 'gpu_type' },
+          { title: 'GPUs', label: 'gpus' },
+          { title: 'State', label: 'state' },
           {
             title: 'Drift',
             label: 'drift',

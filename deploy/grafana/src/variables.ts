@@ -10,7 +10,7 @@ export const dataSource = (): dashboard.DatasourceVariableBuilder =>
 function labels(name: string, label: string, query: string): dashboard.QueryVariableBuilder {
   return new dashboard.QueryVariableBuilder(name)
     .label(label)
-    .query({ query, refId: `variable-${name}` })
+    .query(query)
     .definition(query)
     .datasource(kDataSource)
     .refresh(dashboard.VariableRefresh.OnTimeRangeChanged)
