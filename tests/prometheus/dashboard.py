@@ -62,7 +62,7 @@ def selections(dashboard, api):
         following = []
         for values in combined:
             found = api.label_values(substitute(selector, values), label)
-            assert found, f"{dashboard.path.name}: variable {name} has no values: {selector}"
+            assert found, f"variable {name} has no values: {selector}"
             following += [{**values, name: value} for value in ([variable["allValue"]] if variable.get("includeAll") else found)]
         combined = following
     return combined

@@ -90,8 +90,9 @@ class Server:
         with self.log.open("w") as log:
             # It ends with the test, however that ends.
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", "prometheus", f"--config.file={self.config}", f"--storage.tsdb.path={self.folder.name}/data",
-                 f"--web.listen-address=127.0.0.1:{port}", "--storage.tsdb.retention.time=1h"], stdout=log, stderr=log)
+                ["setpriv", "--pdeathsig", "TERM", "prometheus", f"--config.file={self.config}",
+                 f"--storage.tsdb.path={self.folder.name}/data", f"--web.listen-address=127.0.0.1:{port}",
+                 "--storage.tsdb.retention.time=1h"], stdout=log, stderr=log)
         self.api = Api(f"http://127.0.0.1:{port}")
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:

@@ -78,7 +78,11 @@ def failures(api, dashboards, rule_count, table):
     for rule in rules:
         note(f"rule {rule['name']}", rule["query"], lambda r=rule: check_rule(api, r))
     for metric in table.values():
-        note(metric.name, "in the table", lambda m=metric: check_metric(api, m))
+        note(metric.name, "in the table of metrics", lambda m=metric: check_metric(api, m))
+    if table:
+        known = {series for metric in table.values() for series in metric.series_names()}
+        for name in sorted(set(api.label_values('{__name__=~"planner_.+"}', "__name__")) - known):
+            note(name, "exported", lambda: "is not in the table of metrics")
     return found, count
 
 
@@ -86,12 +90,12 @@ def check_metric(api, metric):
     for name in metric.series_names():
         series = api.series(name)
         if not series:
-            return f"{name} is not exported"
+            return "is not exported" if name == metric.name else f"{name} is not exported"
         labels = set(series[0]) - {"__name__", "job", "instance", "le"}
         # Prometheus has no labels that are empty.
         unexpected = labels - set(metric.labels)
         if unexpected:
-            return f"{name} has labels that are not in the table: {', '.join(sorted(unexpected))}"
+            return f"has labels that are not in the table: {', '.join(sorted(unexpected))}"
     return None
 
 
