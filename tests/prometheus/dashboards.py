@@ -66,12 +66,20 @@ def contents(board):
             yield f"{panel['title']}: thresholds must climb from nothing: {steps}"
 
 
+def texts(value):
+    """Every string within a piece of JSON."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, dict)):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from texts(one)
+
+
 def variables(board, boards):
     """Complaints about variables and links."""
     if board.variables.get("ds", {}).get("type") != "datasource":
         yield "no variable ds"
-    text = json.dumps(board.json)
-    used = dashboard.used_variables(text) - GRAFANA
+    used = {name for text in texts(board.json) for name in dashboard.used_variables(text)} - GRAFANA
     for name in sorted(used - set(board.variables)):
         yield f"${name} is not defined"
     for name in sorted(set(board.variables) - used):
@@ -79,7 +87,8 @@ def variables(board, boards):
     for name, variable in board.variables.items():
         if variable["type"] == "query" and not dashboard.LABEL_VALUES.match(variable["query"]):
             yield f"${name}: not label_values(METRIC, LABEL)"
-    for uid, parameters in re.findall(r'"/d/([\w-]+)\?([^"]*)"', text):
+    for link in filter(None, (re.fullmatch(r"/d/([\w-]+)\?(.*)", text) for text in texts(board.json))):
+        uid, parameters = link.groups()
         if uid not in boards:
             yield f"a link leads to {uid}, which is no dashboard"
             continue
@@ -144,6 +153,13 @@ def rule_names(files, metrics):
             yield f"rule {name}: {unknown} is neither in the table of metrics nor recorded"
 
 
+def alert_table(files, text):
+    """Complaints about alerts that nobody explains, and explanations of alerts that are gone."""
+    alerts = {name for file in files for name, _ in rule_expressions(file) if name.startswith("Planner")}
+    for name in sorted(alerts ^ set(re.findall(r"^\| `(Planner\w+)` \|", text, re.MULTILINE))):
+        yield f"{name} is among the rules or in the table of alerts, not both"
+
+
 def exposition(metrics):
     """Complaints about the names of the table, which is what the fake exporter says."""
     page = fake_exporter.plannerd_page(1e9, 1e9 - 1000, 1, ())
@@ -171,6 +187,7 @@ def main():
     metrics = metrics_table.read(table)
     boards = dashboard.read_all(folder)
     complaints = [*of_dashboards(boards, metrics), *rule_names(rules, metrics), *exposition(metrics)]
+    complaints += alert_table(rules, pathlib.Path(table).read_text())
     for complaint in complaints:
         print(complaint)
     print(f"{len(boards)} dashboards, {sum(len(board.panels()) for board in boards)} panels, "

@@ -145,7 +145,7 @@ export function fleet(): dashboard.Dashboard {
           {
             title: 'Cluster',
             label: 'cluster',
-            properties: [property.link('Planned vs actual', runsOnUrl('${__value.raw}', '${__data.fields.gpu_type}'))],
+            properties: [property.link('Planned vs actual', runsOnUrl('${__value.raw}', '${__data.fields["GPU type"]}'))],
           },
           { title: 'GPU type', label: 'gpu_type' },
           { title: 'GPUs', expr: fleetQueries.table.total },
