@@ -36,14 +36,6 @@ std::vector<NodeRange> Common(const std::vector<NodeRange>& a, const std::vector
   return common;
 }
 
-/// Whether quotas alone let the job start when it is to.
-bool KeepsQuotas(schedule::Request request) {
-  if (request.quotas.empty()) return true;
-  const cluster::Opening all{0, cluster::kForever, request.shape.nodes};
-  request.not_after = request.not_before;
-  return EarliestStart({request.shape.nodes, request.shape.gpus_per_node, {all}, {all}, {}}, request).has_value();
-}
-
 /// "2026-12-01T08:00:00Z".
 std::string TimeText(Micros micros) {
   return micros == cluster::kForever
@@ -69,7 +61,9 @@ void ClusterCalendar::Rebuild() {
   pools_.clear();
   tenant_uses_.clear();
   plans_in_use_.clear();
-  for (const v1::TenantQuota& quota : cluster_.quotas()) tenant_uses_[{quota.tenant(), quota.node_pool()}];
+  for (const v1::TenantQuota& quota : cluster_.quotas()) {
+    tenant_uses_.push_back({quota.tenant(), quota.node_pool(), quota.max_gpus(), {}, nullptr});
+  }
   std::set<std::pair<std::string, std::string>> booked;  // Plans and pools.
   for (const auto& [key, booking] : bookings_)
     booked.emplace(booking.reservation.plan(), booking.reservation.node_pool());
@@ -119,14 +113,10 @@ schedule::Use ClusterCalendar::UseOf(const v1::Reservation& reservation, const P
 void ClusterCalendar::CountUse(const std::string& tenant, const std::string& pool, const schedule::Use& use,
                                int64_t sign) {
   const int64_t gpus = sign * cluster::CountOf(use.nodes) * use.gpus_per_node;
-  for (const std::string& of : {std::string(), pool}) {
-    const auto found = tenant_uses_.find({tenant, of});
-    if (found == tenant_uses_.end()) continue;
-    const auto change = [&](Micros time, int64_t by) {
-      if ((found->second[time] += by) == 0) found->second.erase(time);
-    };
-    change(use.start, gpus);
-    if (use.end != cluster::kForever) change(use.end, -gpus);
+  for (TenantUse& one : tenant_uses_) {
+    if (one.tenant != tenant || (!one.pool.empty() && one.pool != pool)) continue;
+    one.gpus.Add(use.start, use.end, gpus);
+    one.quota.reset();
   }
 }
 
@@ -137,19 +127,19 @@ void ClusterCalendar::Count(const v1::Reservation& reservation, int64_t sign) {
   }
 }
 
-std::vector<cluster::Quota> ClusterCalendar::Quotas() const {
-  std::vector<cluster::Quota> quotas;
-  for (const v1::TenantQuota& proto : cluster_.quotas()) {
-    cluster::Quota& quota = quotas.emplace_back();
-    quota.tenant = proto.tenant();
-    quota.pool = proto.node_pool();
-    quota.max_gpus = proto.max_gpus();
-    const auto uses = tenant_uses_.find({quota.tenant, quota.pool});
-    if (uses == tenant_uses_.end()) continue;
-    int64_t level = 0;
-    for (const auto& [time, change] : uses->second) quota.used.push_back({time, level += change});
+std::vector<const ClusterCalendar::TenantUse*> ClusterCalendar::UsesOf(const std::string& tenant, const std::string& pool) const {
+  std::vector<const TenantUse*> uses;
+  for (const TenantUse& one : tenant_uses_) {
+    if (!tenant.empty() && one.tenant == tenant && (one.pool.empty() || one.pool == pool)) uses.push_back(&one);
   }
-  return quotas;
+  return uses;
+}
+
+std::shared_ptr<const cluster::Quota> ClusterCalendar::QuotaOf(const TenantUse& use) {
+  if (use.quota == nullptr) {
+    use.quota = std::make_shared<const cluster::Quota>(cluster::Quota{use.tenant, use.pool, use.max_gpus, use.gpus.steps()});
+  }
+  return use.quota;
 }
 
 void ClusterCalendar::Put(const std::string& id, Booking booking) {
@@ -207,25 +197,25 @@ absl::StatusOr<v1::Reservation> ClusterCalendar::Find(const Wish& wish) const {
     nodes = *std::move(named);
     shape = {cluster::CountOf(nodes), ledger.gpus_per_node()};
   }
-  schedule::Request request{.shape = shape, .duration = wish.duration, .not_before = wish.start};
-  const std::vector<cluster::Quota> quotas =
-      wish.tenant.empty() || tenant_uses_.empty() ? std::vector<cluster::Quota>() : Quotas();
-  for (const cluster::Quota& quota : quotas) {
-    if (quota.tenant == wish.tenant && (quota.pool.empty() || quota.pool == pool->pool.name))
-      request.quotas.push_back(&quota);
-  }
-  const std::string when = fmt::format("from {} to {}", TimeText(wish.start), TimeText(wish.start + wish.duration));
+  const Micros end = wish.start + wish.duration;
+  const std::vector<const TenantUse*> uses = UsesOf(wish.tenant, pool->pool.name);
+  const bool in_quota = std::all_of(uses.begin(), uses.end(), [&](const TenantUse* use) {
+    return use->gpus.Highest(wish.start, end) + shape.gpus() <= use->max_gpus;
+  });
+  const std::string when = fmt::format("from {} to {}", TimeText(wish.start), TimeText(end));
   Micros start = wish.start;
-  const bool in_quota = KeepsQuotas(request);
   if (!nodes.empty()) {
-    if (!ledger.IsFree({nodes, shape.gpus_per_node, start, start + wish.duration})) {
+    if (!ledger.IsFree({nodes, shape.gpus_per_node, start, end})) {
       return Failed("NOT_FREE", fmt::format("{}/{}: {} are not all free {}", id_, pool->pool.name, wish.nodes, when));
     }
   } else if (in_quota) {
-    nodes = ledger.Place(shape, start, start + wish.duration);
+    nodes = ledger.Place(shape, start, end);
   }
   // Most wishes come from an estimate, and can be had when it said: only others are searched for.
   if (nodes.empty() && wish.may_wait) {
+    schedule::Request request{.shape = shape, .duration = wish.duration, .not_before = wish.start};
+    std::vector<std::shared_ptr<const cluster::Quota>> quotas;
+    for (const TenantUse* use : uses) request.quotas.push_back(quotas.emplace_back(QuotaOf(*use)).get());
     if (const auto earliest = EarliestStart(*ledger.View(), request)) {
       start = *earliest;
       nodes = ledger.Place(shape, start, start + wish.duration);
@@ -289,8 +279,8 @@ std::string ClusterCalendar::ConflictOf(const v1::Reservation& reservation, Micr
 
 std::vector<cluster::Pool> ClusterCalendar::Pools() {
   std::vector<cluster::Pool> pools;
-  std::shared_ptr<const std::vector<cluster::Quota>> quotas;
-  if (cluster_.quotas_size() > 0) quotas = std::make_shared<const std::vector<cluster::Quota>>(Quotas());
+  std::vector<std::shared_ptr<const cluster::Quota>> quotas;
+  for (const TenantUse& use : tenant_uses_) quotas.push_back(QuotaOf(use));
   for (PoolState& state : pools_) {
     cluster::Pool& pool = pools.emplace_back(state.pool);
     pool.calendar = state.ledger.View();

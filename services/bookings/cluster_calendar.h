@@ -14,6 +14,7 @@
 #include "core/cluster/snapshot.h"
 #include "core/hardware/gpu_catalog.h"
 #include "core/schedule/ledger.h"
+#include "core/schedule/levels.h"
 #include "planner/v1/cluster.pb.h"
 #include "planner/v1/reservation.pb.h"
 #include "services/convert/pool_nodes.h"
@@ -78,6 +79,14 @@ class ClusterCalendar {
     schedule::Ledger ledger;
   };
   using Key = std::pair<Micros, std::string>;
+  /// Of a quota.
+  struct TenantUse {
+    std::string tenant;
+    std::string pool;  ///< Empty: all pools.
+    int64_t max_gpus = 0;
+    schedule::Levels gpus;
+    mutable std::shared_ptr<const cluster::Quota> quota;  ///< Null: to be made anew.
+  };
 
   void Rebuild();
   bool IsRebuiltFor(const v1::Reservation& reservation) const;
@@ -86,7 +95,10 @@ class ClusterCalendar {
   static schedule::Use UseOf(const v1::Reservation& reservation, const PoolState& pool);
   void Count(const v1::Reservation& reservation, int64_t sign);
   void CountUse(const std::string& tenant, const std::string& pool, const schedule::Use& use, int64_t sign);
-  std::vector<cluster::Quota> Quotas() const;
+  /// Quotas that the tenant must keep to in the pool.
+  std::vector<const TenantUse*> UsesOf(const std::string& tenant, const std::string& pool) const;
+  /// One that planning can keep; the same one until the tenant's use changes.
+  static std::shared_ptr<const cluster::Quota> QuotaOf(const TenantUse& use);
 
   const std::string id_;
   const hardware::GpuCatalog& gpus_;
@@ -95,8 +107,7 @@ class ClusterCalendar {
   std::vector<PoolState> pools_;
   std::map<Key, Booking> bookings_;
   std::map<std::string, Key> keys_;
-  /// Changes of the use by time, for each (tenant, pool) that has a quota.
-  std::map<std::pair<std::string, std::string>, std::map<Micros, int64_t>> tenant_uses_;
+  std::vector<TenantUse> tenant_uses_;  ///< In the order of the cluster's quotas.
   std::set<std::string> plans_in_use_;  ///< That occupations name.
 };
 
