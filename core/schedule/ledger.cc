@@ -33,10 +33,23 @@ void Change(std::vector<int32_t>& nodes, const std::vector<int32_t>& by, bool ad
 
 }  // namespace
 
-Ledger::Ledger(int64_t nodes, int gpus_per_node, int64_t nodes_per_rack)
+Ledger::Ledger(int64_t nodes, int gpus_per_node, int64_t nodes_per_rack, const std::vector<Use>& uses)
     : gpus_per_node_(gpus_per_node), nodes_per_rack_(nodes_per_rack), nodes_(static_cast<size_t>(nodes)) {
+  for (const Use& use : uses) {
+    ForEachNode(use, [&](int32_t, Node& node) {
+      node.items.push_back({use.start, use.end, use.gpus_per_node, use.end});
+      node.shared_items += use.gpus_per_node < gpus_per_node_ ? 1 : 0;
+    });
+  }
   std::vector<GapChange> all;
-  for (int32_t i = 0; i < nodes; ++i) all.push_back({{kBeginning, kForever}, i, 1});
+  for (int32_t i = 0; i < nodes; ++i) {
+    Node& node = nodes_[static_cast<size_t>(i)];
+    std::sort(node.items.begin(), node.items.end());
+    Micros latest = kBeginning;
+    for (Item& item : node.items) item.latest_end = latest = std::max(latest, item.end);
+    for (const Gap& gap : GapsAround(node.items, kBeginning, kForever)) all.push_back({gap, i, 1});
+    ShowShared(i);
+  }
   ChangeGaps(std::move(all));
 }
 
@@ -100,36 +113,45 @@ void Ledger::ChangeGaps(std::vector<GapChange> changes) {
   by_end_.Apply(openings);
 }
 
+template <typename Visit>
+void Ledger::ForEachNode(const Use& use, const Visit& visit) {
+  for (const NodeRange& range : use.nodes) {
+    for (int32_t i = range.first; i <= std::min<int64_t>(range.last, node_count() - 1); ++i) visit(i, nodes_[static_cast<size_t>(i)]);
+  }
+}
+
+void Ledger::ShowShared(int32_t index) {
+  const Node& node = nodes_[static_cast<size_t>(index)];
+  if (node.shared_items > 0) {
+    shared_[index] = std::make_shared<const std::vector<Step>>(FreeSteps(node.items));
+  } else {
+    shared_.erase(index);
+  }
+}
+
 template <typename Change>
-void Ledger::ForEachNode(const Use& use, const Change& change) {
+void Ledger::ChangeNodes(const Use& use, const Change& change) {
   view_.reset();
   std::vector<GapChange> changes;
-  for (const NodeRange& range : use.nodes) {
-    for (int32_t i = range.first; i <= std::min<int64_t>(range.last, node_count() - 1); ++i) {
-      Node& node = nodes_[static_cast<size_t>(i)];
-      const auto before = GapsAround(node.items, use.start, use.end);
-      change(node);
-      const auto after = GapsAround(node.items, use.start, use.end);
-      // A gap that only touches the use has stayed as it was.
-      for (const Gap& gap : before) {
-        if (std::find(after.begin(), after.end(), gap) == after.end()) changes.push_back({gap, i, -1});
-      }
-      for (const Gap& gap : after) {
-        if (std::find(before.begin(), before.end(), gap) == before.end()) changes.push_back({gap, i, 1});
-      }
-      if (node.shared_items > 0) {
-        shared_[i] = std::make_shared<const std::vector<Step>>(FreeSteps(node.items));
-      } else {
-        shared_.erase(i);
-      }
+  ForEachNode(use, [&](int32_t i, Node& node) {
+    const auto before = GapsAround(node.items, use.start, use.end);
+    change(node);
+    const auto after = GapsAround(node.items, use.start, use.end);
+    // A gap that only touches the use has stayed as it was.
+    for (const Gap& gap : before) {
+      if (std::find(after.begin(), after.end(), gap) == after.end()) changes.push_back({gap, i, -1});
     }
-  }
+    for (const Gap& gap : after) {
+      if (std::find(before.begin(), before.end(), gap) == before.end()) changes.push_back({gap, i, 1});
+    }
+    ShowShared(i);
+  });
   ChangeGaps(std::move(changes));
 }
 
 void Ledger::Add(const Use& use) {
   const Item added{use.start, use.end, use.gpus_per_node, use.end};
-  ForEachNode(use, [&](Node& node) {
+  ChangeNodes(use, [&](Node& node) {
     auto item = node.items.insert(std::upper_bound(node.items.begin(), node.items.end(), added), added);
     if (item != node.items.begin()) item->latest_end = std::max(item->latest_end, std::prev(item)->latest_end);
     const Micros latest = item->latest_end;
@@ -140,7 +162,7 @@ void Ledger::Add(const Use& use) {
 
 void Ledger::Remove(const Use& use) {
   const Item removed{use.start, use.end, use.gpus_per_node, use.end};
-  ForEachNode(use, [&](Node& node) {
+  ChangeNodes(use, [&](Node& node) {
     const auto found = std::lower_bound(node.items.begin(), node.items.end(), removed);
     if (found == node.items.end() || removed < *found) return;
     auto item = node.items.erase(found);

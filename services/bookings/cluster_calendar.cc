@@ -45,9 +45,14 @@ std::string TimeText(Micros micros) {
 
 }  // namespace
 
-ClusterCalendar::ClusterCalendar(std::string id, v1::Cluster cluster, std::string etag,
+ClusterCalendar::ClusterCalendar(std::string id, v1::Cluster cluster, std::string etag, std::map<std::string, Booking> bookings,
                                  const hardware::GpuCatalog& gpus)
     : id_(std::move(id)), gpus_(gpus), cluster_(std::move(cluster)), etag_(std::move(etag)) {
+  for (auto& [record, booking] : bookings) {
+    const Key key{StartOf(booking.reservation), record};
+    keys_[record] = key;
+    bookings_[key] = std::move(booking);
+  }
   Rebuild();
 }
 
@@ -73,24 +78,23 @@ void ClusterCalendar::Rebuild() {
     absl::StatusOr<convert::PoolNodes> nodes = convert::NodesOf("cluster", cluster_, index);
     // What is stored was checked; an older version may have stored less.
     if (!nodes.ok()) nodes = convert::PoolNodes{cluster::HostList::Numbered(pool.name, *pool.node_count), {}};
-    schedule::Ledger ledger(*pool.node_count, pool.gpus_per_node, cluster_.node_pools(index).nodes_per_rack());
+    std::vector<schedule::Use> uses;
     for (const convert::NodeBlock& block : nodes->blocks) {
       if (!block.plan.empty()) {
         const std::string plan = block.plan.starts_with("plans/") ? block.plan : "plans/" + block.plan;
         plans_in_use_.insert(plan);
         if (booked.contains({plan, pool.name})) continue;  // Its reservation stands for it.
       }
-      ledger.Add(block.use);
+      uses.push_back(block.use);
       if (!block.tenant.empty()) CountUse(block.tenant, pool.name, block.use, 1);
     }
+    for (const auto& [key, booking] : bookings_) {
+      if (booking.reservation.node_pool() == pool.name) uses.push_back(UseOf(booking.reservation, nodes->names, pool.gpus_per_node));
+    }
+    schedule::Ledger ledger(*pool.node_count, pool.gpus_per_node, cluster_.node_pools(index).nodes_per_rack(), uses);
     pools_.push_back({std::move(pool), *std::move(nodes), std::move(ledger)});
   }
-  for (const auto& [key, booking] : bookings_) {
-    for (PoolState& pool : pools_) {
-      if (pool.pool.name == booking.reservation.node_pool()) pool.ledger.Add(UseOf(booking.reservation, pool));
-    }
-    Count(booking.reservation, 1);
-  }
+  for (const auto& [key, booking] : bookings_) Count(booking.reservation, 1);
 }
 
 bool ClusterCalendar::IsRebuiltFor(const v1::Reservation& reservation) const {
@@ -103,11 +107,14 @@ const ClusterCalendar::PoolState* ClusterCalendar::PoolNamed(const std::string& 
   return pool == pools_.end() ? nullptr : &*pool;
 }
 
-schedule::Use ClusterCalendar::UseOf(const v1::Reservation& reservation, const PoolState& pool) {
+schedule::Use ClusterCalendar::UseOf(const v1::Reservation& reservation, const cluster::HostList& names, int gpus_per_node) {
   const int64_t nodes = std::max<int64_t>(1, reservation.node_count());
-  const int64_t gpus = std::min<int64_t>(pool.ledger.gpus_per_node(), reservation.gpu_count() / nodes);
-  return {pool.nodes.names.FindKnown(reservation.nodes()).nodes, static_cast<int>(gpus), StartOf(reservation),
-          EndOf(reservation)};
+  const int64_t gpus = std::min<int64_t>(gpus_per_node, reservation.gpu_count() / nodes);
+  return {names.FindKnown(reservation.nodes()).nodes, static_cast<int>(gpus), StartOf(reservation), EndOf(reservation)};
+}
+
+schedule::Use ClusterCalendar::UseOf(const v1::Reservation& reservation, const PoolState& pool) {
+  return UseOf(reservation, pool.nodes.names, pool.ledger.gpus_per_node());
 }
 
 void ClusterCalendar::CountUse(const std::string& tenant, const std::string& pool, const schedule::Use& use,

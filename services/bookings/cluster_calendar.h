@@ -45,8 +45,9 @@ struct Booking {
 /// One cluster: its pools as planning sees them, with who has what of them when. Not safe for concurrent use.
 class ClusterCalendar {
  public:
-  /// `cluster` is a stored one. The catalogue must outlive the calendar.
-  ClusterCalendar(std::string id, v1::Cluster cluster, std::string etag, const hardware::GpuCatalog& gpus);
+  /// `cluster` is a stored one; `bookings` are as if put there one by one. The catalogue must outlive the calendar.
+  ClusterCalendar(std::string id, v1::Cluster cluster, std::string etag, std::map<std::string, Booking> bookings,
+                  const hardware::GpuCatalog& gpus);
 
   /// Takes the place of the cluster as it was; reservations stay.
   void Change(v1::Cluster cluster, std::string etag);
@@ -92,6 +93,7 @@ class ClusterCalendar {
   bool IsRebuiltFor(const v1::Reservation& reservation) const;
   const PoolState* PoolNamed(const std::string& name) const;
   /// What it takes of a pool, as far as the nodes are there.
+  static schedule::Use UseOf(const v1::Reservation& reservation, const cluster::HostList& names, int gpus_per_node);
   static schedule::Use UseOf(const v1::Reservation& reservation, const PoolState& pool);
   void Count(const v1::Reservation& reservation, int64_t sign);
   void CountUse(const std::string& tenant, const std::string& pool, const schedule::Use& use, int64_t sign);
