@@ -73,9 +73,12 @@ absl::Status Bookings::Run(const Operation& operation) {
 
 void Bookings::RunTogether(const std::vector<Waiting*>& batch) {
   base::MutexLock lock(mutex_);
-  if (TransactOnce(batch)) return;
-  // One of them has spoiled it for all.
-  for (Waiting* one : batch) TransactOnce({one});
+  if (!TransactOnce(batch)) {
+    // One of them has spoiled it for all.
+    for (Waiting* one : batch) TransactOnce({one});
+  }
+  // Whoever reads between two of many writes would else wait for the second one's disk.
+  if (view_is_read_.exchange(false)) MakeView(clock_.Now()).IgnoreError();
 }
 
 bool Bookings::TransactOnce(const std::vector<Waiting*>& batch) {
@@ -126,23 +129,33 @@ absl::Status Bookings::CatchUp(absl::Time now) {
   return applied;
 }
 
-absl::StatusOr<std::shared_ptr<const Bookings::Views>> Bookings::Current(absl::Time now) {
-  // The version comes first: what is written while we read makes the next call read again.
-  ASSIGN_OR_RETURN(const int64_t version, store_.Version());
-  {
-    base::MutexLock lock(view_mutex_);
-    if (view_ != nullptr && view_version_ == version && cluster::ToMicros(now) < view_end_) return view_;
-  }
-  base::MutexLock lock(mutex_);
+absl::Status Bookings::MakeView(absl::Time now) {
   RETURN_IF_ERROR(CatchUp(now));
   auto views = std::make_shared<Views>();
   for (auto& [id, calendar] : calendars_.clusters()) {
     views->push_back({id, calendar.etag(), calendar.cluster().currency(), calendar.Pools()});
   }
-  base::MutexLock view_lock(view_mutex_);
+  base::MutexLock lock(view_mutex_);
   view_ = std::move(views);
   view_version_ = calendars_.version();
   view_end_ = calendars_.NextEvent();
+  return absl::OkStatus();
+}
+
+std::shared_ptr<const Bookings::Views> Bookings::ViewOf(int64_t version, absl::Time now) {
+  base::MutexLock lock(view_mutex_);
+  return view_ != nullptr && view_version_ >= version && cluster::ToMicros(now) < view_end_ ? view_ : nullptr;
+}
+
+absl::StatusOr<std::shared_ptr<const Bookings::Views>> Bookings::Current(absl::Time now) {
+  view_is_read_ = true;
+  // The version comes first: what is written while we read makes the next call read again.
+  ASSIGN_OR_RETURN(const int64_t version, store_.Version());
+  if (auto view = ViewOf(version, now)) return view;
+  base::MutexLock lock(mutex_);
+  if (auto view = ViewOf(version, now)) return view;  // Made while we waited.
+  RETURN_IF_ERROR(MakeView(now));
+  base::MutexLock view_lock(view_mutex_);
   return view_;
 }
 

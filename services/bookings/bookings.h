@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -151,6 +152,9 @@ class Bookings {
   /// False: nothing is done, because one of several has written and failed.
   bool TransactOnce(const std::vector<Waiting*>& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CatchUp(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status MakeView(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// The view, if it has everything up to the version and holds at `now`; else null.
+  std::shared_ptr<const Views> ViewOf(int64_t version, absl::Time now);
 
   store::Store& store_;
   const base::Clock& clock_;
@@ -165,6 +169,7 @@ class Bookings {
   base::Mutex mutex_;
   Calendars calendars_ ABSL_GUARDED_BY(mutex_);
 
+  std::atomic<bool> view_is_read_ = false;  ///< Since a write has made one.
   base::Mutex view_mutex_;
   std::shared_ptr<const Views> view_ ABSL_GUARDED_BY(view_mutex_);
   int64_t view_version_ ABSL_GUARDED_BY(view_mutex_) = -1;
