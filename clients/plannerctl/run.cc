@@ -142,6 +142,7 @@ ExitCode Run(const std::vector<std::string>& arguments, const Environment& envir
   AddCountCommand(app, action);
   AddValidateCommand(app, action);
   AddPlanCommand(app, action);
+  AddRunCommand(app, action);
   AddClusterCommand(app, action);
   AddGpuCommand(app, action);
   AddModelCommand(app, action);

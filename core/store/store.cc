@@ -65,8 +65,8 @@ absl::Status Store::Import(const Source& source) {
     ASSIGN_OR_RETURN(const Changes present, transaction.ChangesSince(AllKinds(), 0));
     if (!present.written.empty()) {
       const KindRecord& one = present.written.front();
-      return absl::FailedPreconditionError(absl::StrCat("the store is not empty: records=", present.written.size(),
-                                                        ", such as ", Called(one.kind, one.record.name)));
+      return absl::FailedPreconditionError(absl::StrCat("the store is not empty: records=", present.written.size(), ", such as ",
+                                                        Called(one.kind, one.record.name)));
     }
     return source([&](const KeptRecord& record) { return transaction.Restore(record).status(); });
   });
@@ -82,6 +82,8 @@ std::string_view KindName(Kind kind) {
       return "reservation";
     case Kind::kRun:
       return "run";
+    case Kind::kRunSamples:
+      return "run samples";
     case Kind::kUtilization:
       break;
   }
@@ -89,8 +91,7 @@ std::string_view KindName(Kind kind) {
 }
 
 const std::vector<Kind>& AllKinds() {
-  static const std::vector<Kind> kinds = {Kind::kCluster, Kind::kPlan, Kind::kReservation, Kind::kRun,
-                                          Kind::kUtilization};
+  static const std::vector<Kind> kinds = {Kind::kCluster, Kind::kPlan, Kind::kReservation, Kind::kRun, Kind::kUtilization, Kind::kRunSamples};
   return kinds;
 }
 

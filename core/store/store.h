@@ -14,7 +14,7 @@
 namespace planner::store {
 
 /// What is kept. The numbers are stored: they never change.
-enum class Kind { kCluster = 1, kPlan = 2, kReservation = 3, kRun = 4, kUtilization = 5 };
+enum class Kind { kCluster = 1, kPlan = 2, kReservation = 3, kRun = 4, kUtilization = 5, kRunSamples = 6 };
 
 /// A kept value with what the store knows of it. To the store the value is bytes.
 struct Record {
@@ -151,7 +151,7 @@ absl::Status NoSuchRecord(Kind kind, std::string_view name);
 absl::Status RecordExists(Kind kind, std::string_view name);
 absl::Status EtagChanged(Kind kind, std::string_view name, std::string_view given, std::string_view current);
 
-/// "cluster", "plan", "reservation", "run", "utilization".
+/// "cluster", "plan", "reservation", "run", "utilization", "run samples".
 std::string_view KindName(Kind kind);
 /// Every kind, in the order of their numbers.
 const std::vector<Kind>& AllKinds();

@@ -55,6 +55,7 @@ AppOptions OptionsOf(const config::Settings& settings, telemetry::Log& log) {
           .clusters = settings.clusters,
           .max_call = settings.max_call,
           .max_concurrent_calls = settings.max_concurrent_calls,
+          .utilization = settings.utilization,
           .model_files = settings.model_files,
           .counter_plugins = settings.counter_plugins,
           .log = &log};

@@ -127,10 +127,13 @@ TEST(SettingsTest, FlagsWinOverTheFile) {
 TEST(SettingsTest, LimitsAndClustersAreTaken) {
   const Settings settings = *FromText(
       "max_call_milliseconds: 500 max_concurrent_calls: 2 "
+      "retention { hourly_utilization_seconds: 86400 daily_utilization_seconds: 172800 } "
       "clusters { name: 'main' node_pools { gpu_type: 'h100' node_count: 2 } } "
       "gpu_types { name: 'X1' memory_bytes: 1000 peaks { precision: 'bf16' flops_per_second: 1e12 } }");
   EXPECT_EQ(settings.max_call, absl::Milliseconds(500));
   EXPECT_EQ(settings.max_concurrent_calls, 2);
+  EXPECT_EQ(settings.utilization.keep_hours, absl::Hours(24));
+  EXPECT_EQ(settings.utilization.keep_days, absl::Hours(48));
   EXPECT_EQ(settings.clusters[0].name(), "main");
   EXPECT_EQ(settings.gpu_types[0].gpus_per_node, 8);
   EXPECT_EQ(settings.gpu_types[0].scale_up_domain, 8);
@@ -139,6 +142,8 @@ TEST(SettingsTest, LimitsAndClustersAreTaken) {
 TEST(SettingsTest, WrongValuesNameTheirField) {
   EXPECT_EQ(WrongField("max_call_milliseconds: 0"), "max_call_milliseconds");
   EXPECT_EQ(WrongField("max_concurrent_calls: -1"), "max_concurrent_calls");
+  EXPECT_EQ(WrongField("retention { hourly_utilization_seconds: 60 }"), "retention.hourly_utilization_seconds");
+  EXPECT_EQ(WrongField("retention { daily_utilization_seconds: 3600 }"), "retention.daily_utilization_seconds");
   EXPECT_EQ(WrongField("listen: 'nowhere'"), "listen");
   EXPECT_EQ(WrongField("metrics_listen: 'unix:/run/m.sock'"), "metrics_listen");
   EXPECT_EQ(WrongField("metrics_listen: '[::1]:9464'"), "metrics_listen");

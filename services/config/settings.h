@@ -12,6 +12,7 @@
 #include "services/config/address.h"
 #include "services/config/flags.h"
 #include "services/model_files/model_file_store.h"
+#include "services/utilization/options.h"
 
 namespace planner::config {
 
@@ -27,6 +28,7 @@ struct Settings {
   int max_concurrent_calls = 64;
   std::vector<v1::CounterPlugin> counter_plugins;  ///< As they are written; app::App::Create checks them.
   model_files::StoreOptions model_files;
+  utilization::UtilizationOptions utilization;
 };
 
 /// Protobuf text format. INVALID_ARGUMENT "FILE:LINE:COLUMN: what" for anything that is no Config, an

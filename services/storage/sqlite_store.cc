@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/base/error.h"
 #include "core/base/status_macros.h"
 #include "core/store/page_token.h"
 #include "services/storage/schema.h"
@@ -73,8 +74,10 @@ absl::Status CreateFolder(const std::string& directory) {
   if (!std::filesystem::create_directories(directory, error) && !error) return absl::OkStatus();
   if (!error) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
   if (!error) return absl::OkStatus();
-  return absl::PermissionDeniedError(
-      absl::StrCat("state_dir: cannot be created: path=", directory, " error=", error.message()));
+  const std::string message = absl::StrCat("state_dir: cannot be created: path=", directory, " error=", error.message());
+  if (error == std::errc::no_space_on_device) return base::WithReason(absl::ResourceExhaustedError(message), "DISK_FULL");
+  if (error == std::errc::read_only_file_system) return base::WithReason(absl::FailedPreconditionError(message), kReadOnlyReason);
+  return absl::PermissionDeniedError(message);
 }
 
 }  // namespace
@@ -259,6 +262,13 @@ class SqliteStore::Writes : public store::Transaction {
 
 absl::Status SqliteStore::Transact(const store::Body& body) {
   base::MutexLock lock(writer_mutex_);
+  const absl::Status status = TransactWith(body);
+  // What SQLite has once opened for reading alone it never writes: the next one may find the file system as it should be.
+  if (base::DetailOf(status).reason == kReadOnlyReason) writer_.reset();
+  return status;
+}
+
+absl::Status SqliteStore::TransactWith(const store::Body& body) {
   ASSIGN_OR_RETURN(Connection * writer, Writer());
   ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(writer->database()));
   Writes writes(*writer, clock_);

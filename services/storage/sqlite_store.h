@@ -56,6 +56,7 @@ class SqliteStore : public store::Store {
   /// Null where there is nothing to read yet.
   absl::StatusOr<Connection*> Reader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reader_mutex_);
   absl::StatusOr<Connection*> Writer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mutex_);
+  absl::Status TransactWith(const store::Body& body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mutex_);
   static absl::StatusOr<store::Record> GetFrom(Connection& connection, store::Kind kind, std::string_view name);
   static absl::StatusOr<store::Record> GetByRequestIdFrom(Connection& connection, store::Kind kind,
                                                           std::string_view request_id);
