@@ -57,9 +57,12 @@ ClusterCalendar::ClusterCalendar(std::string id, v1::Cluster cluster, std::strin
 }
 
 void ClusterCalendar::Change(v1::Cluster cluster, std::string etag) {
+  // Text is no reason to make it all anew.
+  cluster_.set_description(cluster.description());
+  const bool is_same = cluster_.SerializeAsString() == cluster.SerializeAsString();
   cluster_ = std::move(cluster);
   etag_ = std::move(etag);
-  Rebuild();
+  if (!is_same) Rebuild();
 }
 
 void ClusterCalendar::Rebuild() {
