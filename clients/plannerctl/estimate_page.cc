@@ -37,12 +37,12 @@ std::string MemoryBar(const v1::MemoryPerGpu& memory) {
 std::string Rows(const v1::EstimateResponse& estimate) {
   std::string rows;
   for (const v1::Recommendation& one : estimate.recommendations()) {
-    rows += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+    rows += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
                         EscapeHtml(Cards(one)), EscapeHtml(LayoutText(one.layout())),
                         DurationText(ToDuration(one.step_duration())), DurationText(ToDuration(one.total_duration())),
                         FormatCount(one.gpu_hours()),
                         one.currency().empty() ? "-" : EscapeHtml(FormatMoney(one.cost(), one.currency())),
-                        FormatPercent(one.model_flops_utilization()));
+                        FormatPercent(one.model_flops_utilization()), SourceOf(one));
   }
   return rows;
 }
@@ -74,7 +74,7 @@ std::string EstimatePage(const v1::EstimateResponse& estimate) {
     const v1::Recommendation& best = estimate.recommendations(0);
     page += fmt::format(
         "<h2>Candidates</h2>\n<table><tr><th>Cards</th><th>Layout</th><th>Step</th><th>Total</th>"
-        "<th>GPU hours</th><th>Cost</th><th>MFU</th></tr>\n{}</table>\n",
+        "<th>GPU hours</th><th>Cost</th><th>MFU</th><th>Source</th></tr>\n{}</table>\n",
         Rows(estimate));
     page += MemoryBar(best.memory_per_gpu());
     page += List("How the numbers came about", best.explanation());

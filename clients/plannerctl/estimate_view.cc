@@ -59,6 +59,15 @@ std::string SourceText(v1::Recommendation::UtilizationSource source) {
   }
 }
 
+/// What runs have moved: "Step time: 1.08 x the 3.1 s that the model alone predicts, by 12 runs (kernels)"; empty where they have not.
+std::string CorrectionText(const v1::Recommendation& one) {
+  const v1::CalibrationInfo& info = one.calibration();
+  if (!one.has_calibration() || info.factor() == 1) return "";
+  return fmt::format("Step time: {:.4g} x the {} that the model alone predicts, by {:.3g} run{} ({})", info.factor(),
+                     DurationText(ToDuration(info.predicted_step_duration())), info.run_count(),
+                     std::abs(info.run_count() - 1) < 0.005 ? "" : "s", info.level());
+}
+
 /// "1.05M tokens/s", "980 samples/s": which of the two follows from the samples of a step.
 std::string Rate(const v1::Recommendation& one) {
   const double per_step = one.tokens_per_second() * absl::ToDoubleSeconds(ToDuration(one.step_duration()));
@@ -118,7 +127,7 @@ void PrintCandidates(const v1::EstimateResponse& estimate, const TableStyle& sty
   const bool has_cluster = std::any_of(all.begin(), all.end(), [](const auto& one) { return !one.cluster().empty(); });
   std::vector<Table::Column> columns = {{"GPU TYPE"},    {"GPUS", kRight},           {"LAYOUT"},
                                         {"RECOMPUTE"},   {"MEMORY PER GPU", kRight}, {"MFU", kRight},
-                                        {"BATCH", kRight}, {"STEP", kRight}};
+                                        {"BATCH", kRight}, {"STEP", kRight},         {"SOURCE"}};
   if (has_data) columns.insert(columns.end(), {{"TOTAL", kRight}, {"GPU HOURS", kRight}});
   if (has_cost) columns.push_back({"COST", kRight});
   if (has_cluster) columns.insert(columns.end(), {{"CLUSTER"}, {"START"}});
@@ -132,7 +141,8 @@ void PrintCandidates(const v1::EstimateResponse& estimate, const TableStyle& sty
                                     MemoryText(one.memory_per_gpu()),
                                     FormatPercent(one.model_flops_utilization()),
                                     FormatGrouped(one.global_batch()),
-                                    DurationText(ToDuration(one.step_duration()))};
+                                    DurationText(ToDuration(one.step_duration())),
+                                    SourceOf(one)};
     if (has_data) {
       row.push_back(DurationText(ToDuration(one.total_duration())));
       row.push_back(FormatCount(one.gpu_hours()));
@@ -208,6 +218,7 @@ void PrintExplanation(const v1::Recommendation& best, const TableStyle& style, s
                                FormatPercent(best.hardware_flops_utilization()), SourceText(best.utilization_source()),
                                Rate(best), best.limited_by().empty() ? "nothing" : best.limited_by()))
       << '\n';
+  if (const std::string correction = CorrectionText(best); !correction.empty()) out << Printable("  " + correction) << '\n';
   if (!best.next_better().empty()) out << Printable(fmt::format("  Not possible: {}", best.next_better())) << '\n';
 
   if (!best.launch().empty()) out << "\nLaunch\n";
@@ -268,6 +279,13 @@ std::string RecomputeText(v1::Layout::Recompute recompute) {
     default:
       return "unknown";
   }
+}
+
+std::string SourceOf(const v1::Recommendation& one) {
+  std::string text = SourceText(one.utilization_source());
+  if (one.utilization_source() != v1::Recommendation::MEASURED) return text;
+  const double runs = one.calibration().run_count();
+  return text + fmt::format(", {:.3g} run{}", runs, std::abs(runs - 1) < 0.005 ? "" : "s");
 }
 
 void PrintEstimate(const v1::EstimateResponse& estimate, bool explain, const TableStyle& style, std::ostream& out) {

@@ -25,6 +25,9 @@ std::string LayoutText(const v1::Layout& layout);
 /// "none", "selective", "full".
 std::string RecomputeText(v1::Layout::Recompute recompute);
 
+/// Where its times are from: "predicted", "given"; "measured, 12 runs".
+std::string SourceOf(const v1::Recommendation& recommendation);
+
 absl::Duration ToDuration(const google::protobuf::Duration& duration);
 absl::Time ToTime(const google::protobuf::Timestamp& time);
 

@@ -8,6 +8,7 @@
 namespace planner::plannerctl {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -70,6 +71,23 @@ TEST(PrintEstimateTest, ExplainsWhenAsked) {
   const std::string text = Print(Sample(), /*explain=*/true);
   EXPECT_THAT(text, HasSubstr("  - Utilization is the default of Ampere.\n"));
   EXPECT_THAT(text, HasSubstr("  capacity     79.0 GiB\n"));
+}
+
+TEST(PrintEstimateTest, TellsMeasuredFromPredicted) {
+  v1::EstimateResponse estimate = Sample();
+  v1::Recommendation& best = *estimate.mutable_recommendations(0);
+  best.set_utilization_source(v1::Recommendation::PREDICTED);
+  best.mutable_calibration()->set_factor(1);
+  EXPECT_THAT(Print(estimate, /*explain=*/true), AllOf(HasSubstr(" predicted "), Not(HasSubstr("Step time"))));
+  best.set_utilization_source(v1::Recommendation::MEASURED);
+  v1::CalibrationInfo& info = *best.mutable_calibration();
+  info.set_factor(1.2);
+  info.mutable_predicted_step_duration()->set_seconds(5);
+  info.set_run_count(12);
+  info.set_level("kernels");
+  EXPECT_THAT(Print(estimate), AllOf(HasSubstr(" measured, 12 runs "), Not(HasSubstr("Step time"))));
+  EXPECT_THAT(Print(estimate, /*explain=*/true),
+              HasSubstr("\n  Step time: 1.2 x the 5 s that the model alone predicts, by 12 runs (kernels)\n"));
 }
 
 TEST(PrintEstimateTest, ShowsHowToLaunchWhenAsked) {

@@ -2,15 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <utility>
 
 namespace planner::calibration {
 namespace {
 
-/// Odds never get so long that a change cannot be noticed: 1 : 3,000.
+/// Odds never get so long that a change cannot be noticed: 1 : 3,000. What a group begins with is half as long, so that its own runs can
+/// overrule it.
 constexpr double kLongestOdds = 8;
+constexpr double kLongestFirstOdds = kLongestOdds / 2;
 constexpr double kLongestRatio = 6.907755;  // ln 1,000
 constexpr double kLeastWeight = 1e-12;
 constexpr size_t kFamily = static_cast<size_t>(Level::kFamily);
+constexpr size_t kGpu = static_cast<size_t>(Level::kGpu);
 
 /// Student's t with 4 degrees of freedom but for a constant: outliers say little.
 double Likelihood(double error, double noise) {
@@ -34,6 +39,10 @@ double SpreadBelow(const CalibrationOptions& options, size_t level) {
 
 }  // namespace
 
+absl::Time StartOfDay(absl::Time time) {
+  return absl::UnixEpoch() + absl::Floor(time - absl::UnixEpoch(), absl::Hours(24));
+}
+
 double Correction::HalfWidth(double predicted) const {
   constexpr double kNineOfTen = 1.645;
   return level ? std::min(predicted, kNineOfTen * deviation) : predicted;
@@ -54,6 +63,16 @@ double Calibration::Aged(absl::Time then, absl::Time now) const {
 
 double Calibration::Share(const Odds& odds, absl::Time now) const {
   return 1 / (1 + std::exp(-odds.log * Aged(odds.at, now)));
+}
+
+Calibration::Odds Calibration::FirstOdds(const Odds& family, absl::Time now) const {
+  return {std::clamp(family.log * Aged(family.at, now), -kLongestFirstOdds, kLongestFirstOdds), now};
+}
+
+double Calibration::ShareOfModel(const std::vector<size_t>& groups, absl::Time now) const {
+  if (groups.size() > kGpu) return Share(groups_[groups[kGpu]].model, now);
+  if (groups.size() > kFamily) return Share(FirstOdds(groups_[groups[kFamily]].model, now), now);
+  return Share(Odds{}, now);
 }
 
 void Calibration::Update(Odds& odds, double change, absl::Time now) const {
@@ -114,8 +133,7 @@ std::vector<Calibration::Estimate> Calibration::EstimatesOf(const std::vector<si
     estimates.push_back({Shrink(estimates.back().belief, summary, options_.spreads[level]), summary.runs,
                          summary.excess, Share(groups_[groups[level]].own, now)});
   }
-  const bool has_family = groups.size() > kFamily;
-  estimates[0].stop = Share(has_family ? groups_[groups[kFamily]].model : Odds{}, now);
+  estimates[0].stop = ShareOfModel(groups, now);
   estimates.back().stop = 1;
   return estimates;
 }
@@ -129,8 +147,10 @@ void Calibration::Judge(const std::vector<size_t>& groups, const Evidence& evide
       const double change = std::log(own / deeper);
       if (i > 0) {
         Update(groups_[groups[i - 1]].own, change, evidence.time);
-      } else if (groups.size() > kFamily) {
-        Update(groups_[groups[kFamily]].model, change, evidence.time);
+      } else {
+        for (const size_t level : {kFamily, kGpu}) {
+          if (groups.size() > level) Update(groups_[groups[level]].model, change, evidence.time);
+        }
       }
     }
     deeper = estimates[i].stop * own + (1 - estimates[i].stop) * deeper;
@@ -141,13 +161,14 @@ absl::Status Calibration::Learn(const Evidence& evidence) {
   if (!(std::abs(evidence.log_ratio) <= kLongestRatio))
     return absl::InvalidArgumentError(
         "log_ratio: no number, or measured and predicted are a factor of over 1,000 apart");
-  if (evidence.time > as_of_ && !IsFresh(evidence.time)) AgeTo(evidence.time);
+  if (const absl::Time day = StartOfDay(evidence.time); day > as_of_) AgeTo(day);
   const Path path = PathOf(evidence.kind);
   if (size_ > 0) Judge(GroupsOf(path), evidence);
   for (size_t group = 0, level = 1; level < kLevels; ++level) {
     const auto [found, is_new] = groups_[group].groups.emplace(path[level], groups_.size());
-    group = found->second;
+    const size_t wider = std::exchange(group, found->second);
     if (is_new) groups_.emplace_back();
+    if (is_new && level == kGpu) groups_[group].model = FirstOdds(groups_[wider].model, evidence.time);
     if (level + 1 == kLevels) groups_[group].runs.push_back({evidence.log_ratio, evidence.time});
   }
   ++size_;
@@ -158,9 +179,36 @@ absl::Status Calibration::Learn(const Evidence& evidence) {
 }
 
 Correction Calibration::CorrectionFor(const Kind& kind, absl::Time now) const {
-  const std::vector<Estimate> estimates = EstimatesOf(GroupsOf(PathOf(kind)), now);
-  std::vector<double> shares;
+  return CorrectionBy(GroupsOf(PathOf(kind)), now);
+}
+
+bool Calibration::Knows(const Kind& kind, Level level) const {
+  return GroupsOf(PathOf(kind)).size() > static_cast<size_t>(level);
+}
+
+double Calibration::LeastFactor(const Kind& kind, Level level, absl::Time now) const {
+  std::vector<size_t> groups = GroupsOf(PathOf(kind));
+  // Of what is not known down to there, all kinds are corrected alike.
+  if (groups.size() <= static_cast<size_t>(level)) return CorrectionBy(groups, now).factor;
+  groups.resize(static_cast<size_t>(level) + 1);
+  const std::function<double()> least = [&]() {
+    double factor = CorrectionBy(groups, now).factor;
+    for (const auto& [name, group] : groups_[groups.back()].groups) {
+      groups.push_back(group);
+      factor = std::min(factor, least());
+      groups.pop_back();
+    }
+    return factor;
+  };
+  return least();
+}
+
+Correction Calibration::CorrectionBy(const std::vector<size_t>& groups, absl::Time now) const {
+  const std::vector<Estimate> estimates = EstimatesOf(groups, now);
   Correction correction;
+  // The model alone has been right more often.
+  if (estimates[0].stop > 0.5) return correction;
+  std::vector<double> shares;
   double left = 1, mean = 0;
   for (const Estimate& estimate : estimates) {
     shares.push_back(left * estimate.stop);

@@ -21,6 +21,9 @@ struct Evidence {
   absl::Time time;  ///< When it was measured.
 };
 
+/// The beginning of the day of `time` (UTC): as old as runs are made.
+absl::Time StartOfDay(absl::Time time);
+
 struct CalibrationOptions {
   /// After which a run counts for half. Drivers, libraries and frameworks change a few times a year.
   absl::Duration half_life = absl::Hours(24 * 180);
@@ -51,9 +54,10 @@ struct Correction {
 /// 1. Each level's estimate is that of the level above, moved toward its own runs (Shrink).
 /// 2. How deep to go is decided by what would have been right so far: before a run is learned, every level's estimate is held
 ///    against it, and each group keeps the odds of its own estimate against those of the groups in it (context tree weighting:
-///    Willems, Shtarkov and Tjalkens 1995), from even ones; a framework on a family those of no correction at all. Over any sequence
-///    of runs the loss -ln(likelihood) of the mixture exceeds that of the model alone by at most 2 ln 2 for each pair of framework
-///    and family (ln 2 for its first run, ln 2 for all others), but for the ageing and the limit of odds.
+///    Willems, Shtarkov and Tjalkens 1995), from even ones. A class of models on a GPU type keeps those of no correction at all; it begins with
+///    the odds of its framework on its family, as far as they can be overruled by its own runs. While they are for the model alone, nothing is
+///    corrected. Before that, over any sequence of runs the loss -ln(likelihood) of the mixture exceeds that of the model alone by at most
+///    ln(1 + e^4) = 4.02 for each class of models on a GPU type, but for the ageing and the limit of odds.
 /// 3. What is left is cut to what is sure of it: a mean m of variance v becomes m (1 - v / m^2), and nothing within one deviation
 ///    of 0 (James and Stein's positive part: on average m^2 is the variance of true corrections plus v). 0.10 +- 0.03 becomes
 ///    0.091, 0.03 +- 0.03 nothing. With runs that are alike in everything it becomes m / (1 + v / m^2), so that the first one moves
@@ -71,8 +75,14 @@ class Calibration {
   /// in full.
   Correction CorrectionFor(const Kind& kind, absl::Time now) const;
 
+  /// The least factor of all kinds that agree with `kind` down to `level`, also of those of which no run is known.
+  double LeastFactor(const Kind& kind, Level level, absl::Time now) const;
+  /// Whether a run was learned that agrees with `kind` down to `level`.
+  bool Knows(const Kind& kind, Level level) const;
+
   /// Makes all runs as old as they are at `now`. Within a day of it, or of the last run, a correction costs microseconds, and
-  /// runs have the age of that moment (a day is 0.4 % of a run's weight); otherwise it goes through all runs.
+  /// runs have the age of that moment (a day is 0.4 % of a run's weight); otherwise it goes through all runs. Learning a run of a later day
+  /// does it for the beginning of that day (UTC), so that it does not matter when in between it was done.
   void AgeTo(absl::Time now);
 
   /// Runs learned, whatever their age.
@@ -93,7 +103,7 @@ class Calibration {
     std::vector<Run> runs;                              ///< Of the last level.
     Summary summary;                                    ///< At as_of_.
     Odds own;                                           ///< Of its estimate against those of the groups in it.
-    Odds model;                                         ///< Of a family: of no correction against any.
+    Odds model;  ///< Of a family, and of a GPU type: of no correction against any.
   };
   /// What one level says of a kind, the first one being the model alone.
   struct Estimate {
@@ -105,6 +115,10 @@ class Calibration {
 
   double Aged(absl::Time then, absl::Time now) const;
   double Share(const Odds& odds, absl::Time now) const;
+  /// Of no correction for what the groups lead to.
+  double ShareOfModel(const std::vector<size_t>& groups, absl::Time now) const;
+  /// What a GPU type begins with.
+  Odds FirstOdds(const Odds& family, absl::Time now) const;
   bool IsFresh(absl::Time now) const;
   /// Remembered if that is fresh.
   Summary SummaryOf(size_t group, size_t level, absl::Time now) const;
@@ -113,6 +127,7 @@ class Calibration {
   /// Indices of the groups that the path leads through, as far as there are any.
   std::vector<size_t> GroupsOf(const Path& path) const;
   std::vector<Estimate> EstimatesOf(const std::vector<size_t>& groups, absl::Time now) const;
+  Correction CorrectionBy(const std::vector<size_t>& groups, absl::Time now) const;
   void Judge(const std::vector<size_t>& groups, const Evidence& evidence);
   void Update(Odds& odds, double change, absl::Time now) const;
 

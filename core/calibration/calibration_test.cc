@@ -197,5 +197,69 @@ TEST(CalibrationTest, NamesTheLevelThatDecided) {
   EXPECT_EQ(NameOf(*correction.level), "kernels");
 }
 
+TEST(CalibrationTest, WhatIsRightOfOneGpuTypeDoesNotUndoWhatIsKnownOfAnother) {
+  Kind slow = Llama();
+  slow.gpu_type = "H200-SXM-141GB";
+  Calibration calibration = Learned(20, 0.4, slow);
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(calibration.Learn({Llama(), 0, kNow}).ok());
+  EXPECT_THAT(calibration.CorrectionFor(slow, kNow).factor, DoubleNear(1.49, 0.02));
+  EXPECT_THAT(calibration.CorrectionFor(Llama(), kNow).factor, DoubleNear(1, 0.005));
+}
+
+TEST(CalibrationTest, NothingIsCorrectedWhileTheModelAloneHasBeenRightMoreOften) {
+  Calibration calibration = Learned(1, 0.3);
+  EXPECT_GT(calibration.CorrectionFor(Llama(), kNow).factor, 1);
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(calibration.Learn({Llama(), 0, kNow}).ok());
+  const Correction correction = calibration.CorrectionFor(Llama(), kNow);
+  EXPECT_EQ(correction.factor, 1);
+  EXPECT_FALSE(correction.level.has_value());
+  EXPECT_EQ(correction.HalfWidth(0.3), 0.3);
+}
+
+TEST(CalibrationTest, TheLeastFactorIsThatOfAllKindsThatAgree) {
+  std::mt19937 random(4);
+  std::normal_distribution<double> noise(0.05, 0.1);
+  Calibration calibration;
+  const auto each = [](auto use) {
+    for (const double tensor : {1, 2, 4}) {
+      for (const double gpus : {8, 64, 512, 4096}) {
+        Kind kind = Llama(gpus);
+        kind.tensor_parallel = tensor;
+        use(kind);
+      }
+    }
+  };
+  for (int i = 0; i < 5; ++i)
+    each([&](Kind kind) {
+      if (kind.tensor_parallel == 4 || kind.gpus == 4096) return;  // Never seen.
+      ASSERT_TRUE(calibration.Learn({kind, noise(random) + 0.1 * kind.tensor_parallel, kNow}).ok());
+    });
+  double least = 10;
+  each([&](const Kind& kind) { least = std::min(least, calibration.CorrectionFor(kind, kNow).factor); });
+  EXPECT_EQ(calibration.LeastFactor(Llama(), Level::kModel, kNow), least);
+  Kind other = Llama();
+  other.hidden = 5120;
+  EXPECT_TRUE(calibration.Knows(Llama(), Level::kModel));
+  EXPECT_FALSE(calibration.Knows(other, Level::kModel));
+  EXPECT_TRUE(calibration.Knows(other, Level::kSize));
+  EXPECT_EQ(calibration.LeastFactor(other, Level::kModel, kNow), calibration.CorrectionFor(other, kNow).factor);
+  EXPECT_EQ(Calibration().LeastFactor(Llama(), Level::kModel, kNow), 1);
+}
+
+TEST(CalibrationTest, WhenItWasAgedDoesNotMatterWithinADay) {
+  const absl::Time day = StartOfDay(kNow);
+  EXPECT_EQ(StartOfDay(day), day);
+  EXPECT_EQ(StartOfDay(day + absl::Hours(23)), day);
+  std::vector<Evidence> evidence;
+  for (int i = 0; i < 8; ++i) evidence.push_back({Llama(), 0.02 * i, day - absl::Hours(30 * (4 - i))});
+  Calibration at_once(evidence);
+  Calibration bit_by_bit;
+  for (const Evidence& run : evidence) {
+    bit_by_bit.AgeTo(StartOfDay(run.time));
+    ASSERT_TRUE(bit_by_bit.Learn(run).ok());
+  }
+  EXPECT_EQ(at_once.CorrectionFor(Llama(), kNow).factor, bit_by_bit.CorrectionFor(Llama(), kNow).factor);
+}
+
 }  // namespace
 }  // namespace planner::calibration

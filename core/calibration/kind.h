@@ -22,6 +22,8 @@ struct Kind {
   double pipeline_parallel = 1;
   double micro_batch = 1;
   double gpus = 1;
+
+  friend bool operator==(const Kind&, const Kind&) = default;
 };
 
 /// How alike runs are: each level holds for runs that agree in everything above it, too.

@@ -61,9 +61,11 @@ namespace {
 /// Scores layouts, least is best, and bounds the scores of a split's layouts from below.
 class Ranking {
  public:
-  Ranking(const Workload& work, const parallel::LayoutSpace& space, StepModel* step_model)
+  Ranking(const Workload& work, const parallel::LayoutSpace& space, StepModel* step_model, Corrections* corrections)
       : space_(space),
         step_model_(step_model),
+        corrections_(step_model != nullptr && corrections != nullptr && corrections->corrects() ? corrections : nullptr),
+        least_factor_(corrections_ != nullptr ? corrections_->least_factor() : 1),
         // By Recompute. A model without matrix products is ranked by the losses alone.
         flops_{std::max(1.0, work.HardwareFlops(parallel::Recompute::kNone)),
                std::max(1.0, work.HardwareFlops(parallel::Recompute::kSelective)),
@@ -72,19 +74,25 @@ class Ranking {
   /// At most the score of any layout of the split.
   double LeastOfSplit(const parallel::BatchedLayout& split) const {
     if (step_model_ == nullptr) return FlopsOf(split) * (1 + SplitLoss(split, space_));
-    return step_model_->LeastSampleSeconds(split, space_);
+    return step_model_->LeastSampleSeconds(split, space_) * least_factor_;
   }
-  /// At most Score; takes a fraction of its time.
+  /// At most Predicted x least_factor(); takes a fraction of its time.
   double Least(const parallel::BatchedLayout& candidate) const {
     if (step_model_ == nullptr) return FlopsOf(candidate);
-    return step_model_->LeastSeconds(candidate) / static_cast<double>(candidate.global_batch);
+    return step_model_->LeastSeconds(candidate) * least_factor_ / static_cast<double>(candidate.global_batch);
   }
-  double Score(const parallel::BatchedLayout& candidate) const {
+  /// The score, as long as no runs correct it.
+  double Predicted(const parallel::BatchedLayout& candidate) const {
     if (step_model_ == nullptr) return FlopsOf(candidate) * (1 + ExpectedLoss(candidate, space_));
     const auto batch = static_cast<double>(candidate.global_batch);
     const double change = std::abs(batch / static_cast<double>(space_.global_batch) - 1);
     return step_model_->Time(candidate).total() / batch * (1 + kBatchChange * change);
   }
+  /// By which Predicted is to be multiplied.
+  double Factor(const parallel::BatchedLayout& candidate) const {
+    return corrections_ == nullptr ? 1 : corrections_->Of(candidate.layout).factor;
+  }
+  double least_factor() const { return least_factor_; }
 
  private:
   double FlopsOf(const parallel::BatchedLayout& candidate) const {
@@ -93,19 +101,21 @@ class Ranking {
 
   const parallel::LayoutSpace& space_;
   StepModel* step_model_;
+  Corrections* corrections_;
+  const double least_factor_;
   const std::array<double, 3> flops_;
 };
 
 }  // namespace
 
 LayoutChoice ChooseLayout(const Workload& work, const parallel::LayoutSpace& space, int64_t gpus,
-                          int64_t capacity_bytes, StepModel* step_model) {
+                          int64_t capacity_bytes, StepModel* step_model, Corrections* corrections) {
   LayoutChoice choice;
   double best_score = std::numeric_limits<double>::infinity();
   int64_t least = std::numeric_limits<int64_t>::max();
-  const Ranking ranking(work, space, step_model);
+  const Ranking ranking(work, space, step_model, corrections);
   const auto may_be_best = [&](const parallel::BatchedLayout& split) { return ranking.LeastOfSplit(split) < best_score; };
-  // Recomputation costs time: a layout that is not the best without it is not with it either.
+  // Recomputation costs time: a layout that is not the best without it is not with it either, whatever corrects it.
   bool lost = false;
   parallel::ForEachLayout(space, gpus, may_be_best, [&](const parallel::BatchedLayout& candidate) {
     if (candidate.layout.recompute == parallel::Recompute::kNone) lost = false;
@@ -117,19 +127,22 @@ LayoutChoice ChooseLayout(const Workload& work, const parallel::LayoutSpace& spa
     const double states = parallel::LeastStateBytes(work.memory, candidate.layout);
     if (states > static_cast<double>(capacity_bytes) && (choice.best || states > static_cast<double>(least))) return;
     // Until something fits, most layouts fail by their memory: it comes first. From then on most fail by their time.
-    double score = 0;
-    if (choice.best) {
-      score = ranking.Score(candidate);
-      lost = score >= best_score;
-      if (lost) return;
-    }
+    double predicted = 0, score = 0;
+    const auto rate = [&] {
+      predicted = ranking.Predicted(candidate);
+      score = predicted * ranking.Factor(candidate);
+      lost = predicted * ranking.least_factor() >= best_score;
+      return score < best_score;
+    };
+    if (choice.best && !rate()) return;
     const parallel::MemoryPerGpu memory =
         parallel::PeakMemory(work.memory, candidate.layout, static_cast<double>(candidate.micro_batches));
     const int64_t total = memory.total_bytes();
     if (total <= capacity_bytes) {
-      best_score = choice.best ? score : ranking.Score(candidate);
+      if (!choice.best) rate();
+      best_score = score;
       choice.best = LayoutChoice::Fit{candidate, memory};
-      lost = true;
+      lost = predicted * ranking.least_factor() >= best_score;
     } else if (!choice.best && total < least) {
       choice.least_memory = LayoutChoice::Fit{candidate, memory};
       least = total;

@@ -5,6 +5,7 @@
 
 #include "core/parallel/enumerate.h"
 #include "core/parallel/memory.h"
+#include "core/planning/corrections.h"
 #include "core/planning/step_model.h"
 #include "core/planning/workload.h"
 
@@ -29,8 +30,8 @@ double ExpectedLoss(const parallel::BatchedLayout& candidate, const parallel::La
 
 /// The preferred layout of exactly `gpus` cards that fits `capacity_bytes`: the least time per sample by `step_model`; without one
 /// least hardware FLOPs x (1 + expected loss). Of equals the first in the order of enumeration. A default batch that is
-/// rounded to fit counts as a tenth of the change.
+/// rounded to fit counts as a tenth of the change. Times of the model are corrected by `corrections` before they are compared.
 LayoutChoice ChooseLayout(const Workload& work, const parallel::LayoutSpace& space, int64_t gpus,
-                          int64_t capacity_bytes, StepModel* step_model = nullptr);
+                          int64_t capacity_bytes, StepModel* step_model = nullptr, Corrections* corrections = nullptr);
 
 }  // namespace planner::planning

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "core/calibration/calibration.h"
 #include "core/parallel/layout.h"
 #include "core/perf/step_time.h"
 #include "core/planning/goodput.h"
@@ -14,6 +15,13 @@
 namespace planner::planning {
 
 enum class UtilizationSource { kPredicted, kMeasured, kGiven };
+
+/// What measured runs say of a predicted step time.
+struct Calibrated {
+  calibration::Kind kind;  ///< What runs of this option are like.
+  calibration::Correction correction;
+  absl::Duration predicted_step_duration;  ///< Without the correction.
+};
 
 /// One way to run the job.
 struct Recommendation {
@@ -52,6 +60,7 @@ struct Recommendation {
   Goodput goodput;
   std::optional<perf::StepTime> step;  ///< The step's terms; absent where no step-time model told the time.
   std::vector<LaunchFlags> launch;     ///< Of the first recommendation.
+  std::optional<Calibrated> calibrated;  ///< Absent where the utilization is given.
 };
 
 /// An option that no other beats in time, cards and cost at once.

@@ -108,7 +108,8 @@ bool BatchIsFarFrom(int64_t batch, int64_t wanted) {
 }
 
 /// The plan of a job whose workload is known.
-Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, const cluster::Snapshot& snapshot) {
+Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, const cluster::Snapshot& snapshot,
+            const calibration::Calibration* learned) {
   Plan plan;
   plan.parameters = work.parameters;
   plan.active_parameters = work.active_parameters;
@@ -128,7 +129,7 @@ Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, cons
   std::vector<std::string> next_better(snapshot.pools.size());
   std::vector<Offer> offers;
   for (size_t i = 0; i < snapshot.pools.size(); ++i) {
-    auto context = MakePoolContext(work, snapshot.pools[i], job, limits, snapshot.time);
+    auto context = MakePoolContext(work, snapshot.pools[i], job, limits, snapshot.time, learned);
     if (!context.ok()) {
       plan.infeasible_reasons.emplace_back(context.status().message());
       continue;
@@ -187,14 +188,15 @@ Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, cons
 }  // namespace
 
 absl::StatusOr<Plan> Planner::MakePlan(const JobSpec& job, const cluster::Snapshot& snapshot, absl::Time deadline,
-                                       const base::Cancellation& cancelled) const {
+                                       const base::Cancellation& cancelled,
+                                       const calibration::Calibration* learned) const {
   ASSIGN_OR_RETURN(const Limits limits, LimitsOf(job, snapshot.time));
   ASSIGN_OR_RETURN(Workload work, MakeWorkload(job, counter_, deadline, cancelled));
   if (limits.limited() && work.samples <= 0) {
     return base::InvalidField("data_set.sample_count",
                               "a deadline or budget needs the amount of data: the model has no sequences");
   }
-  if (!work.recompute_is_assumed) return PlanOf(job, work, limits, snapshot);
+  if (!work.recompute_is_assumed) return PlanOf(job, work, limits, snapshot, learned);
 
   Workload assumed = work;
   assumed.warnings.push_back(
@@ -203,14 +205,14 @@ absl::StatusOr<Plan> Planner::MakePlan(const JobSpec& job, const cluster::Snapsh
   assumed.explanation.push_back(
       "Full recomputation: the given ratio is of hardware FLOPs, which differ from the model's only by what is "
       "recomputed; fix the recomputation (none, selective) if the figure was taken with another.");
-  Plan plan = PlanOf(job, assumed, limits, snapshot);
+  Plan plan = PlanOf(job, assumed, limits, snapshot, learned);
   if (!plan.recommendations.empty()) return plan;
   // An assumption of ours must not be what rules a job out.
   work.space.fixed.recompute.reset();
   work.warnings.push_back(
       "with full recomputation, which a utilization of hardware FLOPs is taken to mean, nothing meets the request: "
       "planned with the least recomputation that fits");
-  Plan relaxed = PlanOf(job, work, limits, snapshot);
+  Plan relaxed = PlanOf(job, work, limits, snapshot, learned);
   return relaxed.recommendations.empty() ? plan : relaxed;
 }
 

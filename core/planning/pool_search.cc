@@ -10,6 +10,7 @@
 #include "core/base/status_macros.h"
 #include "core/perf/counted_time.h"
 #include "core/planning/infeasible.h"
+#include "core/planning/run_kind.h"
 #include "core/planning/text.h"
 #include "core/schedule/earliest_start.h"
 #include "fmt/format.h"
@@ -275,7 +276,7 @@ Trial PoolContext::Try(int64_t gpus) {
   Trial trial;
   trial.gpus = gpus;
   StepModel* model = step_model ? &*step_model : nullptr;
-  const LayoutChoice choice = ChooseLayout(work, space, gpus, pool.gpu.memory_bytes, model);
+  const LayoutChoice choice = ChooseLayout(work, space, gpus, pool.gpu.memory_bytes, model, &corrections);
   if (!choice.best && !choice.least_memory) return trial;
   if (!choice.best) {
     trial.verdict = Verdict::kMemory;
@@ -285,22 +286,28 @@ Trial PoolContext::Try(int64_t gpus) {
   trial.layout = *choice.best;
   const parallel::BatchedLayout& batched = trial.layout.batched;
   const auto batch = static_cast<double>(batched.global_batch);
+  trial.correction = corrections.Of(batched.layout);
+  const double factor = trial.correction.factor;
   if (time_is_modelled()) {
     trial.step = model->Time(batched);
-    trial.step_seconds = trial.step.total();
+    trial.predicted_step_seconds = trial.step.total();
+    if (factor != 1) trial.step = trial.step * factor;
   } else {
-    trial.step_seconds = batch * perf::Seconds(work.TimedFlops(batched.layout.recompute), static_cast<double>(gpus),
-                                               peak.flops_per_second, utilization.ratio);
+    trial.predicted_step_seconds = batch * perf::Seconds(work.TimedFlops(batched.layout.recompute), static_cast<double>(gpus),
+                                                         peak.flops_per_second, utilization.ratio);
     if (machine) {
-      trial.wait = perf::CountedWaitOf({.compute_seconds = trial.step_seconds,
+      trial.wait = perf::CountedWaitOf({.compute_seconds = trial.predicted_step_seconds,
                                         .gradient_bytes = work.memory.recipe.gradient_bytes * work.memory.parameters,
                                         .operators = work.operator_calls,
                                         .passes = static_cast<double>(batched.micro_batches),
                                         .cards = static_cast<double>(gpus)},
                                        *machine, perf::BuiltInStepTimeConstants().shared);
-      trial.step_seconds += trial.wait.total();
+      trial.predicted_step_seconds += trial.wait.total();
+      trial.wait.launch *= factor;
+      trial.wait.gradients *= factor;
     }
   }
+  trial.step_seconds = trial.predicted_step_seconds * factor;
   trial.total_seconds = trial.step_seconds / batch * work.samples;
   trial.gpu_hours = trial.total_seconds * static_cast<double>(gpus) / 3600;
   trial.cost = trial.gpu_hours * pool.price_per_gpu_hour.value_or(0);
@@ -346,20 +353,23 @@ int64_t PoolContext::LeastCardsFor(double seconds) const {
   // A part in 1e9 less, so that rounding never rules out a number that just makes it. (Cards and seconds are
   // exchangeable.)
   const double rate = time_is_modelled() ? step_model->fastest_flops() : peak.flops_per_second * utilization.ratio;
-  return WholeCards(perf::Seconds(flops, seconds, rate, 1) * (1 - 1e-9));
+  return WholeCards(perf::Seconds(flops, seconds, rate, 1) * corrections.least_factor() * (1 - 1e-9));
 }
 
 TimeInterval PoolContext::IntervalOf(const Trial& trial) const {
   if (time_is_modelled()) {
-    const double factor = std::exp(step_model->HalfWidth(trial.layout.batched.layout));
+    const double factor = std::exp(trial.correction.HalfWidth(step_model->HalfWidth(trial.layout.batched.layout)));
     return {1 / factor, factor};
   }
   // A higher utilization is a shorter time; equal ones are the same time to the last bit.
-  return {utilization.ratio / utilization.high, utilization.ratio / utilization.low};
+  const TimeInterval interval{utilization.ratio / utilization.high, utilization.ratio / utilization.low};
+  if (!trial.correction.level) return interval;
+  return {std::exp(-trial.correction.HalfWidth(-std::log(interval.low))), std::exp(trial.correction.HalfWidth(std::log(interval.high)))};
 }
 
 absl::StatusOr<PoolContext> MakePoolContext(const Workload& work, const cluster::Pool& pool, const JobSpec& job,
-                                            const Limits& limits, absl::Time now) {
+                                            const Limits& limits, absl::Time now,
+                                            const calibration::Calibration* learned) {
   ASSIGN_OR_RETURN(const hardware::Peak peak, hardware::PeakFor(pool.gpu, *work.precision));
   Waiting waiting{now, std::max(now, job.earliest_start), {}};
   for (const auto& quota : pool.quotas) {
@@ -389,6 +399,8 @@ absl::StatusOr<PoolContext> MakePoolContext(const Workload& work, const cluster:
   } else {
     context.utilization = perf::DefaultUtilization(pool.gpu, peak.precision);
   }
+  if (learned != nullptr && learned->size() > 0 && !work.ratio_is_given)
+    context.corrections = Corrections(*learned, now, KindOf(work, pool, {}, perf::BuiltInStepTimeConstants()));
   return context;
 }
 

@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/calibration/calibration.h"
 #include "core/cluster/snapshot.h"
 #include "core/hardware/precision.h"
 #include "core/perf/counted_time.h"
 #include "core/perf/utilization.h"
 #include "core/planning/card_counts.h"
+#include "core/planning/corrections.h"
 #include "core/planning/layout_choice.h"
 #include "core/planning/step_model.h"
 #include "core/planning/workload.h"
@@ -46,8 +48,10 @@ struct Trial {
   Verdict verdict = Verdict::kNoLayout;
   int64_t gpus = 0;
   LayoutChoice::Fit layout;  ///< For kMemory what comes closest; meaningless for kNoLayout.
+  calibration::Correction correction;  ///< Of what is predicted; step_seconds and its parts have it.
+  double predicted_step_seconds = 0;   ///< Without it.
   double step_seconds = 0;
-  perf::StepTime step;  ///< Where the step-time model tells the time.
+  perf::StepTime step;       ///< Where the step-time model tells the time.
   perf::CountedWait wait;    ///< Within step_seconds, where counts tell it.
   double total_seconds = 0;  ///< 0: no data set.
   absl::Time start;          ///< When so many cards are free for so long.
@@ -85,6 +89,7 @@ struct PoolContext {
   perf::Utilization utilization;
   std::optional<perf::Machine>
       machine;  ///< Of counted models that are no transformers: for what waits between their cards.
+  Corrections corrections;  ///< By measured runs. Of a given utilization: none.
 
   /// The preferred layout of so many cards, and whether it keeps the limits.
   Trial Try(int64_t gpus);
@@ -96,16 +101,17 @@ struct PoolContext {
   int64_t LeastCardsForMemory() const;
   /// Cards below which the data set cannot be done in so many seconds, without any recomputation unless it is fixed.
   int64_t LeastCardsFor(double seconds) const;
-  /// 90 % interval of a trial's time, relative to it; nothing is uncertain about a given utilization.
+  /// 90 % interval of a trial's time, relative to it, corrected as the time is; nothing is uncertain about a given utilization.
   TimeInterval IntervalOf(const Trial& trial) const;
   bool time_is_modelled() const { return step_model.has_value() && !work.ratio_is_given; }
   /// "A100-SXM-80GB", or "main/a100 (A100-SXM-80GB)".
   std::string Name() const;
 };
 
-/// NOT_FOUND where the card has no peak for the precision.
+/// NOT_FOUND where the card has no peak for the precision. `learned` is borrowed for the life of the context; null: nothing.
 absl::StatusOr<PoolContext> MakePoolContext(const Workload& work, const cluster::Pool& pool, const JobSpec& job,
-                                            const Limits& limits, absl::Time now);
+                                            const Limits& limits, absl::Time now,
+                                            const calibration::Calibration* learned = nullptr);
 
 /// What a pool has to offer.
 struct PoolAnswer {

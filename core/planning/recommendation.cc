@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/planning/memory_interval.h"
+#include "core/planning/run_kind.h"
 #include "core/planning/text.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
@@ -14,18 +15,6 @@ namespace {
 
 /// Whole bytes, of which several may be added up.
 int64_t Saturated(double bytes) { return static_cast<int64_t>(std::min(bytes, 4e18)); }
-
-const char* NameOf(parallel::Recompute recompute) {
-  switch (recompute) {
-    case parallel::Recompute::kFull:
-      return "full";
-    case parallel::Recompute::kSelective:
-      return "selective";
-    case parallel::Recompute::kNone:
-      break;
-  }
-  return "none";
-}
 
 std::string BatchSentence(const PoolContext& context, const Recommendation& answer) {
   const Workload& work = context.work;
@@ -81,15 +70,16 @@ std::string TimeSentence(const PoolContext& context, const Trial& trial) {
   return fmt::format("Time: {:.4g} {} FLOPs {}/ ({} x {:.5g} TFLOP/s x {:.4g}){} = {}.", flops,
                      context.work.ratio_counts_recompute ? "hardware" : "model",
                      context.work.samples > 0 ? "" : "of one step ", Cards(trial.gpus),
-                     context.peak.flops_per_second / 1e12, context.utilization.ratio, waits,
+                     context.peak.flops_per_second / 1e12, context.utilization.ratio / trial.correction.factor, waits,
                      Duration(context.work.samples > 0 ? trial.total_seconds : trial.step_seconds));
 }
 
 std::string UtilizationSentence(const PoolContext& context, const Trial& trial, const Recommendation& answer) {
   if (context.time_is_modelled()) {
-    return fmt::format("Utilization {:.3g} of the dense {} peak: what the step-time model makes of it; nine of ten measured steps of "
+    return fmt::format("Utilization {:.3g} of the dense {} peak: what the step-time model makes of it{}; nine of ten measured steps of "
                        "such jobs on {} lie within a factor of {:.3g}.",
-                       answer.hardware_flops_utilization, context.peak.precision, context.pool.gpu.architecture,
+                       answer.hardware_flops_utilization, context.peak.precision,
+                       trial.correction.factor != 1 ? ", corrected by what runs took" : "", context.pool.gpu.architecture,
                        context.IntervalOf(trial).high);
   }
   const perf::Utilization& utilization = context.utilization;
@@ -98,8 +88,47 @@ std::string UtilizationSentence(const PoolContext& context, const Trial& trial, 
         "Utilization {:.4g} of the dense {} peak, of {} FLOPs: given, nothing is added, so there is no interval.",
         utilization.ratio, context.peak.precision, context.work.ratio_counts_recompute ? "hardware" : "model");
   }
-  return fmt::format("Utilization {:.3g} of the dense {} peak: {}; 90 % interval {:.3g} to {:.3g}.", utilization.ratio,
-                     context.peak.precision, utilization.source, utilization.low, utilization.high);
+  const double ratio = utilization.ratio / trial.correction.factor;
+  const TimeInterval interval = context.IntervalOf(trial);
+  return fmt::format("Utilization {:.3g} of the dense {} peak: {}{}; 90 % interval {:.3g} to {:.3g}.", ratio, context.peak.precision,
+                     utilization.source, trial.correction.factor != 1 ? ", corrected by what runs took" : "", ratio / interval.high,
+                     ratio / interval.low);
+}
+
+/// What runs have in common, of which the correction is.
+const char* Alike(calibration::Level level) {
+  switch (level) {
+    case calibration::Level::kAll:
+      return "of any kind";
+    case calibration::Level::kFramework:
+      return "with this framework";
+    case calibration::Level::kFamily:
+      return "with this framework on this family of cards";
+    case calibration::Level::kGpu:
+      return "of this class of models in this precision on this GPU type";
+    case calibration::Level::kSize:
+      return "of models of this size on this GPU type";
+    case calibration::Level::kModel:
+      return "of models of this width, length and recomputation on this GPU type";
+    case calibration::Level::kKernels:
+      return "of such models, split and batched like this";
+    case calibration::Level::kCards:
+      break;
+  }
+  return "like it, on as many cards";
+}
+
+/// "12 runs like it, on as many cards, took 1.08 times as long as the model alone says, which is 3.1 s a step: every part of the step is
+/// multiplied by that."
+std::string CorrectionSentence(const Trial& trial) {
+  const calibration::Correction& correction = trial.correction;
+  const std::string runs = fmt::format("{:.3g} run{} {}", correction.runs, std::abs(correction.runs - 1) < 0.005 ? "" : "s",
+                                       Alike(*correction.level));
+  if (correction.factor == 1) return fmt::format("{}: what they say is within its own uncertainty, so nothing is corrected.", runs);
+  return fmt::format(
+      "{}: they are expected to take {:.4g} times as long as the model alone says, which is {:.4g} s a step; every part of the step is "
+      "multiplied by that.",
+      runs, correction.factor, trial.predicted_step_seconds);
 }
 
 std::string MemorySentence(const Recommendation& answer) {
@@ -168,9 +197,10 @@ std::string WaitSentence(const PoolContext& context, const Trial& trial) {
 
 void Explain(const PoolContext& context, const Trial& trial, Recommendation& answer) {
   std::vector<std::string>& explanation = answer.explanation;
-  explanation.reserve(10 + context.work.explanation.size());
+  explanation.reserve(11 + context.work.explanation.size());
   explanation.push_back(TimeSentence(context, trial));
   explanation.push_back(UtilizationSentence(context, trial, answer));
+  if (trial.correction.level) explanation.push_back(CorrectionSentence(trial));
   explanation.push_back(MemorySentence(answer));
   explanation.push_back(BatchSentence(context, answer));
   explanation.push_back(CountSentence(context, trial));
@@ -235,7 +265,13 @@ Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial
     answer.tokens_per_second = batch * (work.tokens_per_sample > 0 ? work.tokens_per_sample : 1) / trial.step_seconds;
   }
   if (context.time_is_modelled()) answer.step = trial.step;
-  answer.utilization_source = work.ratio_is_given ? UtilizationSource::kGiven : UtilizationSource::kPredicted;
+  answer.utilization_source = work.ratio_is_given                ? UtilizationSource::kGiven
+                              : trial.correction.is_measured() ? UtilizationSource::kMeasured
+                                                               : UtilizationSource::kPredicted;
+  if (!work.ratio_is_given) {
+    answer.calibrated = Calibrated{KindOf(work, context.pool, batched.layout, perf::BuiltInStepTimeConstants()), trial.correction,
+                                   absl::Seconds(trial.predicted_step_seconds)};
+  }
   answer.limited_by = std::move(limited_by);
   answer.goodput = GoodputOf(gpus, CheckpointBytes(work) / gpus);
   Explain(context, trial, answer);

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
+#include "services/bookings/conflicts.h"
 
 namespace planner::bookings {
 namespace {
@@ -83,9 +84,10 @@ void Bookings::RunTogether(const std::vector<Waiting*>& batch) {
 bool Bookings::TransactOnce(const std::vector<Waiting*>& batch) {
   bool is_first = true;
   bool is_spoiled = false;
+  bool has_written = false;
   const absl::Status status = store_.Transact([&](store::Transaction& transaction) -> absl::Status {
     if (!is_first) calendars_.Reset();  // What the run before has put there is not stored.
-    is_first = is_spoiled = false;
+    is_first = is_spoiled = has_written = false;
     ASSIGN_OR_RETURN(const store::Changes changes, transaction.ChangesSince(Calendars::Kinds(), calendars_.version()));
     RETURN_IF_ERROR(calendars_.Apply(changes));
     const absl::Time now = clock_.Now();
@@ -94,16 +96,25 @@ bool Bookings::TransactOnce(const std::vector<Waiting*>& batch) {
     for (const std::string& name : calendars_.passed()) {
       const absl::Status gone = transaction.Delete(store::Kind::kReservation, name, "");
       if (!gone.ok() && !absl::IsNotFound(gone)) return gone;
+      has_written = true;
     }
+    Ledgers marks(transaction, calendars_, now);
+    RETURN_IF_ERROR(RefreshConflicts(marks));
     for (Waiting* one : batch) {
       Ledgers ledgers(transaction, calendars_, now);
       one->status = one->operation(ledgers);
+      has_written = has_written || ledgers.has_written();
       is_spoiled = !one->status.ok() && ledgers.has_written();
       if (is_spoiled) return one->status;
     }
+    RETURN_IF_ERROR(RefreshConflicts(marks));
+    has_written = has_written || marks.has_written();
     return absl::OkStatus();
   });
-  if (status.ok()) return true;
+  if (status.ok()) {
+    if (has_written && on_write_) on_write_();
+    return true;
+  }
   calendars_.Reset();
   if (is_spoiled && batch.size() > 1) return false;
   for (Waiting* one : batch) one->status = status;

@@ -52,6 +52,9 @@ class Calendars {
   /// When Advance will have something to do next; kForever: never.
   Micros NextEvent() const;
 
+  /// Clusters that have got GPUs back since the last call while reservations of them are marked.
+  std::set<std::string> TakeFreed() { return std::exchange(freed_, {}); }
+
   /// Null: there is none.
   ClusterCalendar* Find(const std::string& cluster);
   std::map<std::string, ClusterCalendar>& clusters() { return clusters_; }
@@ -77,6 +80,7 @@ class Calendars {
   std::map<std::string, Times> times_;  ///< By record.
   std::set<std::pair<Micros, std::string>> events_;
   std::set<std::string> passed_;
+  std::set<std::string> freed_;
 };
 
 /// What an operation has at hand: the calendars, and the transaction that its writes belong to. Everything that it writes goes
@@ -125,6 +129,9 @@ class Bookings {
   Bookings(store::Store& store, const hardware::GpuCatalog& gpus, const base::Clock& clock)
       : store_(store), clock_(clock), calendars_(gpus) {}
 
+  /// Before the first Run: called after each transaction that has written something, from its thread. It must not block.
+  void OnWrite(std::function<void()> on_write) { on_write_ = std::move(on_write); }
+
   /// The operation's status, or the store's. When it is OK, what was written is kept.
   absl::Status Run(const Operation& operation);
 
@@ -151,6 +158,7 @@ class Bookings {
 
   store::Store& store_;
   const base::Clock& clock_;
+  std::function<void()> on_write_;
 
   base::Mutex queue_mutex_;
   base::Condition queue_changed_;

@@ -11,6 +11,7 @@
 #include "core/base/fake_clock.h"
 #include "core/base/status_macros.h"
 #include "core/store/memory_store.h"
+#include "services/bookings/conflicts.h"
 #include "services/convert/cluster.h"
 #include "services/convert/time.h"
 
@@ -351,6 +352,81 @@ TEST_F(BookingsTest, UnreadableRecordsStopEverything) {
   ASSERT_TRUE(store_.Create(Kind::kReservation, "main/x", "\xff", "").ok());
   EXPECT_EQ(bookings_.Current(clock_.Now()).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(Book(bookings_, "a", Nodes(1, 1)).code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(BookingsTest, TheMarkOfAPairGoesWhenTheOthersHoldExpires) {
+  // Two on the same nodes, as after the nodes have become smaller; one is only held.
+  ASSERT_TRUE(Book(bookings_, "firm", Nodes(4, 3600)).ok());
+  ASSERT_TRUE(bookings_
+                  .Run([&](Ledgers& ledgers) -> absl::Status {
+                    v1::Reservation copy = ledgers.calendars().Find("main")->Find("firm")->reservation;
+                    copy.set_state(v1::Reservation::HELD);
+                    *copy.mutable_expire_time() = convert::TimeToProto(ledgers.now() + absl::Seconds(60));
+                    RETURN_IF_ERROR(
+                        ledgers.Create(Kind::kReservation, "main/held", copy.SerializeAsString(), "").status());
+                    return MarkConflicts("main", /*gone=*/false, ledgers).status();
+                  })
+                  .ok());
+  const auto conflicts = [&] {
+    std::vector<std::string> all;
+    for (const v1::Reservation& one : Stored()) all.push_back(one.conflict());
+    return all;
+  };
+  EXPECT_THAT(conflicts(), ElementsAre(HasSubstr("more GPUs"), HasSubstr("more GPUs")));
+  clock_.Advance(absl::Seconds(60));
+  const auto nothing = [](Ledgers&) { return absl::OkStatus(); };
+  ASSERT_TRUE(bookings_.Run(nothing).ok());
+  EXPECT_THAT(conflicts(), ElementsAre(""));
+}
+
+TEST_F(BookingsTest, WritesAreTold) {
+  int writes = 0;
+  bookings_.OnWrite([&] { ++writes; });
+  ASSERT_TRUE(bookings_.Run([](Ledgers&) { return absl::OkStatus(); }).ok());
+  EXPECT_EQ(writes, 0);
+  ASSERT_TRUE(Book(bookings_, "a", Nodes(1, 60)).ok());
+  EXPECT_EQ(writes, 1);
+  store_.fails = true;
+  EXPECT_FALSE(Book(bookings_, "b", Nodes(1, 60)).ok());
+  EXPECT_EQ(writes, 1);
+}
+
+TEST_F(BookingsTest, QuotasGoToWhatRunsThenToTheFirmThenToTheOldest) {
+  SetCluster(
+      "name: 'main' node_pools { name: 'p' gpu_type: 'h100' node_count: 4 } quotas { tenant: 't' max_gpus: 16 }");
+  const auto book = [&](const std::string& id, Micros start_in, int hold_seconds) {
+    Wish wish = Nodes(1, 3600, start_in);
+    wish.tenant = "t";
+    ASSERT_TRUE(Book(bookings_, id, wish, hold_seconds).ok());
+    clock_.Advance(absl::Seconds(1));
+  };
+  book("held", 100, 3000);
+  book("firm", 100, 0);
+  SetCluster("name: 'main' node_pools { name: 'p' gpu_type: 'h100' node_count: 4 } quotas { tenant: 't' max_gpus: 8 }");
+  const auto over = [&] {
+    std::vector<std::string> ids;
+    EXPECT_TRUE(bookings_
+                    .Look(clock_.Now(),
+                          [&](Calendars& calendars) {
+                            for (const auto& [id, why] : calendars.Find("main")->OverQuota(Now())) ids.push_back(id);
+                            return absl::OkStatus();
+                          })
+                    .ok());
+    return ids;
+  };
+  EXPECT_THAT(over(), ElementsAre("held"));
+  // What its occupations use comes before all.
+  SetCluster(
+      "name: 'main' node_pools { name: 'p' gpu_type: 'h100' node_count: 4 occupations { nodes: 'p-3' tenant: 't' "
+      "gpus_per_node: 1 } } "
+      "quotas { tenant: 't' max_gpus: 8 }");
+  EXPECT_THAT(over(), ElementsAre("firm", "held"));
+  SetCluster(
+      "name: 'main' node_pools { name: 'p' gpu_type: 'h100' node_count: 4 } quotas { tenant: 't' node_pool: 'p' "
+      "max_gpus: 8 }");
+  EXPECT_THAT(over(), ElementsAre("held"));
+  SetCluster("name: 'main' node_pools { name: 'p' gpu_type: 'h100' node_count: 4 }");
+  EXPECT_THAT(over(), IsEmpty());
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ void Calendars::Reset() {
   times_.clear();
   events_.clear();
   passed_.clear();
+  freed_.clear();
 }
 
 absl::Status Calendars::Apply(const store::Changes& changes) {
@@ -94,7 +95,10 @@ void Calendars::Remove(Kind kind, const std::string& name) {
   if (kind != Kind::kReservation) return;
   Forget(name);
   const auto [cluster, id] = Split(name);
-  if (ClusterCalendar* calendar = Find(cluster)) calendar->Remove(id);
+  if (ClusterCalendar* calendar = Find(cluster)) {
+    calendar->Remove(id);
+    if (!calendar->conflicting().empty()) freed_.insert(cluster);
+  }
   if (const auto orphans = orphans_.find(cluster); orphans != orphans_.end()) orphans->second.erase(id);
 }
 

@@ -1,6 +1,7 @@
 #include "services/bookings/cluster_calendar.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
@@ -41,6 +42,53 @@ std::string TimeText(Micros micros) {
   return micros == cluster::kForever
              ? "ever"
              : absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", cluster::FromMicros(micros), absl::UTCTimeZone());
+}
+
+/// "plans/…" of a block that names one.
+std::string PlanOf(const convert::NodeBlock& block) {
+  return block.plan.starts_with("plans/") ? block.plan : "plans/" + block.plan;
+}
+
+/// GPUs in use from some moment on.
+class Level {
+ public:
+  explicit Level(Micros from) : from_(from) { levels_[from] = 0; }
+
+  void Add(const schedule::Use& use) {
+    if (use.end <= from_) return;
+    const auto end = Boundary(use.end);
+    for (auto at = Boundary(std::max(from_, use.start)); at != end; ++at) at->second += GpusOf(use);
+  }
+  /// The most that would be in use at once during the use, with it; 0 if it is over.
+  int64_t MostWith(const schedule::Use& use) const {
+    if (use.end <= from_) return 0;
+    int64_t most = 0;
+    for (auto at = std::prev(levels_.upper_bound(std::max(from_, use.start)));
+         at != levels_.end() && at->first < use.end; ++at) {
+      most = std::max(most, at->second);
+    }
+    return most + GpusOf(use);
+  }
+
+ private:
+  static int64_t GpusOf(const schedule::Use& use) { return cluster::CountOf(use.nodes) * use.gpus_per_node; }
+  /// The step that begins at `time`; made if there is none.
+  std::map<Micros, int64_t>::iterator Boundary(Micros time) {
+    const auto next = levels_.lower_bound(time);
+    if (next != levels_.end() && next->first == time) return next;
+    return levels_.emplace_hint(next, time, std::prev(next)->second);
+  }
+
+  const Micros from_;
+  std::map<Micros, int64_t> levels_;  ///< From each time on, up to the next.
+};
+
+/// Who comes first where not all can have what they booked.
+using Rank = std::tuple<bool, bool, absl::Time, std::string>;
+
+Rank RankOf(const std::string& id, const Booking& booking, Micros now) {
+  const v1::Reservation& reservation = booking.reservation;
+  return {StartOf(reservation) > now, reservation.state() == v1::Reservation::HELD, booking.create_time, id};
 }
 
 }  // namespace
@@ -84,9 +132,8 @@ void ClusterCalendar::Rebuild() {
     std::vector<schedule::Use> uses;
     for (const convert::NodeBlock& block : nodes->blocks) {
       if (!block.plan.empty()) {
-        const std::string plan = block.plan.starts_with("plans/") ? block.plan : "plans/" + block.plan;
-        plans_in_use_.insert(plan);
-        if (booked.contains({plan, pool.name})) continue;  // Its reservation stands for it.
+        plans_in_use_.insert(PlanOf(block));
+        if (booked.contains({PlanOf(block), pool.name})) continue;  // Its reservation stands for it.
       }
       uses.push_back(block.use);
       if (!block.tenant.empty()) CountUse(block.tenant, pool.name, block.use, 1);
@@ -98,6 +145,13 @@ void ClusterCalendar::Rebuild() {
     pools_.push_back({std::move(pool), *std::move(nodes), std::move(ledger)});
   }
   for (const auto& [key, booking] : bookings_) Count(booking.reservation, 1);
+}
+
+bool ClusterCalendar::IsBooked(const convert::NodeBlock& block, const std::string& pool) const {
+  if (block.plan.empty()) return false;
+  return std::any_of(bookings_.begin(), bookings_.end(), [&](const auto& one) {
+    return one.second.reservation.plan() == PlanOf(block) && one.second.reservation.node_pool() == pool;
+  });
 }
 
 bool ClusterCalendar::IsRebuiltFor(const v1::Reservation& reservation) const {
@@ -161,6 +215,7 @@ void ClusterCalendar::Put(const std::string& id, Booking booking) {
   const Key key{StartOf(reservation), id};
   keys_[id] = key;
   const Booking& stored = bookings_[key] = std::move(booking);
+  if (!stored.reservation.conflict().empty()) conflicting_.insert(id);
   if (IsRebuiltFor(stored.reservation)) return Rebuild();
   for (PoolState& pool : pools_) {
     if (pool.pool.name == stored.reservation.node_pool()) pool.ledger.Add(UseOf(stored.reservation, pool));
@@ -175,6 +230,7 @@ void ClusterCalendar::Remove(const std::string& id) {
   const v1::Reservation reservation = std::move(booking->second.reservation);
   bookings_.erase(booking);
   keys_.erase(key);
+  conflicting_.erase(id);
   if (IsRebuiltFor(reservation)) return Rebuild();
   for (PoolState& pool : pools_) {
     if (pool.pool.name == reservation.node_pool()) pool.ledger.Remove(UseOf(reservation, pool));
@@ -285,6 +341,44 @@ std::string ClusterCalendar::ConflictOf(const v1::Reservation& reservation, Micr
                        block.what, until, pool->nodes.names.Text(common).substr(0, kShown));
   }
   return goes_on ? "" : "more GPUs of its nodes are booked than there are";
+}
+
+std::map<std::string, std::string> ClusterCalendar::OverQuota(Micros now) const {
+  std::map<std::string, std::string> over;
+  for (const v1::TenantQuota& quota : cluster_.quotas()) {
+    const auto of_quota = [&](const std::string& tenant, const std::string& pool) {
+      return tenant == quota.tenant() && (quota.node_pool().empty() || quota.node_pool() == pool);
+    };
+    Level level(now);
+    // What runs outside of the calendar cannot be moved.
+    for (const PoolState& pool : pools_) {
+      for (const convert::NodeBlock& block : pool.nodes.blocks) {
+        if (!block.tenant.empty() && of_quota(block.tenant, pool.pool.name) && !IsBooked(block, pool.pool.name))
+          level.Add(block.use);
+      }
+    }
+    std::vector<std::pair<Rank, const std::pair<const Key, Booking>*>> ranked;
+    for (const auto& one : bookings_) {
+      if (!of_quota(one.second.reservation.tenant(), one.second.reservation.node_pool())) continue;
+      ranked.emplace_back(RankOf(one.first.second, one.second, now), &one);
+    }
+    std::sort(ranked.begin(), ranked.end());
+    for (const auto& [rank, one] : ranked) {
+      const v1::Reservation& reservation = one->second.reservation;
+      const PoolState* pool = PoolNamed(reservation.node_pool());
+      if (pool == nullptr) continue;
+      const schedule::Use use = UseOf(reservation, *pool);
+      if (level.MostWith(use) <= quota.max_gpus()) {
+        level.Add(use);
+        continue;
+      }
+      over.emplace(
+          one->first.second,
+          fmt::format("tenant \"{}\" may have {} GPUs{} at once, and others of its bookings come first", quota.tenant(),
+                      quota.max_gpus(), quota.node_pool().empty() ? "" : " of " + quota.node_pool()));
+    }
+  }
+  return over;
 }
 
 std::vector<cluster::Pool> ClusterCalendar::Pools() {

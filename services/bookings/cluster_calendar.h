@@ -66,6 +66,13 @@ class ClusterCalendar {
   /// Why a reservation cannot be kept as the cluster is; empty if it can. A job that has begun by `now` goes on on a DRAINED node.
   std::string ConflictOf(const v1::Reservation& reservation, Micros now) const;
 
+  /// Reservations that do not fit into their tenants' quotas from `now` on, by id, with why. Those that have begun come first, then the
+  /// firm ones, then by age: what is left of a quota that was cut is theirs, in this order.
+  std::map<std::string, std::string> OverQuota(Micros now) const;
+
+  /// Ids of those that are marked as being in conflict.
+  const std::set<std::string>& conflicting() const { return conflicting_; }
+
   /// The pools, each with its calendar and the quotas.
   std::vector<cluster::Pool> Pools();
 
@@ -90,6 +97,8 @@ class ClusterCalendar {
   };
 
   void Rebuild();
+  /// Whether the block's plan has a reservation in the pool, which stands for it.
+  bool IsBooked(const convert::NodeBlock& block, const std::string& pool) const;
   bool IsRebuiltFor(const v1::Reservation& reservation) const;
   const PoolState* PoolNamed(const std::string& name) const;
   /// What it takes of a pool, as far as the nodes are there.
@@ -109,6 +118,7 @@ class ClusterCalendar {
   std::vector<PoolState> pools_;
   std::map<Key, Booking> bookings_;
   std::map<std::string, Key> keys_;
+  std::set<std::string> conflicting_;
   std::vector<TenantUse> tenant_uses_;  ///< In the order of the cluster's quotas.
   std::set<std::string> plans_in_use_;  ///< That occupations name.
 };

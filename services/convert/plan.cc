@@ -1,5 +1,6 @@
 #include "services/convert/plan.h"
 
+#include "services/convert/calibration.h"
 #include "services/convert/provenance.h"
 #include "services/convert/time.h"
 
@@ -98,6 +99,7 @@ void SetRecommendation(const planning::Recommendation& recommendation, v1::Recom
   proto.set_micro_batch_count(recommendation.micro_batch_count);
   proto.set_step_count(recommendation.step_count);
   proto.set_next_better(recommendation.next_better);
+  if (recommendation.calibrated) *proto.mutable_calibration() = CalibrationToProto(*recommendation.calibrated);
   SetGoodput(recommendation.goodput, recommendation.total_duration, *proto.mutable_goodput());
   if (recommendation.step) {
     for (const perf::StepTerm& term : perf::StepTerms()) {

@@ -1,5 +1,6 @@
 #include "services/server/estimator.h"
 
+#include <memory>
 #include <utility>
 
 #include "core/base/status_macros.h"
@@ -19,7 +20,8 @@ absl::StatusOr<v1::EstimateResponse> Estimator::Estimate(const v1::EstimateReque
   ASSIGN_OR_RETURN(const cluster::Snapshot snapshot, inventory_.SnapshotFor(request.resources()));
   if (request.has_inference()) return Serve(request, std::move(model), snapshot, deadline, cancelled);
   const planning::JobSpec job = convert::JobFromProto(request, std::move(model));
-  const absl::StatusOr<planning::Plan> plan = planner_.MakePlan(job, snapshot, deadline, cancelled);
+  ASSIGN_OR_RETURN(const std::shared_ptr<const calibration::Calibration> learned, learning_.Current(snapshot.time));
+  const absl::StatusOr<planning::Plan> plan = planner_.MakePlan(job, snapshot, deadline, cancelled, learned.get());
   RETURN_IF_ERROR(CountError(plan.status(), kFields, job.model, {.seq_len = job.seq_len, .inputs = job.inputs}));
   v1::EstimateResponse response = convert::PlanToProto(*plan);
   response.set_model(job.model.name);

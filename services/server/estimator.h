@@ -6,6 +6,7 @@
 #include "core/planning/planner.h"
 #include "planner/v1/estimate.pb.h"
 #include "services/catalog/catalog.h"
+#include "services/learning/learning.h"
 #include "services/model_files/model_file_store.h"
 #include "services/server/inventory.h"
 
@@ -16,10 +17,11 @@ class Estimator {
  public:
   /// `version` is the planner's, for the provenance. The rest must outlive it.
   Estimator(const catalog::ModelCatalog& models, model_files::ModelFileStore& files, Inventory& inventory,
-            const counting::Counter& counter, const planning::Planner& planner, std::string version)
+            learning::Learning& learning, const counting::Counter& counter, const planning::Planner& planner, std::string version)
       : models_(models),
         files_(files),
         inventory_(inventory),
+        learning_(learning),
         counter_(counter),
         planner_(planner),
         version_(std::move(version)) {}
@@ -37,6 +39,7 @@ class Estimator {
   const catalog::ModelCatalog& models_;
   model_files::ModelFileStore& files_;
   Inventory& inventory_;
+  learning::Learning& learning_;
   const counting::Counter& counter_;
   const planning::Planner& planner_;
   const std::string version_;

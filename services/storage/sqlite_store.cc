@@ -21,6 +21,9 @@ using store::Record;
 // What every statement that reads records gives, in this order; see RecordOf.
 #define PLANNER_RECORD_COLUMNS "name, value, etag, create_time, update_time, sequence"
 constexpr int kSequenceColumn = 5;
+// What kAll gives beside them.
+constexpr int kKindColumn = 6;
+constexpr int kRequestIdColumn = 7;
 
 constexpr char kGet[] = "SELECT " PLANNER_RECORD_COLUMNS " FROM records WHERE kind = ? AND name = ?";
 constexpr char kGetByRequestId[] =
@@ -39,6 +42,8 @@ constexpr char kForgetDeletions[] = "DELETE FROM deletions WHERE revision <= ?";
 constexpr char kWrittenSince[] =
     "SELECT " PLANNER_RECORD_COLUMNS " FROM records WHERE kind = ? AND revision > ? ORDER BY revision, sequence";
 constexpr char kDeletedSince[] = "SELECT name, kind FROM deletions WHERE revision > ? ORDER BY revision";
+constexpr char kAll[] =
+    "SELECT " PLANNER_RECORD_COLUMNS ", kind, request_id FROM records ORDER BY sequence";
 constexpr char kRevision[] = "SELECT number FROM revision";
 constexpr char kNextRevision[] = "UPDATE revision SET number = number + 1 RETURNING number";
 
@@ -184,15 +189,8 @@ class SqliteStore::Writes : public store::Transaction {
     const absl::Status taken = Get(kind, name).status();
     if (taken.ok()) return RecordExists(kind, name);
     if (!absl::IsNotFound(taken)) return taken;
-    Record record{std::string(name), std::string(value), "", clock_.Now(), {}};
-    record.update_time = record.create_time;
-    ASSIGN_OR_RETURN(const int64_t revision, NextRevision());
-    record.etag = EtagOf(revision);
-    const int64_t now = absl::ToUnixNanos(record.create_time);
-    ASSIGN_OR_RETURN(Statement * insert, connection_.Prepared(kInsert));
-    insert->Start(Number(kind), name, value, record.etag, request_id, now, now, revision);
-    RETURN_IF_ERROR(Run(*insert));
-    return record;
+    const absl::Time now = clock_.Now();
+    return Insert({kind, {std::string(name), std::string(value), "", now, now}, std::string(request_id)});
   }
   absl::StatusOr<Record> Get(Kind kind, std::string_view name) override { return GetFrom(connection_, kind, name); }
   absl::StatusOr<Record> GetByRequestId(Kind kind, std::string_view request_id) override {
@@ -229,8 +227,25 @@ class SqliteStore::Writes : public store::Transaction {
   absl::StatusOr<store::Changes> ChangesSince(const std::vector<Kind>& kinds, int64_t version) override {
     return ChangesFrom(connection_, kinds, version);
   }
+  absl::StatusOr<Record> Restore(const store::KeptRecord& kept) override {
+    const absl::Status taken = Get(kept.kind, kept.record.name).status();
+    if (taken.ok()) return RecordExists(kept.kind, kept.record.name);
+    if (!absl::IsNotFound(taken)) return taken;
+    return Insert(kept);
+  }
 
  private:
+  /// A record whose name is not used.
+  absl::StatusOr<Record> Insert(const store::KeptRecord& kept) {
+    Record record = kept.record;
+    ASSIGN_OR_RETURN(const int64_t revision, NextRevision());
+    record.etag = EtagOf(revision);
+    ASSIGN_OR_RETURN(Statement * insert, connection_.Prepared(kInsert));
+    insert->Start(Number(kept.kind), record.name, record.value, record.etag, kept.request_id, absl::ToUnixNanos(record.create_time),
+                  absl::ToUnixNanos(record.update_time), revision);
+    RETURN_IF_ERROR(Run(*insert));
+    return record;
+  }
   static std::string EtagOf(int64_t revision) { return absl::StrFormat("%x", revision); }
   absl::StatusOr<int64_t> NextRevision() {
     ASSIGN_OR_RETURN(Statement * statement, connection_.Prepared(kNextRevision));
@@ -320,6 +335,23 @@ absl::StatusOr<store::Changes> SqliteStore::ChangesSince(const std::vector<Kind>
   const absl::Status end = reader->database().Execute("COMMIT");
   RETURN_IF_ERROR(end);
   return changes;
+}
+
+absl::Status SqliteStore::Export(const store::Take& take) {
+  base::MutexLock lock(reader_mutex_);
+  ASSIGN_OR_RETURN(Connection * reader, Reader());
+  if (reader == nullptr) return absl::OkStatus();
+  // One statement reads one state.
+  ASSIGN_OR_RETURN(Statement * all, reader->Prepared(kAll));
+  all->Start();
+  while (true) {
+    ASSIGN_OR_RETURN(const bool found, all->Step());
+    if (!found) return absl::OkStatus();
+    const absl::Status taken = take({static_cast<Kind>(all->Integer(kKindColumn)), RecordOf(*all), all->Bytes(kRequestIdColumn)});
+    if (taken.ok()) continue;
+    all->Reset();
+    return taken;
+  }
 }
 
 absl::StatusOr<int64_t> SqliteStore::Version() {

@@ -1,6 +1,8 @@
 // Laws of planning: hold for every job, whatever the figures of cards and defaults become.
 
 #include <algorithm>
+#include <cmath>
+#include <string>
 #include <vector>
 
 #include "core/counting/analytic_counter.h"
@@ -88,6 +90,53 @@ RC_GTEST_PROP(PlanningLaws, EveryRecommendationIsWhole, ()) {
     RC_ASSERT(answer.hardware_flops_utilization >= answer.model_flops_utilization);
     RC_ASSERT(answer.hardware_flops_utilization < 1);
     RC_ASSERT(!answer.limited_by.empty());
+  }
+}
+
+/// Runs of the options of a plan and of options like them, each so many times as long as predicted.
+calibration::Calibration AnyRunsLike(const Plan& plan) {
+  calibration::Calibration learned;
+  for (const Recommendation& option : plan.recommendations) {
+    for (int runs = *rc::gen::inRange(0, 12); runs > 0; --runs) {
+      calibration::Kind kind = option.calibrated->kind;
+      kind.recompute = *rc::gen::element<std::string>("none", "selective", "full");
+      kind.tensor_parallel = *rc::gen::element<double>(kind.tensor_parallel, 1, 2, 4);
+      kind.micro_batch = *rc::gen::element<double>(kind.micro_batch, 1, 2);
+      kind.hidden += *rc::gen::element(0, 0, 128);
+      const double log_ratio = static_cast<double>(*rc::gen::inRange(-50, 50)) / 100;
+      RC_ASSERT(learned.Learn({kind, log_ratio, absl::UnixEpoch()}).ok());
+    }
+  }
+  return learned;
+}
+
+RC_GTEST_PROP(PlanningLaws, CorrectedPlansKeepWhatTheyPromise, ()) {
+  JobSpec job = AnyJob();
+  job.goal = *rc::gen::element(Goal::kUnspecified, Goal::kFewest, Goal::kFastest, Goal::kCheapest);
+  const cluster::Pool pool = AnyPool();
+  const calibration::Calibration learned = AnyRunsLike(Make(job, pool));
+  const absl::Duration deadline = absl::Hours(24 * *rc::gen::inRange(1, 1000));
+  job.deadline = deadline;
+  static const counting::AnalyticCounter counter;
+  const auto plan = Planner(counter).MakePlan(job, {absl::UnixEpoch(), {pool}, {}}, absl::InfiniteFuture(), {}, &learned);
+  RC_ASSERT(plan.ok());
+  for (const Recommendation& answer : plan->recommendations) {
+    RC_ASSERT(answer.total_duration <= deadline);
+    RC_ASSERT(answer.total_duration_low <= answer.total_duration);
+    RC_ASSERT(answer.total_duration <= answer.total_duration_high);
+    const calibration::Correction& correction = answer.calibrated->correction;
+    const double predicted = absl::ToDoubleSeconds(answer.calibrated->predicted_step_duration);
+    const double step = absl::ToDoubleSeconds(answer.step_duration);
+    RC_ASSERT(std::abs(step - predicted * correction.factor) <= 1e-9 * (1 + step));
+    RC_ASSERT((answer.utilization_source == UtilizationSource::kMeasured) == correction.is_measured());
+    // A kind that was asked for alone is told the same.
+    const double factor = learned.CorrectionFor(answer.calibrated->kind, absl::UnixEpoch()).factor;
+    RC_ASSERT(correction.factor == factor);
+    // And the same layout alone takes the same time.
+    JobSpec same = Fixed(job, answer.gpu_count);
+    const auto again = Planner(counter).MakePlan(same, {absl::UnixEpoch(), {pool}, {}}, absl::InfiniteFuture(), {}, &learned);
+    RC_ASSERT(again.ok() && !again->recommendations.empty());
+    RC_ASSERT(again->recommendations[0].step_duration == answer.step_duration);
   }
 }
 

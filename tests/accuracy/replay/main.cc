@@ -21,9 +21,32 @@ namespace {
 constexpr size_t kLeastRows = 10;
 
 void Print(const Summary& s) {
-  fmt::print("{:58.58} {:5} {:8} {:6.1f} % {:6.1f} % {:+6.0f} % {:6.1f} % {:6.1f} % {:6.1f} % {:6.1f} % {:7.2f}\n",
-             s.source, s.rows, s.measured, 100 * s.median_before, 100 * s.median_after, 100 * s.change(),
+  fmt::print("{:58.58} {:5} {:8} {:6.1f} % {:6.1f} % {:+6.0f} % {:6.1f} % {:6.1f} % {:6.1f} % {:6.1f} % {:6.1f} % {:7.2f}\n",
+             s.source, s.rows, s.measured, 100 * s.median_before, 100 * s.median_after, 100 * s.change(), 100 * s.median_again,
              100 * s.mean_before, 100 * s.mean_after, 100 * s.coverage_before, 100 * s.coverage_after, s.narrowed);
+}
+
+void Print(const std::vector<Outcome>& outcomes, Sites sites) {
+  fmt::print("\n{}\n", sites == Sites::kOne ? "One planner learns from all sources" : "Each source has a planner of its own");
+  fmt::print("{:58} {:>5} {:>8} {:>17} {:>8} {:>8} {:>17} {:>17} {:>7}\n", "SOURCE", "ROWS", "MEASURED", "MEDIAN ERROR", "CHANGE", "AGAIN",
+             "MEAN ERROR", "WITHIN INTERVAL", "WIDTH");
+  const std::vector<Summary> sources = SummariesBySource(outcomes, kLeastRows);
+  size_t lower = 0, higher = 0;
+  for (const Summary& source : sources) {
+    Print(source);
+    lower += source.change() <= -0.3 ? 1 : 0;
+    higher += source.change() > 0 ? 1 : 0;
+  }
+  std::vector<Outcome> large;
+  for (const Outcome& outcome : outcomes) {
+    for (const Summary& source : sources) {
+      if (source.source == outcome.source) large.push_back(outcome);
+    }
+  }
+  Print(SummaryOf("these sources", large));
+  Print(SummaryOf("all rows", outcomes));
+  fmt::print("{} sources of {} rows or more: the median error is at least 30 % lower on {}, higher on {}\n", sources.size(), kLeastRows,
+             lower, higher);
 }
 
 /// By the id of the row: ln(measured / predicted) by constants that were fitted without its publication, of accuracy_fit's
@@ -48,7 +71,7 @@ void PrintComponents(const std::vector<fitting::Row>& rows, const perf::StepTime
   std::vector<Residual> residuals;
   for (const fitting::Row& row : rows) {
     const auto known = left_out.find(row.id);
-    residuals.push_back({calibration::PathOf(KindOf(row)), fitting::Publication(row.source),
+    residuals.push_back({calibration::PathOf(KindOf(row, constants)), fitting::Publication(row.source),
                          known == left_out.end() ? -fitting::LogRatio(row, constants) : known->second});
   }
   const auto all = ScatterByLevel(residuals, Pairs::kAll);
@@ -79,9 +102,10 @@ int Main(int argc, char** argv) {
   }
   if (paths.empty() || !usable) {
     std::cerr
-        << "usage: accuracy_replay --runs FILE.csv... [--priors] [--components [--left-out FILE.csv]]\n"
+        << "usage: accuracy_replay --runs FILE.csv... [--priors | --left-out FILE.csv] [--components]\n"
            "  --priors      predict by the constants from before any run was seen, as on cards of a new kind\n"
-           "  --components  print what core/calibration's constants are from, here by accuracy_fit's --residuals\n";
+           "  --left-out    predict by constants that were fitted without a row's publication: accuracy_fit's --residuals\n"
+           "  --components  print what core/calibration's constants are from\n";
     return 2;
   }
   auto constants = *perf::ReadStepTimeConstants(perf::StepTimeConstantsFile(), part);
@@ -103,26 +127,20 @@ int Main(int argc, char** argv) {
     PrintComponents(rows, constants, LeftOut(in));
     return 0;
   }
-  const std::vector<Outcome> outcomes = Replay(rows, constants);
-  fmt::print("{:58} {:>5} {:>8} {:>17} {:>8} {:>17} {:>17} {:>7}\n", "SOURCE", "ROWS", "MEASURED", "MEDIAN ERROR",
-             "CHANGE", "MEAN ERROR", "WITHIN INTERVAL", "WIDTH");
-  const std::vector<Summary> sources = SummariesBySource(outcomes, kLeastRows);
-  size_t lower = 0, higher = 0;
-  for (const Summary& source : sources) {
-    Print(source);
-    lower += source.change() <= -0.3 ? 1 : 0;
-    higher += source.change() > 0 ? 1 : 0;
-  }
-  std::vector<Outcome> large;
-  for (const Outcome& outcome : outcomes) {
-    for (const Summary& source : sources) {
-      if (source.source == outcome.source) large.push_back(outcome);
+  std::vector<double> log_ratios = LogRatiosOf(rows, constants);
+  if (!left_out.empty()) {
+    std::ifstream in(left_out);
+    const auto known = LeftOut(in);
+    size_t count = 0;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const auto found = known.find(rows[i].id);
+      if (found == known.end()) continue;
+      log_ratios[i] = -found->second;
+      ++count;
     }
+    fmt::print("{} of {} rows are predicted by constants that were fitted without their publication\n", count, rows.size());
   }
-  Print(SummaryOf("these sources", large));
-  Print(SummaryOf("all rows", outcomes));
-  fmt::print("{} sources of {} rows or more: the median error is at least 30 % lower on {}, higher on {}\n",
-             sources.size(), kLeastRows, lower, higher);
+  for (const Sites sites : {Sites::kOne, Sites::kEachOwn}) Print(Replay(rows, log_ratios, constants, sites), sites);
   return 0;
 }
 

@@ -2,26 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
+#include "core/planning/run_kind.h"
 #include "services/catalog/catalog.h"
 
 namespace planner::replay {
-namespace {
-
-double ParametersOf(const model::TransformerShape& shape) {
-  const perf::BlockParameters parameters = perf::ParametersOf(shape);
-  return (parameters.dense + parameters.experts) * static_cast<double>(shape.layers) + parameters.head;
-}
-
-std::string ModelClass(const perf::StepJob& job) {
-  std::string name = job.shape.experts > 0 ? "moe" : "dense";
-  if (!job.shape.causal) name += ", bidirectional";
-  if (job.frozen_base) name += ", adapters";
-  return name;
-}
-
-}  // namespace
-
 absl::StatusOr<std::vector<fitting::Row>> RowsOf(const std::string& csv, const perf::StepTimeConstants& constants) {
   const auto table = planning::ParseMeasuredRuns(csv);
   if (!table.ok()) return table.status();
@@ -36,44 +22,49 @@ absl::StatusOr<std::vector<fitting::Row>> RowsOf(const std::string& csv, const p
   return fitting::RowsOf(*table, {gpus, models, constants});
 }
 
-calibration::Kind KindOf(const fitting::Row& row) {
+calibration::Kind KindOf(const fitting::Row& row, const perf::StepTimeConstants& constants) {
   const planning::RunDescription& run = row.description;
-  const perf::Layout& layout = run.layout;
-  constexpr const char* kRecompute[] = {"none", "selective", "full"};
-  return {.framework = row.framework,
-          .family = row.family,
-          .gpu_type = run.gpu->name,
-          .model_class = ModelClass(run.job),
-          .precision = std::string(run.precision->name),
-          .recompute = kRecompute[static_cast<size_t>(layout.recompute)],
-          .parameters = ParametersOf(run.job.shape),
-          .hidden = static_cast<double>(run.job.shape.hidden),
-          .seq_len = run.job.positions,
-          .tensor_parallel = static_cast<double>(layout.tensor_parallel),
-          .pipeline_parallel = static_cast<double>(layout.pipeline_parallel),
-          .micro_batch = static_cast<double>(layout.micro_batch_size),
-          .gpus = static_cast<double>(layout.gpus())};
+  // The framework as the table has it: what is not known is not taken for another.
+  return planning::KindOf(run.job, row.framework, *run.gpu, *run.precision, run.layout, constants);
 }
 
-std::vector<Outcome> Replay(const std::vector<fitting::Row>& rows, const perf::StepTimeConstants& constants) {
+std::vector<double> LogRatiosOf(const std::vector<fitting::Row>& rows, const perf::StepTimeConstants& constants) {
+  std::vector<double> ratios;
+  ratios.reserve(rows.size());
+  for (const fitting::Row& row : rows) ratios.push_back(fitting::LogRatio(row, constants));
+  return ratios;
+}
+
+std::vector<Outcome> Replay(const std::vector<fitting::Row>& rows, const std::vector<double>& log_ratios,
+                            const perf::StepTimeConstants& constants, Sites sites) {
   std::vector<Outcome> outcomes;
-  calibration::Calibration calibration;
+  std::map<std::string, calibration::Calibration> calibrations;
   const absl::Time now = absl::UnixEpoch();
-  for (const fitting::Row& row : rows) {
-    const calibration::Kind kind = KindOf(row);
+  const auto learned_by = [&](const fitting::Row& row) -> calibration::Calibration& {
+    return calibrations[sites == Sites::kOne ? "" : fitting::Publication(row.source)];
+  };
+  const auto error = [](double log_ratio) { return std::abs(std::expm1(log_ratio)); };
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const fitting::Row& row = rows[i];
+    const double ratio = log_ratios[i];
+    const calibration::Kind kind = KindOf(row, constants);
+    calibration::Calibration& calibration = learned_by(row);
     const calibration::Correction correction = calibration.CorrectionFor(kind, now);
-    const double ratio = fitting::LogRatio(row, constants);
     const double corrected = ratio + std::log(correction.factor);
     const double half = constants.HalfWidth(row.framework, row.description.gpu->architecture, kind.parameters);
     const double narrowed = correction.HalfWidth(half);
     outcomes.push_back({.source = fitting::Publication(row.source),
-                        .before = std::abs(std::expm1(ratio)),
-                        .after = std::abs(std::expm1(corrected)),
+                        .before = error(ratio),
+                        .after = error(corrected),
                         .within_before = std::abs(ratio) <= half,
                         .within_after = std::abs(corrected) <= narrowed,
                         .narrowed = narrowed / half,
                         .is_measured = correction.is_measured()});
     calibration.Learn({kind, -ratio, now}).IgnoreError();
+  }
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const double factor = learned_by(rows[i]).CorrectionFor(KindOf(rows[i], constants), now).factor;
+    outcomes[i].again = error(log_ratios[i] + std::log(factor));
   }
   return outcomes;
 }
@@ -86,11 +77,12 @@ double Median(std::vector<double> values) {
 
 Summary SummaryOf(std::string source, const std::vector<Outcome>& outcomes) {
   Summary summary{.source = std::move(source), .rows = outcomes.size(), .narrowed = 0};
-  std::vector<double> before, after;
+  std::vector<double> before, after, again;
   const double one = 1 / static_cast<double>(outcomes.size());
   for (const Outcome& outcome : outcomes) {
     before.push_back(outcome.before);
     after.push_back(outcome.after);
+    again.push_back(outcome.again);
     summary.measured += outcome.is_measured ? 1 : 0;
     summary.mean_before += one * outcome.before;
     summary.mean_after += one * outcome.after;
@@ -100,6 +92,7 @@ Summary SummaryOf(std::string source, const std::vector<Outcome>& outcomes) {
   }
   summary.median_before = Median(before);
   summary.median_after = Median(after);
+  summary.median_again = Median(again);
   return summary;
 }
 

@@ -11,7 +11,7 @@
 namespace planner::replay {
 namespace {
 
-std::vector<Outcome> OutcomesOf(std::string_view part) {
+std::vector<Outcome> OutcomesOf(std::string_view part, Sites sites = Sites::kOne) {
   perf::StepTimeConstants constants = *perf::ReadStepTimeConstants(perf::StepTimeConstantsFile(), part);
   constants.intervals = perf::BuiltInStepTimeConstants().intervals;
   std::ifstream in(PUBLISHED_RUNS);
@@ -19,7 +19,7 @@ std::vector<Outcome> OutcomesOf(std::string_view part) {
   csv << in.rdbuf();
   const auto rows = RowsOf(csv.str(), constants);
   EXPECT_TRUE(rows.ok()) << rows.status();
-  return Replay(*rows, constants);
+  return Replay(*rows, LogRatiosOf(*rows, constants), constants, sites);
 }
 
 // Bounds are what was measured and a little: tests/accuracy/README.md.
@@ -52,12 +52,13 @@ TEST(ReplayTest, TheFirstRowIsTheModelAlone) {
 
 TEST(ReplayTest, SummariesAreOfTheirSources) {
   const std::vector<Summary> sources =
-      SummariesBySource({{"a", 0.1, 0.2}, {"b", 0.4, 0.1}, {"b", 0.2, 0.1}, {"a", 0.1, 0.1}, {"c", 1, 1}}, 2);
+      SummariesBySource({{"a", 0.1, 0.2, 0}, {"b", 0.4, 0.1, 0.05}, {"b", 0.2, 0.1, 0.1}, {"a", 0.1, 0.1, 0}, {"c", 1, 1, 1}}, 2);
   ASSERT_EQ(sources.size(), 2u);
   EXPECT_EQ(sources[0].source, "a");
   EXPECT_NEAR(sources[0].change(), 0.5, 1e-12);
   EXPECT_NEAR(sources[1].median_before, 0.3, 1e-12);
   EXPECT_NEAR(sources[1].mean_after, 0.1, 1e-12);
+  EXPECT_NEAR(sources[1].median_again, 0.075, 1e-12);
 }
 
 TEST(ComponentsTest, ScatterIsThatOfPairsThatAgreeSoFar) {
