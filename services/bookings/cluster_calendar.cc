@@ -99,6 +99,7 @@ ClusterCalendar::ClusterCalendar(std::string id, v1::Cluster cluster, std::strin
   for (auto& [record, booking] : bookings) {
     const Key key{StartOf(booking.reservation), record};
     keys_[record] = key;
+    if (!booking.reservation.conflict().empty()) conflicting_.insert(record);
     bookings_[key] = std::move(booking);
   }
   Rebuild();
