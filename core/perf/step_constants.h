@@ -68,6 +68,7 @@ struct SharedConstants {
   double link_latency_us = 0;     ///< Of a collective within the domain, for each doubling of the group.
   double network_latency_us = 0;  ///< Between nodes, for each doubling of the nodes.
   double congestion = 0;          ///< Loss of network bandwidth for each doubling of the nodes.
+  double sum_network = 0;         ///< Rate of gradient sums between nodes, once a step, over that of large collectives.
   double context_exposed = 0;     ///< Share of the ring's exchange that is not hidden.
   double expert_exposed = 0;      ///< Share of all-to-all that is not hidden.
   double shared_port = 0;         ///< Rate of network ports that several cards share, over that of their own.

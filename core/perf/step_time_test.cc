@@ -36,6 +36,7 @@ SharedConstants NoLosses() {
   shared.imbalance = 1;
   shared.context_exposed = shared.expert_exposed = 1;
   shared.optimizer_passes = 1;
+  shared.sum_network = 1;
   shared.expert_launch = 1;
   shared.dequantize = 1;
   shared.document_tokens = 400;
@@ -240,6 +241,22 @@ TEST(StepTimeTest, GradientsHideBehindTheMicrobatchAsFarAsTheFrameworkHidesThem)
   // In a pipeline they are kept: half of the blocks, once.
   sharded.pipeline_parallel = 2;
   EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), sharded, 5).data, 0.875 * 4 * 12 * 4096 * 4096 / 100e9, 1e-6);
+}
+
+TEST(StepTimeTest, SumsOfGradientsBetweenNodesAreSlowerThanLargeCollectives) {
+  StepJob job = Gpt(2);
+  job.recipe = {.weight_bytes = 2, .gradient_bytes = 4, .optimizer_bytes = 12};
+  job.framework.exposed = 1;
+  Machine machine = RoundMachine();
+  machine.link_latency = machine.network_latency = 0;
+  SharedConstants shared = NoLosses();
+  shared.sum_network = 0.5;
+  // Two nodes of eight, each with eight ports of 10 GB/s: 15/16 x 4 x 402.7M at half of 80 GB/s.
+  EXPECT_NEAR(EstimateStepTime(job, machine, shared, {.data_parallel = 16}, 1).data,
+              15.0 / 16 * 4 * 24 * 4096 * 4096 / 40e9, 1e-6);
+  // Within a node nothing is lost.
+  EXPECT_NEAR(EstimateStepTime(job, machine, shared, {.data_parallel = 8}, 1).data, 0.875 * 4 * 24 * 4096 * 4096 / 100e9,
+              1e-6);
 }
 
 TEST(StepTimeTest, SmallBlocksTakeAsLongAsTheCpuNeeds) {

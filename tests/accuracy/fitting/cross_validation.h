@@ -14,8 +14,8 @@ struct CrossValidation {
 };
 
 /// Fits again without each, from a start part of the way back to the priors. INTERNAL where a refit found nothing better than
-/// its start.
+/// its start. Without `tables`, a table's figures are its publication's.
 absl::StatusOr<CrossValidation> CrossValidate(Fit& fit, const std::vector<Row>& rows,
-                                              const perf::StepTimeConstants& constants);
+                                              const perf::StepTimeConstants& constants, bool tables = true);
 
 }  // namespace planner::fitting
