@@ -321,7 +321,7 @@ double Estimator::DataSeconds(double layers, bool first, bool last, double step_
   const double sums = layout_.zero_stage == 2 ? micro_batches_ : 1;
   const double back = layout_.zero_stage == 0 ? gradient : weight;
   const auto once_a_step = [&](const Group& replicas_of, double bytes) {
-    const double rate = replicas_of.Domains(machine_) > 1 ? shared_.sum_network : 1;
+    const double rate = replicas_of.Domains(machine_) > 1 ? job_.framework.sum_network : 1;
     return GatherSeconds(machine_, shared_, replicas_of, bytes) / rate;
   };
   const double exchange = once_a_step(group, (sums * gradient + back) * dense) +

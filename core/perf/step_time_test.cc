@@ -36,7 +36,6 @@ SharedConstants NoLosses() {
   shared.imbalance = 1;
   shared.context_exposed = shared.expert_exposed = 1;
   shared.optimizer_passes = 1;
-  shared.sum_network = 1;
   shared.expert_launch = 1;
   shared.dequantize = 1;
   shared.document_tokens = 400;
@@ -148,7 +147,7 @@ StepJob Gpt(int64_t layers) {
                .vocab = 0,
                .tied_embeddings = true};
   job.positions = 2048;
-  job.framework.attention = job.framework.narrow_heads = job.framework.recomputed = 1;
+  job.framework.attention = job.framework.narrow_heads = job.framework.recomputed = job.framework.sum_network = 1;
   job.framework.shard_bandwidth = job.framework.tensor_exposed = 1;
   return job;
 }
@@ -249,13 +248,12 @@ TEST(StepTimeTest, SumsOfGradientsBetweenNodesAreSlowerThanLargeCollectives) {
   job.framework.exposed = 1;
   Machine machine = RoundMachine();
   machine.link_latency = machine.network_latency = 0;
-  SharedConstants shared = NoLosses();
-  shared.sum_network = 0.5;
+  job.framework.sum_network = 0.5;
   // Two nodes of eight, each with eight ports of 10 GB/s: 15/16 x 4 x 402.7M at half of 80 GB/s.
-  EXPECT_NEAR(EstimateStepTime(job, machine, shared, {.data_parallel = 16}, 1).data,
+  EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), {.data_parallel = 16}, 1).data,
               15.0 / 16 * 4 * 24 * 4096 * 4096 / 40e9, 1e-6);
   // Within a node nothing is lost.
-  EXPECT_NEAR(EstimateStepTime(job, machine, shared, {.data_parallel = 8}, 1).data, 0.875 * 4 * 24 * 4096 * 4096 / 100e9,
+  EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), {.data_parallel = 8}, 1).data, 0.875 * 4 * 24 * 4096 * 4096 / 100e9,
               1e-6);
 }
 
