@@ -253,8 +253,8 @@ TEST(StepTimeTest, SumsOfGradientsBetweenNodesAreSlowerThanLargeCollectives) {
   EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), {.data_parallel = 16}, 1).data,
               15.0 / 16 * 4 * 24 * 4096 * 4096 / 40e9, 1e-6);
   // Within a node nothing is lost.
-  EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), {.data_parallel = 8}, 1).data, 0.875 * 4 * 24 * 4096 * 4096 / 100e9,
-              1e-6);
+  EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), {.data_parallel = 8}, 1).data,
+              0.875 * 4 * 24 * 4096 * 4096 / 100e9, 1e-6);
 }
 
 TEST(StepTimeTest, SmallBlocksTakeAsLongAsTheCpuNeeds) {

@@ -49,8 +49,7 @@ Fit::Fit(std::vector<Parameter> parameters, const std::vector<Row>& rows, PriorS
 
 std::vector<double> Fit::Distances(const std::vector<double>& x) const {
   std::vector<double> distances(x.size());
-  for (size_t i = 0; i < x.size(); ++i)
-    distances[i] = (x[i] - std::log(parameters_[i].prior)) / parameters_[i].spread;
+  for (size_t i = 0; i < x.size(); ++i) distances[i] = (x[i] - std::log(parameters_[i].prior)) / parameters_[i].spread;
   return distances;
 }
 

@@ -10,7 +10,8 @@ namespace planner::fitting {
 
 /// How strongly the fit holds on to the priors.
 struct PriorStrength {
-  double ridge = 0.0005;  ///< Weight of a constant that is one spread off its prior, in rows that are off by all of their value.
+  double ridge =
+      0.0005;  ///< Weight of a constant that is one spread off its prior, in rows that are off by all of their value.
   /// Correlation of how far the constants of one field (`exposed` of every framework) are from their priors: what most
   /// frameworks tell of it, one that little was seen of is believed to have too.
   double alike = 0;

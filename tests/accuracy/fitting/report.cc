@@ -76,8 +76,8 @@ void PrintErrors(const std::vector<Row>& rows, const perf::StepTimeConstants& co
     left_out_sum += errors.second.mape();
   }
   const double count = static_cast<double>(std::max<size_t>(1, publications.size()));
-  std::printf("%zu publications: mean of their errors %.2f %%, left out %.2f %%\n", publications.size(), fitted_sum / count,
-              left_out_sum / count);
+  std::printf("%zu publications: mean of their errors %.2f %%, left out %.2f %%\n", publications.size(),
+              fitted_sum / count, left_out_sum / count);
 }
 
 void PrintMemory(const std::vector<MeasuredRun>& runs, const planning::RunCatalogs& catalogs, bool each) {
