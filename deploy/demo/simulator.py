@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Plays a week of a cluster with 64 nodes in ten minutes, against a plannerd that runs.
 
-usage: simulator.py --server HOST:PORT --published published_runs.csv --prometheus URL [--seed N]
+usage: simulator.py --server HOST:PORT --published published_runs.csv [--seed N]
 
 Prints "web=HOST:PORT": the page is there, and the exporters of the nodes behind it. Ends with the week, or with SIGTERM.
 """
@@ -31,7 +31,7 @@ VISIT_SECONDS = 3.0
 
 
 class Simulator:
-    def __init__(self, planner, published_runs, prometheus, seed):
+    def __init__(self, planner, published_runs, seed):
         self.planner = planner
         self.begin = time.time()
         self.random = random.Random(f"{seed} cards")
@@ -45,7 +45,7 @@ class Simulator:
         self.told_of_overruns = []
         self.changes = inventory.changes(self.begin)
         exporters = {address: lambda node=address.partition(":")[0]: dcgm.page(self.readings[node], dcgm.pool_of(node)) for address in story.exporters()}
-        self.web = web.Server({"/": ("text/html; charset=utf-8", page.live(prometheus)),
+        self.web = web.Server({"/": ("text/html; charset=utf-8", page.live("")),
                                "/metrics": ("text/plain; version=0.0.4; charset=utf-8", self.scheduler_metrics)}, exporters)
 
     def start(self):
@@ -113,14 +113,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--server", required=True)
     parser.add_argument("--published", required=True)
-    parser.add_argument("--prometheus", required=True)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    simulator = Simulator(planner_api.Planner(options.server), published.read(options.published), options.prometheus, options.seed)
+    simulator = Simulator(planner_api.Planner(options.server), published.read(options.published), options.seed)
     simulator.start()
     while not stop.wait(TICK_SECONDS):
         try:

@@ -104,10 +104,12 @@ class Training:
         return self.noise
 
     def suffer(self, incident):
-        self.clock = max(self.clock, incident.at)
         if isinstance(incident, SlowNode):
             self.factor = incident.factor
-        elif isinstance(incident, Hang):
+            return
+        # The step that was under way is lost.
+        self.clock = max(self.clock, incident.at)
+        if isinstance(incident, Hang):
             self.hangs = True
         elif incident.is_final:
             self.has_failed = True

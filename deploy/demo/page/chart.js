@@ -6,7 +6,7 @@
  */
 class Chart {
   static HEIGHT = 150;
-  static MARGIN = {top: 8, right: 10, bottom: 20, left: 52};
+  static MARGIN = {top: 8, right: 10, bottom: 21, left: 60};
 
   constructor(spec, step) {
     this.spec = spec;
@@ -57,6 +57,9 @@ class Chart {
       if (line.style === 'area') this.area(line.below, line.values, line.colour, 'stack');
       else this.line(line);
     }
+    if (!this.lines.some(line => line.values.length)) {
+      this.svg.append(Chart.node('text', {class: 'empty', x: (left + this.width - right) / 2, y: Chart.HEIGHT / 2, 'text-anchor': 'middle'}, 'nothing reported yet'));
+    }
     this.hover();
   }
 
@@ -78,7 +81,7 @@ class Chart {
     const low = Math.min(...values, this.spec.least ?? Infinity), high = Math.max(...values, this.spec.most ?? -Infinity);
     if (!values.length) return {low: 0, high: 1, ticks: [], text: () => ''};
     if (this.spec.kind === 'time') {
-      const room = Math.max(10, (high - low) * 0.08);
+      const room = Math.max(30, (high - low) * 0.08);
       const {ticks, step} = scale.times(low - room, high + room, 4);
       return {low: low - room, high: high + room, ticks, text: value => scale.timeText(value, step)};
     }
@@ -98,12 +101,12 @@ class Chart {
       this.svg.append(Chart.node('line', {class: 'grid', x1: left, x2: end, y1: this.y(tick), y2: this.y(tick)}),
                       Chart.node('text', {x: left - 6, y: this.y(tick) + 4, 'text-anchor': 'end'}, axis.text(tick)));
     }
-    const {ticks, step} = scale.times(this.spec.from, this.spec.to, Math.max(2, Math.floor((end - left) / 62)));
+    const {ticks, step} = scale.times(this.spec.from, this.spec.to, Math.max(2, Math.floor((end - left) / 70)));
     for (const tick of ticks) {
       // A text at the edge would be cut off.
-      const x = Math.min(Math.max(this.x(tick), left), end - (step % 60 ? 24 : 14));
+      const half = step % 60 ? 26 : 18, x = Math.min(Math.max(this.x(tick), left + half), end + right - half);
       this.svg.append(Chart.node('line', {class: 'axis', x1: this.x(tick), x2: this.x(tick), y1: floor, y2: floor + 4}),
-                      Chart.node('text', {x, y: floor + 15, 'text-anchor': 'middle'}, scale.timeText(tick, step)));
+                      Chart.node('text', {x, y: floor + 16, 'text-anchor': 'middle'}, scale.timeText(tick, step)));
     }
     this.svg.append(Chart.node('line', {class: 'axis', x1: left, x2: end, y1: floor, y2: floor}));
   }

@@ -26,5 +26,6 @@ const format = {
     if (all >= 3600) return `${sign}${Math.floor(all / 3600)} h ${Math.floor(all % 3600 / 60)} min`;
     return `${sign}${Math.floor(all / 60)}:${String(all % 60).padStart(2, '0')} min`;
   },
+  hours(seconds) { return Number.isFinite(seconds) ? (seconds / 3600 >= 1000 ? format.number(seconds / 3600) : (seconds / 3600).toFixed(2)) : '–'; },
   money(value, currency) { return Number.isFinite(value) ? `${value >= 1000 ? format.number(value) : value.toFixed(2)} ${currency}` : '–'; },
 };

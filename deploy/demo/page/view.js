@@ -9,7 +9,8 @@ const view = {
 
   table(table, heads, rows, none) {
     const cell = (name, content, isNumber) => view.element(name, {className: isNumber ? 'number' : ''}, ...[content].flat());
-    table.replaceChildren(view.element('thead', {}, view.element('tr', {}, ...heads.map(head => cell('th', head.text, head.isNumber)))),
+    const head = ({text, below, isNumber}) => cell('th', below ? [text, view.element('br'), view.small(below)] : text, isNumber);
+    table.replaceChildren(view.element('thead', {}, view.element('tr', {}, ...heads.map(head))),
       view.element('tbody', {}, ...(rows.length ? rows.map(row => view.element('tr', {}, ...row.map((content, i) => cell('td', content, heads[i].isNumber))))
         : [view.element('tr', {}, view.element('td', {colSpan: heads.length, className: 'none'}, none))])));
   },
@@ -31,24 +32,24 @@ const view = {
   },
 
   runs(data, runs) {
-    const heads = [{text: 'Job'}, {text: 'GPUs'}, {text: 'State'}, {text: 'Progress'}, {text: 'Finish (UTC): planned, predicted'}, {text: 'Delay', isNumber: true},
-      {text: 'Tokens/s: planned, actual', isNumber: true}, {text: 'MFU: planned, actual', isNumber: true}, {text: 'GPU hours: planned, used', isNumber: true},
-      {text: 'Cost: planned, so far', isNumber: true}];
+    const heads = [{text: 'Job'}, {text: 'GPUs'}, {text: 'State'}, {text: 'Progress'}, {text: 'Finish, UTC', below: 'planned, predicted'}, {text: 'Delay', isNumber: true},
+      {text: 'Tokens/s', below: 'planned, actual', isNumber: true}, {text: 'MFU', below: 'planned, actual', isNumber: true},
+      {text: 'GPU hours', below: 'planned, used', isNumber: true}, {text: 'Cost', below: 'planned, so far', isNumber: true}];
     const rows = runs.map(run => {
       const planned = answers.last(run.plannedProgress), actual = answers.last(run.actualProgress), finish = answers.last(run.plannedFinish);
       const predicted = answers.last(run.predictedFinish), low = answers.last(run.finishLow), high = answers.last(run.finishHigh);
       const bar = view.element('div', {className: 'progress', title: `planned ${format.percent(planned, 1)}, done ${format.percent(actual, 1)}`},
-        view.element('i', {style: `width:${Math.min(100, 100 * actual)}%`}), view.element('u', {style: `left:${Math.min(99, 100 * planned)}%`}));
+        view.element('i', {style: `width:${Math.min(100, 100 * actual || 0)}%`}), view.element('u', {style: `left:${Math.min(99, 100 * planned || 0)}%`}));
       const interval = Number.isFinite(low) && high > low ? [view.element('br'), view.small(`${format.clock(low)} to ${format.clock(high)}`)] : [];
       const pair = (first, second) => [first, view.element('br'), second];
       const isOver = run.state !== 'running';
       return [[view.element('b', {}, run.name), view.element('br'), view.small(run.name === run.id ? '' : run.id)], [`${run.gpus} ×`, view.element('br'), view.small(run.gpuType)],
         [view.badge(isOver && run.state !== 'succeeded' ? 'failed' : run.drift, isOver ? (run.state === 'succeeded' ? `done, ${driftText(run.drift)}` : run.state) : driftText(run.drift))],
-        [bar, view.small(`${format.percent(actual)} of ${format.percent(planned)} planned`)],
+        [bar, view.small(Number.isFinite(actual) ? `${format.percent(actual)} of ${format.percent(planned)} planned` : 'nothing reported')],
         [...pair(format.moment(finish, data.taken), format.moment(predicted, data.taken)), ...interval], format.delay(predicted - finish),
         pair(format.number(answers.last(run.plannedRate)), format.number(answers.last(run.actualRate))),
         pair(format.percent(answers.last(run.plannedMfu), 1), format.percent(answers.last(run.actualMfu), 1)),
-        pair((run.plannedGpuSeconds / 3600).toFixed(2), (run.actualGpuSeconds / 3600).toFixed(2)),
+        pair(format.hours(run.plannedGpuSeconds), format.hours(run.actualGpuSeconds)),
         pair(format.money(run.plannedCost, run.currency), format.money(run.actualCost, run.currency))];
     });
     view.table(document.getElementById('runs'), heads, rows, 'No run yet.');
