@@ -401,6 +401,41 @@ TEST_P(PlannerctlTest, AWatchEndsWithThePlan) {
   EXPECT_EQ(Run({"cluster", "watch", "none"}).exit_code, 2);
 }
 
+TEST_P(PlannerctlTest, RunsLiveTheirStates) {
+  const std::string plan = Json({"plan", "create", "--model", "llama-7b", "--tokens", "1B", "--gpu", "h100", "--gpus", "64"})["name"];
+  const nlohmann::json run = Json({"run", "start", plan, "--description", "job 7", "--start-time", "2025-01-01T00:00:00Z", "--request-id", "r1"});
+  const std::string name = run["name"];
+  EXPECT_THAT(name, StartsWith("runs/"));
+  EXPECT_EQ(Json({"run", "start", plan, "--request-id", "r1"})["name"], name);
+  EXPECT_EQ(run["state"], "RUNNING");
+  EXPECT_EQ(run["planned"]["gpuCount"], "64");
+  EXPECT_EQ(Run({"run", "start", "plans/nope"}).exit_code, 2);
+
+  const nlohmann::json once = Json({"run", "report", name, "--step", "10", "--time", "2025-01-01T00:01:00Z", "--loss", "9.5"});
+  EXPECT_EQ(once["acceptedCount"], "1");
+  const nlohmann::json lines =
+      Json({"run", "report", name, "-f", "-"}, "step,time,loss\n20,2025-01-01T00:02:00Z,8.5\n30,2025-01-01T00:03:00Z,7.5\n");
+  EXPECT_EQ(lines["acceptedCount"], "2");
+  EXPECT_EQ(lines["run"]["actual"]["reportCount"], "3");
+  EXPECT_EQ(lines["run"]["actual"]["stepDuration"], "6s");
+  const Outcome wrong = Run({"run", "report", name, "-f", "-"}, "{\"step\": 40, \"time\": \"2024-01-01T00:00:00Z\"}\n{\"step\": NaN}\n");
+  EXPECT_EQ(wrong.exit_code, 1);
+  EXPECT_THAT(wrong.err, AllOf(HasSubstr("line 1: time: lies before the run"), HasSubstr("line 2: is no JSON object")));
+  const Outcome future = Run({"run", "report", name, "--step", "40", "--time", "2999-01-01"});
+  EXPECT_EQ(future.exit_code, 2);
+  EXPECT_THAT(future.err, HasSubstr("--time: lies in the future"));
+
+  EXPECT_EQ(Json({"run", "get", name})["samples"].size(), 3u);
+  EXPECT_THAT(Run({"run", "get", name}).out, AllOf(HasSubstr("PLANNED"), HasSubstr("job 7"), HasSubstr("Loss")));
+  EXPECT_THAT(Run({"run", "list", "--state", "running"}).out, HasSubstr("job 7"));
+  EXPECT_EQ(Run({"run", "delete", name}).exit_code, 1);  // It still runs.
+  EXPECT_EQ(Json({"run", "finish", name, "--state", "failed", "--message", "disk full"})["state"], "FAILED");
+  EXPECT_EQ(Run({"run", "finish", name}).exit_code, 1);
+  EXPECT_EQ(Run({"run", "report", name, "--step", "50"}).exit_code, 1);
+  EXPECT_EQ(Run({"run", "delete", name}).exit_code, 0);
+  EXPECT_EQ(Run({"run", "get", name}).exit_code, 2);
+}
+
 TEST_P(PlannerctlTest, YamlIsTheSameAnswer) {
   const Outcome outcome = Run({"gpu", "get", "a100", "-o", "yaml"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
