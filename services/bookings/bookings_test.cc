@@ -287,6 +287,28 @@ TEST_F(BookingsTest, QuotasCountReservationsAndJobs) {
   EXPECT_TRUE(Book(bookings_, "c", wish).ok()) << "who has no quota has all";
 }
 
+TEST_F(BookingsTest, WhatIsReadAtOnceIsWhatWasBookedOneByOne) {
+  SetCluster("name: 'main' node_pools { name: 'p' gpu_type: 'h100' node_count: 4 } quotas { tenant: 't' max_gpus: 64 }");
+  for (int i = 0; i < 40; ++i) {
+    Wish wish = Nodes(1 + i % 3, 50 + 7 * (i % 11), 13 * (i % 5));
+    if (i % 4 == 0) wish.gpu_count = 1 + i % 7;
+    if (i % 2 == 0) wish.tenant = "t";
+    wish.may_wait = true;
+    ASSERT_TRUE(Book(bookings_, std::to_string(i), wish).ok());
+    ASSERT_TRUE(bookings_.Current(clock_.Now()).ok()) << "a view in between, whose parts the next one may use";
+  }
+  Bookings other(store_, gpus_, clock_);
+  const cluster::Pool ours = bookings_.Current(clock_.Now()).value()->at(0).pools.at(0);
+  const cluster::Pool theirs = other.Current(clock_.Now()).value()->at(0).pools.at(0);
+  EXPECT_EQ(ours.calendar->by_start, theirs.calendar->by_start);
+  EXPECT_EQ(ours.calendar->by_end, theirs.calendar->by_end);
+  ASSERT_EQ(ours.calendar->shared_nodes.size(), theirs.calendar->shared_nodes.size());
+  for (size_t i = 0; i < ours.calendar->shared_nodes.size(); ++i) {
+    EXPECT_EQ(*ours.calendar->shared_nodes[i], *theirs.calendar->shared_nodes[i]);
+  }
+  EXPECT_EQ(ours.quotas.at(0)->used, theirs.quotas.at(0)->used);
+}
+
 TEST_F(BookingsTest, SaysWhatCanNoLongerBeKept) {
   ASSERT_TRUE(Book(bookings_, "a", Nodes(2, 100, 10)).ok());
   const auto conflict = [&] {

@@ -99,15 +99,19 @@ ClusterCalendar::ClusterCalendar(std::string id, v1::Cluster cluster, std::strin
   for (auto& [record, booking] : bookings) {
     const Key key{StartOf(booking.reservation), record};
     keys_[record] = key;
+    if (!booking.reservation.conflict().empty()) conflicting_.insert(record);
     bookings_[key] = std::move(booking);
   }
   Rebuild();
 }
 
 void ClusterCalendar::Change(v1::Cluster cluster, std::string etag) {
+  // Text is no reason to make it all anew.
+  cluster_.set_description(cluster.description());
+  const bool is_same = cluster_.SerializeAsString() == cluster.SerializeAsString();
   cluster_ = std::move(cluster);
   etag_ = std::move(etag);
-  Rebuild();
+  if (!is_same) Rebuild();
 }
 
 void ClusterCalendar::Rebuild() {

@@ -62,14 +62,20 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
 }
 
 absl::Status Database::Execute(const char* sql) {
+  errno = 0;
   const int code = sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
   return code == SQLITE_OK ? absl::OkStatus() : ErrorOf(code);
 }
 
 absl::Status Database::ErrorOf(int code) const {
   const int low = code & 0xff;
-  // Of other errors it would be that of some call before.
-  const int error = low == SQLITE_IOERR || low == SQLITE_CANTOPEN ? sqlite3_system_errno(handle_.get()) : 0;
+  // Of other errors it would be that of some call before. SQLite forgets that of a commit, but errno has it.
+  int error = 0;
+  if (low == SQLITE_IOERR || low == SQLITE_CANTOPEN) {
+    const int now = errno;
+    error = sqlite3_system_errno(handle_.get());
+    if (error == 0) error = now;
+  }
   const Meaning meaning = MeaningOf(code, error);
   const std::string cause = error == 0 ? "" : absl::StrCat(" error=", std::generic_category().message(error));
   const absl::Status status(meaning.code, absl::StrCat(path_, ": ", meaning.text, sqlite3_errmsg(handle_.get()), ": sqlite=", code, cause));
@@ -84,6 +90,7 @@ absl::StatusOr<Statement> Statement::Prepare(Database& database, const char* sql
 }
 
 absl::StatusOr<bool> Statement::Step() {
+  errno = 0;
   const int code = sqlite3_step(handle_.get());
   if (code == SQLITE_ROW) return true;
   // The message must be read before the reset that releases the locks.

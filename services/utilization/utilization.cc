@@ -282,13 +282,15 @@ absl::StatusOr<v1::GetUtilizationResponse> Utilization::Get(const v1::GetUtiliza
                               "NEGATIVE_DURATION");
   }
   ASSIGN_OR_RETURN(const std::shared_ptr<const NodeIndex> nodes, NodesOf(cluster, now));
+  // Up to now is everything: clocks may be ahead.
+  const absl::Time last = request.has_end_time() ? end : end + absl::Minutes(1);
   v1::GetUtilizationResponse response;
   for (const NodeIndex::Pool& pool : nodes->pools()) {
     if (!request.node_pool().empty() && request.node_pool() != pool.name) continue;
     v1::PoolUtilization& answer = *response.add_pools();
     answer.set_node_pool(pool.name);
     answer.set_gpu_type(pool.gpu_type);
-    ASSIGN_OR_RETURN(const std::vector<Summary> periods, Read(cluster, pool.name, start, end));
+    ASSIGN_OR_RETURN(const std::vector<Summary> periods, Read(cluster, pool.name, start, last));
     Summary whole{.start = start, .length = end - start};
     for (const Summary& period : periods) {
       whole.Merge(period);

@@ -89,7 +89,10 @@ class UtilizationTest : public ::testing::Test {
   }
   std::vector<std::string> Names() {
     std::vector<std::string> names;
-    for (const store::Record& record : store_.List(Kind::kUtilization, {})->records) names.push_back(record.name);
+    const absl::StatusOr<store::Page> page = store_.List(Kind::kUtilization, {});
+    EXPECT_TRUE(page.ok()) << page.status();
+    if (!page.ok()) return names;
+    for (const store::Record& record : page->records) names.push_back(record.name);
     return names;
   }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "core/base/clock.h"
 #include "core/base/status_macros.h"
 #include "core/hardware/gpu_catalog.h"
@@ -95,23 +96,14 @@ class Site {
     const Micros from = cluster::ToMicros(base::Clock::Real().Now()) + kHour;
     for (int64_t made = 0; made < count;) {
       const int64_t end = std::min(count, made + together);
-      RETURN_IF_ERROR(bookings_.Run([&](bookings::Ledgers& ledgers) -> absl::Status {
-        ASSIGN_OR_RETURN(const bookings::ClusterCalendar* calendar, ledgers.Find("cluster", "main"));
+      const absl::Status booked = bookings_.Run([&](bookings::Ledgers& ledgers) -> absl::Status {
         while (made < end) {
-          bookings::Wish wish{.pool = "h100", .gpu_count = jobs.Gpus()};
-          wish.start = from + jobs.Start();
-          wish.duration = jobs.Duration();
-          absl::StatusOr<v1::Reservation> reservation = calendar->Find(wish);
-          if (absl::IsFailedPrecondition(reservation.status())) continue;  // Nothing is free for so long just then.
-          RETURN_IF_ERROR(reservation.status());
-          reservation->set_state(v1::Reservation::FIRM);
-          const std::string name = "main/" + prefix + std::to_string(made);
-          RETURN_IF_ERROR(
-              ledgers.Create(store::Kind::kReservation, name, reservation->SerializeAsString(), "").status());
-          ++made;
+          ASSIGN_OR_RETURN(const bool is_made, BookOne(from, "main/" + prefix + std::to_string(made), jobs, ledgers));
+          made += is_made ? 1 : 0;
         }
         return absl::OkStatus();
-      }));
+      });
+      RETURN_IF_ERROR(booked);
     }
     return absl::OkStatus();
   }
@@ -124,6 +116,20 @@ class Site {
   bookings::Bookings& bookings() { return bookings_; }
 
  private:
+  /// False: nothing is free for so long just then.
+  static absl::StatusOr<bool> BookOne(Micros from, const std::string& name, Jobs& jobs, bookings::Ledgers& ledgers) {
+    ASSIGN_OR_RETURN(const bookings::ClusterCalendar* calendar, ledgers.Find("cluster", "main"));
+    bookings::Wish wish{.pool = "h100", .gpu_count = jobs.Gpus()};
+    wish.start = from + jobs.Start();
+    wish.duration = jobs.Duration();
+    absl::StatusOr<v1::Reservation> reservation = calendar->Find(wish);
+    if (absl::IsFailedPrecondition(reservation.status())) return false;
+    RETURN_IF_ERROR(reservation.status());
+    reservation->set_state(v1::Reservation::FIRM);
+    RETURN_IF_ERROR(ledgers.Create(store::Kind::kReservation, name, reservation->SerializeAsString(), "").status());
+    return true;
+  }
+
   store::Store& store_;
   const hardware::GpuCatalog gpus_ = *hardware::GpuCatalog::Create();
   bookings::Bookings bookings_{store_, gpus_, base::Clock::Real()};

@@ -1,0 +1,20 @@
+'use strict';
+/** All that is known of each run, newest first. */
+function runsOf(data) {
+  const {ranges, instants} = data;
+  return instants.info.map(({metric}) => {
+    const labels = {run: metric.run}, of = name => answers.values(ranges[name], labels);
+    const run = {
+      id: metric.run, gpus: Number(metric.gpus), gpuType: metric.gpu_type, state: metric.state, currency: metric.currency || '',
+      name: (instants.jobs.find(job => job.metric.run === metric.run) || {metric: {}}).metric.job_name || metric.run,
+      drift: (instants.drift.find(drift => drift.metric.run === metric.run) || {metric: {}}).metric.drift || 'unknown',
+    };
+    for (const name of ['plannedProgress', 'actualProgress', 'plannedFinish', 'predictedFinish', 'finishLow', 'finishHigh', 'plannedRate', 'actualRate',
+      'plannedMfu', 'actualMfu']) run[name] = of(name);
+    for (const name of ['plannedGpuSeconds', 'actualGpuSeconds', 'plannedCost', 'actualCost']) run[name] = answers.value(instants[name], labels);
+    // One that had ended before has nothing to show but straight lines.
+    run.isLive = run.state === 'running' || new Set(run.actualProgress.map(([, value]) => value)).size > 1;
+    return run;
+  }).sort((a, b) => (b.state === 'running') - (a.state === 'running') || (a.id < b.id ? 1 : -1));
+}
+const driftText = drift => drift.replace('_', ' ');
