@@ -78,7 +78,7 @@ class Planner:
 
     def report_utilization(self, cluster, samples):
         """`samples`: dictionaries with the fields of planner.v1.UtilizationSample, `time` in seconds."""
-        request = cluster_service_pb2.ReportUtilizationRequest(cluster=cluster)
+        request = utilization_pb2.ReportUtilizationRequest(cluster=cluster)
         for values in samples:
             values = dict(values)
             set_time(request.samples.add().time, values.pop("time"))

@@ -90,7 +90,7 @@ class Player:
             self.start = planner_api.seconds_of(self.plan.reservation.start_time)
             waits = self.start - now
             self.log(f"{self.job.name}: {self.plan.name}: {self.recommendation.gpu_count} x {self.recommendation.gpu_type}, "
-                     f"{planner_api.seconds_of(self.recommendation.total_duration):.0f} s" + (f", waits {waits:.0f} s for its start" if waits > 1 else ""))
+                     f"{planner_api.seconds_of(self.recommendation.total_duration):.0f} s" + (f", waits {waits:.0f} s for its start" if waits > 3 else ""))
 
     def begin_run(self, start, now):
         """`start`: in the past, of a run that is told afterwards."""

@@ -11,10 +11,13 @@ function runsOf(data) {
     };
     for (const name of ['plannedProgress', 'actualProgress', 'plannedFinish', 'predictedFinish', 'finishLow', 'finishHigh', 'plannedRate', 'actualRate',
       'plannedMfu', 'actualMfu']) run[name] = of(name);
+    // It is one figure, of which each moment's is what the newest report leaves of it.
+    run.plannedMfu = run.plannedMfu.map(([time]) => [time, median(run.plannedMfu.map(([, value]) => value))]);
     for (const name of ['plannedGpuSeconds', 'actualGpuSeconds', 'plannedCost', 'actualCost']) run[name] = answers.value(instants[name], labels);
     // One that had ended before has nothing to show but straight lines.
     run.isLive = run.state === 'running' || new Set(run.actualProgress.map(([, value]) => value)).size > 1;
     return run;
   }).sort((a, b) => (b.state === 'running') - (a.state === 'running') || (a.id < b.id ? 1 : -1));
 }
+function median(values) { return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]; }
 const driftText = drift => drift.replace('_', ' ');
