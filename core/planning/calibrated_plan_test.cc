@@ -118,7 +118,16 @@ TEST_F(CalibratedPlanTest, TheBetterLayoutIsTheOneThatIsFasterAsCorrected) {
   ASSERT_LT(second.step_duration, 1.3 * best.step_duration);
   Run(second, 1);
   Run(best, 1.6);
-  EXPECT_EQ(Make(Job(), {Pool("h100")}).recommendations.at(0).layout.tensor_parallel, second.layout.tensor_parallel);
+  const Recommendation after = Make(Job(), {Pool("h100")}).recommendations.at(0);
+  EXPECT_FALSE(after.calibrated->kind == best.calibrated->kind);
+  EXPECT_LE(after.step_duration, Make(split, {Pool("h100")}).recommendations.at(0).step_duration);
+  JobSpec before = Job();
+  before.layout = {.tensor_parallel = best.layout.tensor_parallel,
+                   .pipeline_parallel = best.layout.pipeline_parallel,
+                   .micro_batch_size = best.layout.micro_batch_size,
+                   .zero_stage = best.layout.zero_stage,
+                   .recompute = best.layout.recompute};
+  EXPECT_LT(after.step_duration, Make(before, {Pool("h100")}).recommendations.at(0).step_duration);
 }
 
 TEST_F(CalibratedPlanTest, TheBetterPoolIsTheOneThatIsFasterAsCorrected) {

@@ -49,9 +49,10 @@ struct KindRecord {
 
 /// What has happened since a version.
 struct Changes {
-  std::vector<KindRecord> written;                  ///< As they are now, each once, in the order of their last change.
-  std::vector<std::pair<Kind, std::string>> deleted;  ///< Names that were there and are not any more. Some may never have been seen.
-  int64_t version = 0;                              ///< To ask from the next time.
+  std::vector<KindRecord> written;  ///< As they are now, each once, in the order of their last change.
+  std::vector<std::pair<Kind, std::string>>
+      deleted;          ///< Names that were there and are not any more. Some may never have been seen.
+  int64_t version = 0;  ///< To ask from the next time.
   /// The version was too old to tell: `written` is all that there is, and what else was known is gone.
   bool is_all = false;
 };
@@ -80,7 +81,8 @@ class Transaction {
                                         std::string_view request_id) = 0;
   virtual absl::StatusOr<Record> Get(Kind kind, std::string_view name) = 0;
   virtual absl::StatusOr<Record> GetByRequestId(Kind kind, std::string_view request_id) = 0;
-  virtual absl::StatusOr<Record> Update(Kind kind, std::string_view name, std::string_view etag, std::string_view value) = 0;
+  virtual absl::StatusOr<Record> Update(Kind kind, std::string_view name, std::string_view etag,
+                                        std::string_view value) = 0;
   virtual absl::Status Delete(Kind kind, std::string_view name, std::string_view etag) = 0;
   virtual absl::StatusOr<Changes> ChangesSince(const std::vector<Kind>& kinds, int64_t version) = 0;
   /// As Create, with the times that are given.

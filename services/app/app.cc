@@ -86,6 +86,17 @@ class Metrics : public prometheus::Collectable {
   const counting::CounterSet* counters_ = nullptr;
 };
 
+/// A database tells what other replicas change; a file has to be asked.
+feed::ChangeFeedOptions FeedOptions(const AppOptions& options, store::Store& store) {
+  feed::ChangeFeedOptions feed;
+  if (options.postgresql.empty()) return feed;
+  feed.wait = [&store, version = int64_t{-1}](absl::Duration at_most) mutable {
+    const absl::StatusOr<int64_t> now = store.WaitForChange(version, at_most);
+    if (now.ok()) version = *now;
+  };
+  return feed;
+}
+
 std::string ClusterField(size_t index) { return fmt::format("clusters[{}]", index); }
 
 /// gRPC's health and reflection services are switched on for the process, not for one server.
@@ -142,7 +153,7 @@ struct App::Parts {
   server::EstimationServer estimation_server{rpc, estimator, run_validator, models, counters.set(), model_files, Version()};
   server::LiveStreams watches{options.max_watches};
   server::LiveStreams reports{options.max_reports};
-  feed::ChangeFeed feed{*store, *options.clock, {}};
+  feed::ChangeFeed feed{*store, *options.clock, FeedOptions(options, *store)};
   server::ClusterServer cluster_server{rpc,  *store, bookings, reservations, utilization,
                                        feed, watches, reports,  gpus,         *options.clock};
   server::PlanServer plan_server{rpc, plans, feed, watches};

@@ -81,7 +81,10 @@ sigset_t BlockEndingSignals() {
 absl::Status Serve(App& app, const config::Settings& settings, const sigset_t& signals, telemetry::Log& log) {
   RETURN_IF_ERROR(app.Prepare());
   ASSIGN_OR_RETURN(const std::unique_ptr<Daemon> daemon, Daemon::Start(app, settings, base::Clock::Real(), log));
-  log.Write(telemetry::Level::kInfo, {{"event", "ready"}, {"version", Version()}, {"store", storage::Describe(PlaceOf(settings))}, {"state_dir", settings.state_dir}});
+  log.Write(telemetry::Level::kInfo, {{"event", "ready"},
+                                      {"version", Version()},
+                                      {"store", storage::Describe(PlaceOf(settings))},
+                                      {"state_dir", settings.state_dir}});
   int signal = 0;
   sigwait(&signals, &signal);
   log.Write(telemetry::Level::kInfo, {{"event", "draining"}, {"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
@@ -97,10 +100,11 @@ absl::Status MoveRecords(const config::Flags& flags, const storage::Place& place
   const absl::StatusOr<int64_t> count =
       writes ? storage::WriteBackup(*store, flags.backup_file) : storage::RestoreBackup(*store, flags.restore_file);
   if (!count.ok()) {
-    return {count.status().code(), fmt::format("{}: {}", std::string(count.status().message()), storage::Describe(place))};
+    return {count.status().code(),
+            fmt::format("{}: {}", std::string(count.status().message()), storage::Describe(place))};
   }
-  std::cout << fmt::format("{}: {} records {} {}\n", storage::Describe(place), *count, writes ? "written to" : "restored from",
-                           writes ? flags.backup_file : flags.restore_file);
+  std::cout << fmt::format("{}: {} records {} {}\n", storage::Describe(place), *count,
+                           writes ? "written to" : "restored from", writes ? flags.backup_file : flags.restore_file);
   return absl::OkStatus();
 }
 

@@ -36,8 +36,8 @@ std::string WrongField(const std::string& text) {
 
 TEST(FlagsTest, TakesUnderscoresAndDashes) {
   const Flags flags = *Parse({"--config", "a.textproto", "--listen", "127.0.0.1:0", "--listen", "unix:/run/p.sock",
-                              "--metrics-listen=off", "--state_dir", "/var/lib/planner", "--check-config", "--postgresql",
-                              "host=db dbname=planner", "--backup", "all.backup"});
+                              "--metrics-listen=off", "--state_dir", "/var/lib/planner", "--check-config",
+                              "--postgresql", "host=db dbname=planner", "--backup", "all.backup"});
   EXPECT_EQ(flags.config_file, "a.textproto");
   EXPECT_THAT(flags.listen, ElementsAre("127.0.0.1:0", "unix:/run/p.sock"));
   EXPECT_EQ(flags.metrics_listen, "off");
@@ -61,8 +61,8 @@ TEST(FlagsTest, BackupAndRestoreExcludeEachOther) {
 
 TEST(FlagsTest, HelpNamesEveryFlag) {
   const std::string help = Parse({"--help"})->help;
-  for (const char* flag : {"--config", "--listen", "--metrics_listen", "--state_dir", "--postgresql", "--backup", "--restore",
-                           "--check_config", "--version"}) {
+  for (const char* flag : {"--config", "--listen", "--metrics_listen", "--state_dir", "--postgresql", "--backup",
+                           "--restore", "--check_config", "--version"}) {
     EXPECT_THAT(help, HasSubstr(flag));
   }
 }

@@ -22,13 +22,14 @@ absl::StatusOr<Flags> ParseFlags(int argc, const char* const* argv) {
   const CLI::Option* state =
       app.add_option("--state_dir,--state-dir", state_dir, "Folder of planner.db")->type_name("DIR");
   const CLI::Option* database =
-      app.add_option("--postgresql", postgresql,
-                     "Keep records in this PostgreSQL database, which several plannerds may share, and not in planner.db: "
-                     "\"host=db1,db2 dbname=planner\"")
+      app.add_option(
+             "--postgresql", postgresql,
+             "Keep records in this PostgreSQL database, which several plannerds may share, and not in planner.db: "
+             "\"host=db1,db2 dbname=planner\"")
           ->type_name("CONNINFO");
-  CLI::Option* backup =
-      app.add_option("--backup", flags.backup_file, "Write all records to a file and exit; may be done while plannerd runs")
-          ->type_name("FILE");
+  CLI::Option* backup = app.add_option("--backup", flags.backup_file,
+                                       "Write all records to a file and exit; may be done while plannerd runs")
+                            ->type_name("FILE");
   app.add_option("--restore", flags.restore_file, "Put a backup's records where there are none yet, and exit")
       ->type_name("FILE")
       ->excludes(backup);

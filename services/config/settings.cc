@@ -159,8 +159,8 @@ absl::StatusOr<Settings> MakeSettings(const Flags& flags, const v1::Config& conf
     RETURN_IF_ERROR(validate::ValidateCluster(field, config.clusters(i)));
     for (int k = 0; k < i; ++k) {
       if (config.clusters(k).name() != config.clusters(i).name()) continue;
-      return base::InvalidField(field + ".name", fmt::format("is also that of clusters[{}]: name=\"{}\"", k,
-                                                             config.clusters(i).name()));
+      return base::InvalidField(field + ".name",
+                                fmt::format("is also that of clusters[{}]: name=\"{}\"", k, config.clusters(i).name()));
     }
     settings.clusters.push_back(config.clusters(i));
   }

@@ -21,7 +21,7 @@ struct Settings {
   std::vector<Address> listen;
   std::optional<Address> metrics_listen;  ///< Absent: no metrics port.
   std::string state_dir;                  ///< Empty: nobody has named one.
-  std::string postgresql;                 ///< Connection string of the database of records; empty: they are in state_dir.
+  std::string postgresql;  ///< Connection string of the database of records; empty: they are in state_dir.
   std::vector<hardware::GpuType> gpu_types;
   std::vector<planner::v1::Cluster> clusters;
   absl::Duration max_call = absl::Seconds(30);

@@ -22,8 +22,8 @@ namespace planner::storage {
 namespace {
 
 using nlohmann::json;
-using store::Kind;
 using store::KeptRecord;
+using store::Kind;
 
 constexpr char kFormat[] = "planner-backup";
 constexpr int64_t kFormatVersion = 1;
@@ -68,7 +68,8 @@ class NewFile {
  private:
   static constexpr size_t kBufferBytes = size_t{1} << 20;
 
-  NewFile(int file, std::string path, std::string temporary) : file_(file), path_(std::move(path)), temporary_(std::move(temporary)) {}
+  NewFile(int file, std::string path, std::string temporary)
+      : file_(file), path_(std::move(path)), temporary_(std::move(temporary)) {}
 
   absl::Status Flush() {
     std::string_view rest = buffer_;
@@ -124,7 +125,9 @@ class Reader {
   int64_t count() const { return count_; }
 
  private:
-  absl::Status Damaged(std::string_view why) const { return absl::DataLossError(fmt::format("restore: {}:{}: {}", path_, number_, why)); }
+  absl::Status Damaged(std::string_view why) const {
+    return absl::DataLossError(fmt::format("restore: {}:{}: {}", path_, number_, why));
+  }
 
   absl::StatusOr<json> NextLine() {
     std::string text;
@@ -138,14 +141,16 @@ class Reader {
 
   absl::Status ReadHead() {
     ASSIGN_OR_RETURN(const json head, NextLine());
-    if (head.value("format", json()) != kFormat || !head.value("version", json()).is_number_integer()) return Damaged("is no backup of Planner");
+    if (head.value("format", json()) != kFormat || !head.value("version", json()).is_number_integer())
+      return Damaged("is no backup of Planner");
     if (head["version"] <= kFormatVersion) return absl::OkStatus();
     return absl::FailedPreconditionError(absl::StrCat("restore: ", path_, ": was written by a newer version: format=",
                                                       head["version"].dump(), " supported=", kFormatVersion));
   }
 
   absl::Status CheckEnd(const json& end) {
-    if (end.value("records", json()) != count_ || end.value("sha256", json()) != digest_.Finish()) return Damaged("the file was changed");
+    if (end.value("records", json()) != count_ || end.value("sha256", json()) != digest_.Finish())
+      return Damaged("the file was changed");
     if (file_.peek() != std::ifstream::traits_type::eof()) return Damaged("something follows the end");
     return absl::OkStatus();
   }
@@ -155,7 +160,8 @@ class Reader {
       if (!line.value(text, json()).is_string()) return Damaged(absl::StrCat(text, " is missing or no text"));
     }
     for (const char* time : {"create_time", "update_time"}) {
-      if (!line.value(time, json()).is_number_integer()) return Damaged(absl::StrCat(time, " is missing or no whole number"));
+      if (!line.value(time, json()).is_number_integer())
+        return Damaged(absl::StrCat(time, " is missing or no whole number"));
     }
     KeptRecord kept;
     bool is_known = false;
@@ -169,7 +175,8 @@ class Reader {
     kept.record.name = line["name"];
     kept.record.create_time = absl::FromUnixNanos(line["create_time"].get<int64_t>());
     kept.record.update_time = absl::FromUnixNanos(line["update_time"].get<int64_t>());
-    if (!absl::Base64Unescape(line["value"].get<std::string>(), &kept.record.value)) return Damaged("value is no base64");
+    if (!absl::Base64Unescape(line["value"].get<std::string>(), &kept.record.value))
+      return Damaged("value is no base64");
     return kept;
   }
 

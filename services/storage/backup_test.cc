@@ -34,17 +34,21 @@ class BackupTest : public ::testing::Test {
     ASSERT_TRUE(store.Create(Kind::kPlan, "a", "", "request \"1\"").ok());
     ASSERT_TRUE(store.Create(Kind::kPlan, "gone", "", "").ok());
     clock_.Advance(absl::Nanoseconds(1));
-    ASSERT_TRUE(store.Update(Kind::kCluster, "b", "", [](const store::Record& old) { return old.value + "more"; }).ok());
+    ASSERT_TRUE(
+        store.Update(Kind::kCluster, "b", "", [](const store::Record& old) { return old.value + "more"; }).ok());
     ASSERT_TRUE(store.Delete(Kind::kPlan, "gone", "").ok());
   }
   /// Everything but etags.
   static std::vector<std::string> All(store::Store& store) {
     std::vector<std::string> all;
-    EXPECT_TRUE(store.Export([&](const store::KeptRecord& one) {
-      all.push_back(std::string(KindName(one.kind)) + "|" + one.record.name + "|" + one.record.value + "|" + one.request_id + "|" +
-                    absl::FormatTime(one.record.create_time) + "|" + absl::FormatTime(one.record.update_time));
-      return absl::OkStatus();
-    }).ok());
+    EXPECT_TRUE(store
+                    .Export([&](const store::KeptRecord& one) {
+                      all.push_back(std::string(KindName(one.kind)) + "|" + one.record.name + "|" + one.record.value +
+                                    "|" + one.request_id + "|" + absl::FormatTime(one.record.create_time) + "|" +
+                                    absl::FormatTime(one.record.update_time));
+                      return absl::OkStatus();
+                    })
+                    .ok());
     return all;
   }
   std::string Text() const {
@@ -68,7 +72,8 @@ class BackupTest : public ::testing::Test {
 TEST_F(BackupTest, MovesEverythingToAnotherStore) {
   Fill(memory_);
   EXPECT_EQ(*WriteBackup(memory_, file_.string()), 2);
-  EXPECT_EQ(std::filesystem::status(file_).permissions(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(std::filesystem::status(file_).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   clock_.Advance(absl::Hours(1));
   SqliteStore sqlite((folder_ / "state").string(), clock_);
   EXPECT_EQ(*RestoreBackup(sqlite, file_.string()), 2);
@@ -78,7 +83,8 @@ TEST_F(BackupTest, MovesEverythingToAnotherStore) {
   const std::string first = Text();
   ASSERT_TRUE(WriteBackup(sqlite, file_.string()).ok());
   EXPECT_EQ(Text(), first);
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 2);  // The file and the state: nothing half-done.
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}),
+            2);  // The file and the state: nothing half-done.
 }
 
 TEST_F(BackupTest, RefusesAStoreThatIsNotEmpty) {

@@ -57,10 +57,12 @@ bool IsConflict(std::string_view sqlstate) { return sqlstate == "40001" || sqlst
 
 absl::StatusCode CodeOf(std::string_view sqlstate) {
   if (IsConflict(sqlstate)) return absl::StatusCode::kAborted;
-  if (EndsConnection(sqlstate) || sqlstate == "57014" || sqlstate == "55P03" || sqlstate == "53300") return absl::StatusCode::kUnavailable;
+  if (EndsConnection(sqlstate) || sqlstate == "57014" || sqlstate == "55P03" || sqlstate == "53300")
+    return absl::StatusCode::kUnavailable;
   if (IsClass(sqlstate, "53")) return absl::StatusCode::kResourceExhausted;
   if (IsClass(sqlstate, "28") || sqlstate == "42501") return absl::StatusCode::kPermissionDenied;
-  if (IsClass(sqlstate, "3D") || IsClass(sqlstate, "3F") || sqlstate == "42P01") return absl::StatusCode::kFailedPrecondition;
+  if (IsClass(sqlstate, "3D") || IsClass(sqlstate, "3F") || sqlstate == "42P01")
+    return absl::StatusCode::kFailedPrecondition;
   if (IsClass(sqlstate, "XX001") || IsClass(sqlstate, "XX002")) return absl::StatusCode::kDataLoss;
   return absl::StatusCode::kInternal;
 }
@@ -70,7 +72,8 @@ absl::StatusCode CodeOf(std::string_view sqlstate) {
 int64_t PostgresqlResult::Integer(int row, int column) const {
   const char* bytes = PQgetvalue(handle_.get(), row, column);
   uint64_t value = 0;
-  for (int i = 0; i < PQgetlength(handle_.get(), row, column); ++i) value = value << 8 | static_cast<unsigned char>(bytes[i]);
+  for (int i = 0; i < PQgetlength(handle_.get(), row, column); ++i)
+    value = value << 8 | static_cast<unsigned char>(bytes[i]);
   return static_cast<int64_t>(value);
 }
 
@@ -99,7 +102,8 @@ absl::StatusOr<std::unique_ptr<PostgresqlConnection>> PostgresqlConnection::Open
     return connection->Lost(OneLine(PQerrorMessage(connection->handle_.get())));
   }
   // Notices are nobody's to read; libpq would print them.
-  PQsetNoticeProcessor(connection->handle_.get(), [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(
+      connection->handle_.get(), [](void*, const char*) {}, nullptr);
   RETURN_IF_ERROR(connection->Execute(kSession));
   return connection;
 }
@@ -159,11 +163,13 @@ absl::StatusOr<PostgresqlResult> PostgresqlConnection::Answer(int sent) {
     last = std::move(result);
   }
   if (!error.ok()) return error;
-  if (last.handle() == nullptr || PQstatus(handle_.get()) != CONNECTION_OK) return Lost(OneLine(PQerrorMessage(handle_.get())));
+  if (last.handle() == nullptr || PQstatus(handle_.get()) != CONNECTION_OK)
+    return Lost(OneLine(PQerrorMessage(handle_.get())));
   return last;
 }
 
-absl::StatusOr<PostgresqlResult> PostgresqlConnection::RunPrepared(const char* sql, const std::vector<Parameter>& parameters) {
+absl::StatusOr<PostgresqlResult> PostgresqlConnection::RunPrepared(const char* sql,
+                                                                   const std::vector<Parameter>& parameters) {
   if (is_lost_) return failure_.ok() ? Lost("the connection was lost") : failure_;
   std::vector<const char*> values;
   std::vector<Oid> types;
@@ -181,8 +187,8 @@ absl::StatusOr<PostgresqlResult> PostgresqlConnection::RunPrepared(const char* s
     RETURN_IF_ERROR(Answer(PQsendPrepare(handle_.get(), name.c_str(), sql, count, types.data())).status());
     statement = statements_.emplace(sql, name).first;
   }
-  return Answer(
-      PQsendQueryPrepared(handle_.get(), statement->second.c_str(), count, values.data(), lengths.data(), formats.data(), 1));
+  return Answer(PQsendQueryPrepared(handle_.get(), statement->second.c_str(), count, values.data(), lengths.data(),
+                                    formats.data(), 1));
 }
 
 absl::Status PostgresqlConnection::Execute(const std::string& sql) {
@@ -195,7 +201,8 @@ absl::StatusOr<int64_t> PostgresqlConnection::ExecuteForInteger(const std::strin
   ASSIGN_OR_RETURN(const PostgresqlResult result, Answer(PQsendQuery(handle_.get(), sql.c_str())));
   int64_t number = 0;
   if (result.rows() == 1 && absl::SimpleAtoi(PQgetvalue(result.handle(), 0, 0), &number)) return number;
-  return Keep(absl::DataLossError(absl::StrCat("postgresql: the database is not as it was made: ", where_, " rows=", result.rows())));
+  return Keep(absl::DataLossError(
+      absl::StrCat("postgresql: the database is not as it was made: ", where_, " rows=", result.rows())));
 }
 
 absl::StatusOr<bool> PostgresqlConnection::WaitForNotification(absl::Duration at_most) {

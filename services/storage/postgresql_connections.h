@@ -19,7 +19,8 @@ namespace planner::storage {
 /// not there. Thread-safe.
 class PostgresqlConnections {
  public:
-  PostgresqlConnections(PostgresqlServer server, absl::Duration patience) : server_(std::move(server)), patience_(patience) {}
+  PostgresqlConnections(PostgresqlServer server, absl::Duration patience)
+      : server_(std::move(server)), patience_(patience) {}
   PostgresqlConnections(const PostgresqlConnections&) = delete;
   PostgresqlConnections& operator=(const PostgresqlConnections&) = delete;
 

@@ -9,7 +9,8 @@
 namespace planner::storage {
 namespace {
 
-constexpr char kMakeSchemaTable[] = "CREATE TABLE IF NOT EXISTS planner_schema (id bigint PRIMARY KEY, version bigint NOT NULL)";
+constexpr char kMakeSchemaTable[] =
+    "CREATE TABLE IF NOT EXISTS planner_schema (id bigint PRIMARY KEY, version bigint NOT NULL)";
 constexpr char kMakeSchemaRow[] = "INSERT INTO planner_schema (id, version) VALUES (1, 0) ON CONFLICT (id) DO NOTHING";
 constexpr char kVersion[] = "SELECT version FROM planner_schema WHERE id = 1";
 
@@ -54,8 +55,8 @@ absl::StatusOr<int64_t> VersionOf(PostgresqlConnection& connection) {
   if (!result.ok() && connection.sqlstate() != "42P01") return result.status();
   connection.ClearFailure();
   if (version <= kPostgresqlSchemaVersion) return version;
-  return absl::FailedPreconditionError(absl::StrCat("postgresql: the tables were made by a newer version: schema=", version,
-                                                    " supported=", kPostgresqlSchemaVersion));
+  return absl::FailedPreconditionError(absl::StrCat("postgresql: the tables were made by a newer version: schema=",
+                                                    version, " supported=", kPostgresqlSchemaVersion));
 }
 
 absl::Status TryToMigrate(PostgresqlConnection& connection) {
@@ -77,7 +78,8 @@ absl::Status MigratePostgresql(PostgresqlConnection& connection) {
     status = TryToMigrate(connection);
     if (status.ok() || connection.is_lost()) return status;
     // IF NOT EXISTS does not keep two from making a table at the same moment: one of them gets an error of the catalogue's.
-    const bool was_raced = connection.is_conflict() || connection.sqlstate() == "23505" || connection.sqlstate() == "42P07";
+    const bool was_raced =
+        connection.is_conflict() || connection.sqlstate() == "23505" || connection.sqlstate() == "42P07";
     connection.ClearFailure();
     RETURN_IF_ERROR(connection.Execute("ROLLBACK"));
     if (!was_raced) return status;

@@ -31,7 +31,8 @@ constexpr std::pair<const char*, const char*> kDefaults[] = {
 std::vector<std::string> OptionNames() {
   std::vector<std::string> names;
   const std::unique_ptr<PQconninfoOption, FreeOptions> all(PQconndefaults());
-  for (const PQconninfoOption* one = all.get(); one != nullptr && one->keyword != nullptr; ++one) names.emplace_back(one->keyword);
+  for (const PQconninfoOption* one = all.get(); one != nullptr && one->keyword != nullptr; ++one)
+    names.emplace_back(one->keyword);
   return names;
 }
 
@@ -46,7 +47,8 @@ std::string WithoutSecrets(std::string_view message) {
     // To the last quote: what is quoted may have quotes.
     const size_t close = message.rfind('"');
     const std::string quoted(message.substr(open + 1, close > open ? close - open - 1 : std::string_view::npos));
-    const std::string meant = message.substr(0, open).find("option") != std::string_view::npos ? base::LikelyName(quoted, OptionNames()) : "";
+    const std::string meant =
+        message.substr(0, open).find("option") != std::string_view::npos ? base::LikelyName(quoted, OptionNames()) : "";
     text += meant.empty() ? "…" : absl::StrCat("\"", quoted, "\"; did you mean \"", meant, "\"?");
     message.remove_prefix(close > open ? close + 1 : message.size());
   }
@@ -68,7 +70,8 @@ absl::StatusOr<PostgresqlServer> PostgresqlServer::Parse(const std::string& conn
   }
   for (const char* name : {"service", "host", "hostaddr", "port", "dbname"}) {
     const auto found = given.find(name);
-    if (found != given.end()) absl::StrAppend(&server.where_, server.where_.empty() ? "" : " ", name, "=", found->second);
+    if (found != given.end())
+      absl::StrAppend(&server.where_, server.where_.empty() ? "" : " ", name, "=", found->second);
   }
   if (server.where_.empty()) server.where_ = "libpq's defaults";
   for (const auto& [name, value] : kDefaults) given.emplace(name, value);

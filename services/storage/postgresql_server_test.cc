@@ -14,7 +14,8 @@ using ::testing::Not;
 using ::testing::Pair;
 
 TEST(PostgresqlServerTest, TakesBothForms) {
-  for (const char* text : {"host=db1,db2 port=5433 dbname=planner user=u", "postgresql://u@db1:5433,db2:5433/planner"}) {
+  for (const char* text :
+       {"host=db1,db2 port=5433 dbname=planner user=u", "postgresql://u@db1:5433,db2:5433/planner"}) {
     const auto server = PostgresqlServer::Parse(text);
     ASSERT_TRUE(server.ok()) << server.status();
     EXPECT_THAT(server->options(), Contains(Pair("host", "db1,db2")));
@@ -29,14 +30,16 @@ TEST(PostgresqlServerTest, AsksForAPrimaryAndNoticesLostHostsUnlessToldOtherwise
   EXPECT_THAT(server->options(), Contains(Pair("target_session_attrs", "read-write")));
   EXPECT_THAT(server->options(), Contains(Pair("keepalives_idle", "5")));
   EXPECT_THAT(server->options(), Contains(Pair("connect_timeout", "9")));
-  EXPECT_THAT(PostgresqlServer::Parse("target_session_attrs=any")->options(), Contains(Pair("target_session_attrs", "any")));
+  EXPECT_THAT(PostgresqlServer::Parse("target_session_attrs=any")->options(),
+              Contains(Pair("target_session_attrs", "any")));
 }
 
 TEST(PostgresqlServerTest, NeverTellsAPassword) {
   EXPECT_THAT(PostgresqlServer::Parse("host=db1 password=opensesame user=u")->where(), Not(HasSubstr("sesame")));
   // libpq quotes what it cannot read.
-  for (const char* wrong : {"host=db1 password=open sesame", "host=db1 password=open sesame=seed", "postgresql://u:open%ZZsesame@db1/planner",
-                            "host=db1 password='open\"sesame", "host=db1 password=open \"sesame\""}) {
+  for (const char* wrong : {"host=db1 password=open sesame", "host=db1 password=open sesame=seed",
+                            "postgresql://u:open%ZZsesame@db1/planner", "host=db1 password='open\"sesame",
+                            "host=db1 password=open \"sesame\""}) {
     const absl::Status status = PostgresqlServer::Parse(wrong).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << wrong;
     EXPECT_EQ(base::DetailOf(status).field, "postgresql");
@@ -45,7 +48,8 @@ TEST(PostgresqlServerTest, NeverTellsAPassword) {
 }
 
 TEST(PostgresqlServerTest, ASlipOfAnOptionIsNamed) {
-  EXPECT_THAT(std::string(PostgresqlServer::Parse("hots=db1").status().message()), HasSubstr("\"hots\"; did you mean \"host\"?"));
+  EXPECT_THAT(std::string(PostgresqlServer::Parse("hots=db1").status().message()),
+              HasSubstr("\"hots\"; did you mean \"host\"?"));
   EXPECT_THAT(WithoutSecrets("no quotes at all\n"), "no quotes at all");
   EXPECT_THAT(WithoutSecrets("one \" alone"), "one …");
 }

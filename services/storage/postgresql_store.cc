@@ -25,18 +25,23 @@ constexpr int kKindColumn = 6;
 constexpr int kRequestIdColumn = 7;
 
 constexpr char kGet[] = "SELECT " PLANNER_RECORD_COLUMNS " FROM planner_records WHERE kind = $1 AND name = $2";
-constexpr char kGetByRequestId[] = "SELECT " PLANNER_RECORD_COLUMNS " FROM planner_records WHERE kind = $1 AND request_id = $2";
+constexpr char kGetByRequestId[] =
+    "SELECT " PLANNER_RECORD_COLUMNS " FROM planner_records WHERE kind = $1 AND request_id = $2";
 constexpr char kListByName[] =
     "SELECT " PLANNER_RECORD_COLUMNS " FROM planner_records WHERE kind = $1 AND name > $2 ORDER BY name LIMIT $3";
 constexpr char kListNewestFirst[] =
-    "SELECT " PLANNER_RECORD_COLUMNS " FROM planner_records WHERE kind = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3";
-constexpr char kDeclareAll[] =
-    "DECLARE planner_all NO SCROLL CURSOR FOR SELECT " PLANNER_RECORD_COLUMNS ", request_id FROM planner_records ORDER BY sequence";
+    "SELECT " PLANNER_RECORD_COLUMNS
+    " FROM planner_records WHERE kind = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3";
+constexpr char kDeclareAll[] = "DECLARE planner_all NO SCROLL CURSOR FOR SELECT " PLANNER_RECORD_COLUMNS
+                               ", request_id FROM planner_records ORDER BY sequence";
 constexpr char kFetchAll[] = "FETCH 500 FROM planner_all";
 constexpr char kInsert[] =
     "INSERT INTO planner_records (kind, name, value, request_id, create_time, update_time, sequence, revision) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (kind, name) DO NOTHING RETURNING sequence";
-constexpr char kUpdate[] = "UPDATE planner_records SET value = $3, update_time = $4, revision = $5 WHERE kind = $1 AND name = $2";
+    "SELECT $1, $2, $3, $4, $5, $6, $7, $7 WHERE NOT EXISTS (SELECT 1 FROM planner_records WHERE kind = $1 AND "
+    "request_id = $4) "
+    "ON CONFLICT (kind, name) DO NOTHING RETURNING sequence";
+constexpr char kUpdate[] =
+    "UPDATE planner_records SET value = $3, update_time = $4, revision = $5 WHERE kind = $1 AND name = $2";
 constexpr char kDelete[] =
     "WITH gone AS (DELETE FROM planner_records WHERE kind = $1 AND name = $2 RETURNING kind, name) "
     "INSERT INTO planner_deletions (revision, kind, name) SELECT $3, kind, name FROM gone";
@@ -44,14 +49,16 @@ constexpr char kWrittenSince[] =
     "SELECT " PLANNER_RECORD_COLUMNS " FROM planner_records WHERE kind = ANY ($1) AND revision > $2 ORDER BY revision";
 // What was made anew under its name is there.
 constexpr char kDeletedSince[] =
-    "SELECT kind, name FROM planner_deletions WHERE revision > $2 AND kind = ANY ($1) AND NOT EXISTS (SELECT 1 FROM planner_records "
+    "SELECT kind, name FROM planner_deletions WHERE revision > $2 AND kind = ANY ($1) AND NOT EXISTS (SELECT 1 FROM "
+    "planner_records "
     "WHERE planner_records.kind = planner_deletions.kind AND planner_records.name = planner_deletions.name) "
     "GROUP BY kind, name ORDER BY max(revision)";
 constexpr char kRevision[] = "SELECT number FROM planner_revision WHERE id = 1";
 constexpr char kKeptRevision[] = "SELECT revision FROM planner_writers WHERE id = $1";
 // The serial order of rule 11 comes from the lock alone: each statement after it sees everything that is committed, and with a higher
 // level the wait for the lock would end in a serialization failure instead.
-constexpr char kBegin[] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT number FROM planner_revision WHERE id = 1 FOR UPDATE";
+constexpr char kBegin[] =
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT number FROM planner_revision WHERE id = 1 FOR UPDATE";
 constexpr char kBeginSnapshot[] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 constexpr char kNotify[] = "SELECT pg_notify('planner_changes', '')";
 constexpr char kListen[] = "LISTEN planner_changes";
@@ -72,8 +79,8 @@ std::vector<int64_t> Numbers(const std::vector<Kind>& kinds) {
 std::string EtagOf(int64_t revision) { return absl::StrFormat("%x", revision); }
 
 Record RecordOf(const PostgresqlResult& result, int row) {
-  return {result.Bytes(row, 0), result.Bytes(row, 1), EtagOf(result.Integer(row, 2)), absl::FromUnixNanos(result.Integer(row, 3)),
-          absl::FromUnixNanos(result.Integer(row, 4))};
+  return {result.Bytes(row, 0), result.Bytes(row, 1), EtagOf(result.Integer(row, 2)),
+          absl::FromUnixNanos(result.Integer(row, 3)), absl::FromUnixNanos(result.Integer(row, 4))};
 }
 
 absl::StatusOr<Record> OnlyRecord(const absl::StatusOr<PostgresqlResult>& result, Kind kind, std::string_view name) {
@@ -98,13 +105,14 @@ absl::StatusOr<int64_t> RevisionOf(PostgresqlConnection& connection) {
 }
 
 /// `now` is the revision as it is.
-absl::StatusOr<store::Changes> ChangesFrom(PostgresqlConnection& connection, const std::vector<Kind>& kinds, int64_t version,
-                                           int64_t now) {
+absl::StatusOr<store::Changes> ChangesFrom(PostgresqlConnection& connection, const std::vector<Kind>& kinds,
+                                           int64_t version, int64_t now) {
   store::Changes changes;
   changes.version = now;
   changes.is_all = version <= 0 || version < now - kKeptRevisions;
   const std::vector<int64_t> numbers = Numbers(kinds);
-  ASSIGN_OR_RETURN(const PostgresqlResult written, connection.Run(kWrittenSince, numbers, changes.is_all ? int64_t{0} : version));
+  ASSIGN_OR_RETURN(const PostgresqlResult written,
+                   connection.Run(kWrittenSince, numbers, changes.is_all ? int64_t{0} : version));
   for (int row = 0; row < written.rows(); ++row) {
     changes.written.push_back({static_cast<Kind>(written.Integer(row, kKindColumn)), RecordOf(written, row)});
   }
@@ -118,7 +126,8 @@ absl::StatusOr<store::Changes> ChangesFrom(PostgresqlConnection& connection, con
 
 /// What several statements read of one moment.
 template <typename Result>
-absl::StatusOr<Result> InSnapshot(PostgresqlConnection& connection, const std::function<absl::StatusOr<Result>()>& read) {
+absl::StatusOr<Result> InSnapshot(PostgresqlConnection& connection,
+                                  const std::function<absl::StatusOr<Result>()>& read) {
   RETURN_IF_ERROR(connection.Execute(kBeginSnapshot));
   absl::StatusOr<Result> result = read();
   if (!connection.is_lost()) {
@@ -149,24 +158,30 @@ class PostgresqlStore::Writes : public store::Transaction {
   /// Whether it is this transaction's turn to clear away what is old.
   bool forgets() const { return first_revision_ / kForgetEvery != revision_ / kForgetEvery; }
 
-  absl::StatusOr<Record> Create(Kind kind, std::string_view name, std::string_view value, std::string_view request_id) override {
-    absl::StatusOr<Record> earlier = GetByRequestId(kind, request_id);
-    if (!absl::IsNotFound(earlier.status())) return earlier;
+  absl::StatusOr<Record> Create(Kind kind, std::string_view name, std::string_view value,
+                                std::string_view request_id) override {
     const absl::Time now = clock_.Now();
-    return Restore({kind, {std::string(name), std::string(value), "", now, now}, std::string(request_id)});
+    // One statement where nothing stands against it, which is what costs a booking its time.
+    absl::StatusOr<Record> record =
+        Restore({kind, {std::string(name), std::string(value), "", now, now}, std::string(request_id)});
+    if (!absl::IsAlreadyExists(record.status())) return record;
+    absl::StatusOr<Record> earlier = GetByRequestId(kind, request_id);
+    return absl::IsNotFound(earlier.status()) ? record : earlier;
   }
   absl::StatusOr<Record> Get(Kind kind, std::string_view name) override { return GetFrom(connection_, kind, name); }
   absl::StatusOr<Record> GetByRequestId(Kind kind, std::string_view request_id) override {
     return GetByRequestIdFrom(connection_, kind, request_id);
   }
-  absl::StatusOr<Record> Update(Kind kind, std::string_view name, std::string_view etag, std::string_view value) override {
+  absl::StatusOr<Record> Update(Kind kind, std::string_view name, std::string_view etag,
+                                std::string_view value) override {
     ASSIGN_OR_RETURN(Record record, Get(kind, name));
     if (!etag.empty() && etag != record.etag) return EtagChanged(kind, name, etag, record.etag);
     if (value == record.value) return record;
     record.value = std::string(value);
     record.update_time = clock_.Now();
     record.etag = EtagOf(++revision_);
-    RETURN_IF_ERROR(connection_.Run(kUpdate, Number(kind), name, value, absl::ToUnixNanos(record.update_time), revision_).status());
+    RETURN_IF_ERROR(
+        connection_.Run(kUpdate, Number(kind), name, value, absl::ToUnixNanos(record.update_time), revision_).status());
     return record;
   }
   absl::Status Delete(Kind kind, std::string_view name, std::string_view etag) override {
@@ -181,8 +196,9 @@ class PostgresqlStore::Writes : public store::Transaction {
     Record record = kept.record;
     const auto request_id = kept.request_id.empty() ? std::nullopt : std::optional<std::string_view>(kept.request_id);
     ASSIGN_OR_RETURN(const PostgresqlResult made,
-                     connection_.Run(kInsert, Number(kept.kind), std::string_view(record.name), std::string_view(record.value), request_id,
-                                     absl::ToUnixNanos(record.create_time), absl::ToUnixNanos(record.update_time), revision_ + 1));
+                     connection_.Run(kInsert, Number(kept.kind), std::string_view(record.name),
+                                     std::string_view(record.value), request_id, absl::ToUnixNanos(record.create_time),
+                                     absl::ToUnixNanos(record.update_time), revision_ + 1));
     if (made.rows() == 0) return RecordExists(kept.kind, record.name);
     record.etag = EtagOf(++revision_);
     return record;
@@ -234,7 +250,8 @@ absl::StatusOr<bool> PostgresqlStore::WasKept(int64_t revision) {
   return kept.rows() == 1 && kept.Integer(0, 0) == revision;
 }
 
-PostgresqlStore::Outcome PostgresqlStore::TryTransact(const store::Body& body, int64_t& in_doubt, absl::Status& status) {
+PostgresqlStore::Outcome PostgresqlStore::TryTransact(const store::Body& body, int64_t& in_doubt,
+                                                      absl::Status& status) {
   const absl::StatusOr<int64_t> revision = Begin();
   status = revision.status();
   if (status.ok() && in_doubt != 0) {
@@ -281,8 +298,8 @@ absl::Status PostgresqlStore::Transact(const store::Body& body) {
   }
   if (status.ok()) connections_.Found();
   if (status.ok() || in_doubt == 0) return status;
-  return absl::UnavailableError(
-      absl::StrCat(std::string(status.message()), "; whether the write was kept is not known: ask again with the same request_id"));
+  return absl::UnavailableError(absl::StrCat(
+      std::string(status.message()), "; whether the write was kept is not known: ask again with the same request_id"));
 }
 
 absl::StatusOr<Record> PostgresqlStore::Get(Kind kind, std::string_view name) {
@@ -290,7 +307,8 @@ absl::StatusOr<Record> PostgresqlStore::Get(Kind kind, std::string_view name) {
 }
 
 absl::StatusOr<Record> PostgresqlStore::GetByRequestId(Kind kind, std::string_view request_id) {
-  return connections_.Read<Record>([&](PostgresqlConnection& connection) { return GetByRequestIdFrom(connection, kind, request_id); });
+  return connections_.Read<Record>(
+      [&](PostgresqlConnection& connection) { return GetByRequestIdFrom(connection, kind, request_id); });
 }
 
 absl::StatusOr<store::Page> PostgresqlStore::List(Kind kind, const store::ListOptions& options) {
@@ -305,9 +323,9 @@ absl::StatusOr<store::Page> PostgresqlStore::List(Kind kind, const store::ListOp
   }
   return connections_.Read<store::Page>([&](PostgresqlConnection& connection) -> absl::StatusOr<store::Page> {
     const int64_t limit = int64_t{options.page_size} + 1;  // One more tells whether there is a next page.
-    ASSIGN_OR_RETURN(const PostgresqlResult result, by_name
-                                                        ? connection.Run(kListByName, Number(kind), std::string_view(after), limit)
-                                                        : connection.Run(kListNewestFirst, Number(kind), before, limit));
+    ASSIGN_OR_RETURN(const PostgresqlResult result,
+                     by_name ? connection.Run(kListByName, Number(kind), std::string_view(after), limit)
+                             : connection.Run(kListNewestFirst, Number(kind), before, limit));
     store::Page page;
     const int count = std::min(result.rows(), options.page_size);
     for (int row = 0; row < count; ++row) page.records.push_back(RecordOf(result, row));

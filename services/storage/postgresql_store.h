@@ -53,9 +53,11 @@ class PostgresqlStore : public store::Store {
   /// Ends it. What was written is kept if `writes` is not null; the connection's failure says otherwise.
   absl::Status End(const Writes* writes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mutex_);
   /// `in_doubt`: a revision whose COMMIT was not answered; 0: there is none.
-  Outcome TryTransact(const store::Body& body, int64_t& in_doubt, absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mutex_);
+  Outcome TryTransact(const store::Body& body, int64_t& in_doubt, absl::Status& status)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mutex_);
   absl::StatusOr<bool> WasKept(int64_t revision) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mutex_);
-  absl::StatusOr<int64_t> Listen(int64_t version, absl::Duration at_most) ABSL_EXCLUSIVE_LOCKS_REQUIRED(listener_mutex_);
+  absl::StatusOr<int64_t> Listen(int64_t version, absl::Duration at_most)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(listener_mutex_);
 
   const base::Clock& clock_;
   /// Of this object among all that write to the database.

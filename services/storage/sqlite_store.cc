@@ -33,7 +33,8 @@ constexpr char kListByName[] =
 constexpr char kListNewestFirst[] =
     "SELECT " PLANNER_RECORD_COLUMNS " FROM records WHERE kind = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?";
 constexpr char kInsert[] =
-    "INSERT INTO records (kind, name, value, etag, request_id, create_time, update_time, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO records (kind, name, value, etag, request_id, create_time, update_time, revision) VALUES (?, ?, ?, ?, "
+    "?, ?, ?, ?)";
 constexpr char kUpdate[] =
     "UPDATE records SET value = ?, etag = ?, update_time = ?, revision = ? WHERE kind = ? AND name = ?";
 constexpr char kDelete[] = "DELETE FROM records WHERE kind = ? AND name = ?";
@@ -42,8 +43,7 @@ constexpr char kForgetDeletions[] = "DELETE FROM deletions WHERE revision <= ?";
 constexpr char kWrittenSince[] =
     "SELECT " PLANNER_RECORD_COLUMNS " FROM records WHERE kind = ? AND revision > ? ORDER BY revision, sequence";
 constexpr char kDeletedSince[] = "SELECT name, kind FROM deletions WHERE revision > ? ORDER BY revision";
-constexpr char kAll[] =
-    "SELECT " PLANNER_RECORD_COLUMNS ", kind, request_id FROM records ORDER BY sequence";
+constexpr char kAll[] = "SELECT " PLANNER_RECORD_COLUMNS ", kind, request_id FROM records ORDER BY sequence";
 constexpr char kRevision[] = "SELECT number FROM revision";
 constexpr char kNextRevision[] = "UPDATE revision SET number = number + 1 RETURNING number";
 
@@ -241,8 +241,8 @@ class SqliteStore::Writes : public store::Transaction {
     ASSIGN_OR_RETURN(const int64_t revision, NextRevision());
     record.etag = EtagOf(revision);
     ASSIGN_OR_RETURN(Statement * insert, connection_.Prepared(kInsert));
-    insert->Start(Number(kept.kind), record.name, record.value, record.etag, kept.request_id, absl::ToUnixNanos(record.create_time),
-                  absl::ToUnixNanos(record.update_time), revision);
+    insert->Start(Number(kept.kind), record.name, record.value, record.etag, kept.request_id,
+                  absl::ToUnixNanos(record.create_time), absl::ToUnixNanos(record.update_time), revision);
     RETURN_IF_ERROR(Run(*insert));
     return record;
   }
@@ -347,7 +347,8 @@ absl::Status SqliteStore::Export(const store::Take& take) {
   while (true) {
     ASSIGN_OR_RETURN(const bool found, all->Step());
     if (!found) return absl::OkStatus();
-    const absl::Status taken = take({static_cast<Kind>(all->Integer(kKindColumn)), RecordOf(*all), all->Bytes(kRequestIdColumn)});
+    const absl::Status taken =
+        take({static_cast<Kind>(all->Integer(kKindColumn)), RecordOf(*all), all->Bytes(kRequestIdColumn)});
     if (taken.ok()) continue;
     all->Reset();
     return taken;

@@ -319,28 +319,45 @@ TEST_P(RunBehaviour, AnOpenStreamDoesNotHoldUpTheEnd) {
 INSTANTIATE_TEST_SUITE_P(Places, RunBehaviour, ::testing::Values(InProcess(), Spawned()),
                          [](const auto& place) { return place.param.name; });
 
-/// What Prometheus sees.
-TEST(RunMetricsBehaviour, ARunIsExportedByItsId) {
-  ScratchFolder folder;
-  DaemonProcess daemon({"--listen", "127.0.0.1:0", "--metrics_listen", "127.0.0.1:0", "--state_dir", folder / "state"});
-  ASSERT_TRUE(daemon.ready()) << daemon.output();
-  const auto channel = grpc::CreateChannel(daemon.Addresses("grpc").at(0), grpc::InsecureChannelCredentials());
-  v1::Plan plan;
-  grpc::ClientContext create_context;
-  ASSERT_TRUE(v1::PlanService::NewStub(channel)
-                  ->CreatePlan(&create_context,
-                               Parse<v1::CreatePlanRequest>("plan { request { model { preset: 'gpt2' } data_set { token_count: 1e9 }"
-                                                            "  resources { gpu_types: 'h100' min_gpus: 8 max_gpus: 8 } } }"),
-                               &plan)
-                  .ok());
-  v1::Run run;
-  grpc::ClientContext start_context;
-  ASSERT_TRUE(v1::RunService::NewStub(channel)
-                  ->StartRun(&start_context,
-                             Parse<v1::StartRunRequest>("run { description: 'secret job' plan: '" + plan.name() + "' }"), &run)
-                  .ok());
-  const std::string metrics = HttpGet(daemon.Addresses("metrics").at(0), "/metrics");
-  const std::string id = "{run=\"" + run.name().substr(5) + "\"";
+/// A daemon alone with a run of gpt2.
+class RunDaemonBehaviour : public ::testing::Test {
+ protected:
+  void Start(const std::string& metrics_listen) {
+    daemon_ = std::make_unique<DaemonProcess>(
+        std::vector<std::string>{"--listen", "127.0.0.1:0", "--metrics_listen", metrics_listen, "--state_dir", folder_ / "state"});
+    ASSERT_TRUE(daemon_->ready()) << daemon_->output();
+    channel_ = grpc::CreateChannel(daemon_->Addresses("grpc").at(0), grpc::InsecureChannelCredentials());
+    runs_ = v1::RunService::NewStub(channel_);
+    v1::Plan plan;
+    grpc::ClientContext create_context;
+    ASSERT_TRUE(v1::PlanService::NewStub(channel_)
+                    ->CreatePlan(&create_context,
+                                 Parse<v1::CreatePlanRequest>("plan { request { model { preset: 'gpt2' } data_set { token_count: 1e9 }"
+                                                              "  resources { gpu_types: 'h100' min_gpus: 8 max_gpus: 8 } } }"),
+                                 &plan)
+                    .ok());
+    grpc::ClientContext start_context;
+    ASSERT_TRUE(
+        runs_->StartRun(&start_context, Parse<v1::StartRunRequest>("run { description: 'secret job' plan: '" + plan.name() + "' }"), &run_).ok());
+  }
+  int64_t ReportCount() {
+    grpc::ClientContext context;
+    v1::Run run;
+    EXPECT_TRUE(runs_->GetRun(&context, Parse<v1::GetRunRequest>("name: '" + run_.name() + "'"), &run).ok());
+    return run.actual().report_count();
+  }
+
+  ScratchFolder folder_;
+  std::unique_ptr<DaemonProcess> daemon_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::RunService::Stub> runs_;
+  v1::Run run_;
+};
+
+TEST_F(RunDaemonBehaviour, ARunIsExportedByItsId) {
+  Start("127.0.0.1:0");
+  const std::string metrics = HttpGet(daemon_->Addresses("metrics").at(0), "/metrics");
+  const std::string id = "{run=\"" + run_.name().substr(5) + "\"";
   for (const char* name : {"planner_run_planned_progress_ratio", "planner_run_actual_progress_ratio", "planner_run_planned_finish_timestamp_seconds",
                            "planner_run_predicted_finish_timestamp_seconds", "planner_run_planned_tokens_per_second",
                            "planner_run_actual_tokens_per_second", "planner_run_model_flops_utilization_ratio", "planner_run_info"}) {
@@ -350,22 +367,21 @@ TEST(RunMetricsBehaviour, ARunIsExportedByItsId) {
                              ::testing::Not(HasSubstr("gpt2"))));
 }
 
-TEST(RunStreamBehaviour, SigtermEndsOpenStreamsAtOnce) {
-  ScratchFolder folder;
-  DaemonProcess daemon({"--listen", "127.0.0.1:0", "--metrics_listen", "off", "--state_dir", folder / "state"});
-  ASSERT_TRUE(daemon.ready()) << daemon.output();
-  const auto channel = grpc::CreateChannel(daemon.Addresses("grpc").at(0), grpc::InsecureChannelCredentials());
+TEST_F(RunDaemonBehaviour, SigtermEndsOpenStreamsAtOnce) {
+  Start("off");
   grpc::ClientContext context;
   v1::ReportProgressResponse response;
-  const auto stub = v1::RunService::NewStub(channel);
-  const auto writer = stub->ReportProgress(&context, &response);
-  // Connected, and nothing sent.
-  writer->WaitForInitialMetadata();
-  daemon.Terminate();
+  const auto writer = runs_->ReportProgress(&context, &response);
+  v1::ReportProgressRequest message;
+  message.set_run(run_.name());
+  message.add_samples()->set_step(1);
+  ASSERT_TRUE(writer->Write(message));
+  while (ReportCount() == 0) std::this_thread::yield();
+  daemon_->Terminate();
   const grpc::Status status = writer->Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_THAT(status.error_message(), HasSubstr("the daemon ends"));
-  EXPECT_EQ(daemon.Wait(), 0);
+  EXPECT_EQ(daemon_->Wait(), 0);
 }
 
 }  // namespace

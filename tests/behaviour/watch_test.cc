@@ -169,8 +169,12 @@ TEST_P(WatchBehaviour, ManyWatchersComeAndGo) {
       for (int j = 0; j < 10; ++j) {
         const auto watch = WatchPlan(plan.name());
         const auto cluster = WatchCluster();
-        if (i % 2 == 0) EXPECT_EQ(watch->Next()->name(), plan.name());
-        if (i % 3 == 0) EXPECT_EQ(View(*cluster).size(), 2u);
+        if (i % 2 == 0) {
+          EXPECT_EQ(watch->Next()->name(), plan.name());
+        }
+        if (i % 3 == 0) {
+          EXPECT_EQ(View(*cluster).size(), 2u);
+        }
       }
     });
   }

@@ -19,8 +19,8 @@ SERIES = [
     ("the view after a change", "µs", "ViewAfterAChange", "cpu_time", 1),
     ("earliest start of any job", "µs", "EarliestStarts", "cpu_time", 1),
     ("earliest start of all nodes for a year", "µs", "EarliestStartOfAllNodes", "cpu_time", 1),
-    ("a plan with start time, p99", "ms", "PlanWithStartTimes", "p99_ms", 1),
-    ("calendars loaded from SQLite", "ms", "Load", "real_time", 1),
+    ("a plan with start time, CPU", "ms", "PlanWithStartTimes", "cpu_time", 1),
+    ("calendars loaded from SQLite, CPU", "ms", "Load", "cpu_time", 1),
     ("memory of the calendars", "MB", "Load", "memory_MB", 1),
 ]
 COLUMNS, WIDTH, HEIGHT = 4, 250, 190

@@ -25,11 +25,14 @@ constexpr Micros kHour = int64_t{3600} * 1'000'000;
 
 /// One plannerd of several: a store and calendars of its own.
 struct Replica {
-  explicit Replica(const std::string& database) : store(*storage::MakeStore({.postgresql = database}, base::Clock::Real())) {}
+  explicit Replica(const std::string& database)
+      : store(*storage::MakeStore({.postgresql = database}, base::Clock::Real())) {}
 
   /// Books one job, as early as it fits after a random moment in two years.
   absl::Status Book(const std::string& name, std::mt19937_64& random) {
-    const auto any = [&](int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); };
+    const auto any = [&](int64_t low, int64_t high) {
+      return std::uniform_int_distribution<int64_t>(low, high)(random);
+    };
     const Wish wish{.pool = "h100",
                     .gpu_count = 8 * any(1, 32),
                     .start = cluster::ToMicros(base::Clock::Real().Now()) + any(1, 2 * 365 * 24) * kHour,
@@ -64,7 +67,8 @@ void BookOnPostgresql(benchmark::State& state) {
   support::PrivatePostgresql database(support::PrivatePostgresql::Disk::kSafe);
   if (!database.is_running()) return state.SkipWithError(database.output().c_str());
   std::vector<std::unique_ptr<Replica>> replicas;
-  for (int64_t i = 0; i < state.range(1); ++i) replicas.push_back(std::make_unique<Replica>(database.ConnectionString()));
+  for (int64_t i = 0; i < state.range(1); ++i)
+    replicas.push_back(std::make_unique<Replica>(database.ConnectionString()));
   if (!CreateCluster(*replicas[0]).ok()) return state.SkipWithError("no cluster");
   constexpr int64_t kEach = 25;
   int64_t round = 0;

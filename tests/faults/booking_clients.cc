@@ -24,7 +24,8 @@ constexpr absl::Duration kPause = absl::Milliseconds(20);
 absl::Time Now() { return base::Clock::Real().Now(); }
 
 bool IsAnswer(grpc::StatusCode code) {
-  return code != grpc::StatusCode::UNAVAILABLE && code != grpc::StatusCode::DEADLINE_EXCEEDED && code != grpc::StatusCode::RESOURCE_EXHAUSTED;
+  return code != grpc::StatusCode::UNAVAILABLE && code != grpc::StatusCode::DEADLINE_EXCEEDED &&
+         code != grpc::StatusCode::RESOURCE_EXHAUSTED;
 }
 
 }  // namespace
@@ -65,7 +66,8 @@ void BookingClients::CountFromNow() {
 
 template <typename Request, typename Response>
 grpc::Status BookingClients::Call(size_t& replica,
-                                  grpc::Status (v1::ClusterService::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                                  grpc::Status (v1::ClusterService::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                                                   Response*),
                                   const Request& request, Response& response) {
   const absl::Time asked = Now();
   while (true) {
@@ -146,7 +148,8 @@ void BookingClients::Run(int number) {
 std::string DoubleBooking(const std::vector<Hold>& holds, int64_t gpus) {
   std::vector<const Hold*> by_time;
   for (const Hold& hold : holds) by_time.push_back(&hold);
-  std::sort(by_time.begin(), by_time.end(), [](const Hold* a, const Hold* b) { return a->acknowledged < b->acknowledged; });
+  std::sort(by_time.begin(), by_time.end(),
+            [](const Hold* a, const Hold* b) { return a->acknowledged < b->acknowledged; });
   // The most is relied on just when something was acknowledged, and used just when something starts.
   std::map<std::string, std::vector<const Hold*>> relied_on;  // By pool.
   for (const Hold* hold : by_time) {
@@ -156,7 +159,9 @@ std::string DoubleBooking(const std::vector<Hold>& holds, int64_t gpus) {
     for (const Hold* at : now) {
       int64_t used = 0;
       for (const Hold* one : now) used += one->start <= at->start && at->start < one->end ? one->gpus : 0;
-      if (used > gpus) return hold->pool + " at " + std::to_string(at->start) + ": " + std::to_string(used) + " GPUs, with " + hold->name;
+      if (used > gpus)
+        return hold->pool + " at " + std::to_string(at->start) + ": " + std::to_string(used) + " GPUs, with " +
+               hold->name;
     }
   }
   return "";

@@ -38,7 +38,8 @@ class BookingClients {
     int64_t gpus_per_node = 8;
     int64_t first_hour = 0;  ///< From then on they book; hours since 1970.
   };
-  BookingClients(std::vector<std::shared_ptr<grpc::Channel>> replicas, Site site) : replicas_(std::move(replicas)), site_(std::move(site)) {}
+  BookingClients(std::vector<std::shared_ptr<grpc::Channel>> replicas, Site site)
+      : replicas_(std::move(replicas)), site_(std::move(site)) {}
 
   /// Gives up calls that are not answered.
   ~BookingClients();
@@ -67,7 +68,8 @@ class BookingClients {
   void Run(int number);
   /// Makes a call until it is answered by something else than that there is no answer.
   template <typename Request, typename Response>
-  grpc::Status Call(size_t& replica, grpc::Status (v1::ClusterService::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+  grpc::Status Call(size_t& replica,
+                    grpc::Status (v1::ClusterService::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                     const Request& request, Response& response);
   void Answered(absl::Time asked, const grpc::Status& status);
 

@@ -50,12 +50,17 @@ std::vector<v1::Reservation> AllReservations(const std::shared_ptr<grpc::Channel
 }
 
 Hold HoldOf(const v1::Reservation& reservation) {
-  return {reservation.name(), reservation.node_pool(), reservation.gpu_count(), reservation.start_time().seconds(),
-          reservation.end_time().seconds(), absl::InfinitePast()};
+  return {reservation.name(),
+          reservation.node_pool(),
+          reservation.gpu_count(),
+          reservation.start_time().seconds(),
+          reservation.end_time().seconds(),
+          absl::InfinitePast()};
 }
 
 std::string Words(const Hold& hold) {
-  return hold.name + " " + hold.pool + " " + std::to_string(hold.gpus) + " " + std::to_string(hold.start) + " " + std::to_string(hold.end);
+  return hold.name + " " + hold.pool + " " + std::to_string(hold.gpus) + " " + std::to_string(hold.start) + " " +
+         std::to_string(hold.end);
 }
 
 class ReplicasTest : public ::testing::Test {
@@ -64,7 +69,8 @@ class ReplicasTest : public ::testing::Test {
     for (int i = 0; i < kReplicas; ++i) {
       const std::string folder = (folder_.path() / std::to_string(i)).string();
       std::filesystem::create_directory(folder);
-      replicas_.push_back(std::make_unique<Replica>(folder, std::vector<std::string>{"--postgresql", database_.ConnectionString()}));
+      replicas_.push_back(
+          std::make_unique<Replica>(folder, std::vector<std::string>{"--postgresql", database_.ConnectionString()}));
     }
   }
 
@@ -72,7 +78,8 @@ class ReplicasTest : public ::testing::Test {
     v1::ClusterService::Stub stub(replicas_[0]->channel());
     v1::CreateClusterRequest request;
     request.mutable_cluster()->set_name("main");
-    BookingClients::Site site{.cluster = "main", .gpus_per_node = kGpusPerNode, .first_hour = absl::ToUnixSeconds(Now()) / 3600 + 24};
+    BookingClients::Site site{
+        .cluster = "main", .gpus_per_node = kGpusPerNode, .first_hour = absl::ToUnixSeconds(Now()) / 3600 + 24};
     for (int i = 0; i < 4; ++i) {
       v1::NodePool& pool = *request.mutable_cluster()->add_node_pools();
       pool.set_name("pool" + std::to_string(i));
@@ -130,8 +137,9 @@ TEST_F(ReplicasTest, NothingIsBookedTwiceOrLostWhenReplicasAndTheDatabaseAreKill
   for (const Hold& hold : clients.holds()) {
     if (hold.given_back == absl::InfiniteFuture()) acknowledged.insert(Words(hold));
   }
-  std::cout << "kills of replicas and of the database: " << ::testing::PrintToString(kills) << "; bookings: " << clients.holds().size()
-            << "; refusals: " << clients.refusals() << "; calls made again: " << clients.repetitions()
+  std::cout << "kills of replicas and of the database: " << ::testing::PrintToString(kills)
+            << "; bookings: " << clients.holds().size() << "; refusals: " << clients.refusals()
+            << "; calls made again: " << clients.repetitions()
             << "; longest wait for an answer: " << absl::FormatDuration(clients.longest_wait()) << "\n";
   EXPECT_THAT(clients.errors(), IsEmpty());
   EXPECT_EQ(DoubleBooking(clients.holds(), kGpusPerNode), "");

@@ -39,12 +39,13 @@ bool Send(int to, const std::string& bytes) {
 
 }  // namespace
 
-CuttingProxy::CuttingProxy(std::string server_folder, const std::string& folder) : server_folder_(std::move(server_folder)) {
+CuttingProxy::CuttingProxy(std::string server_folder, const std::string& folder)
+    : server_folder_(std::move(server_folder)) {
   listener_ = NewSocket();
   const sockaddr_un address = AddressIn(folder);
   constexpr int kQueue = 16;
-  if (bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 || listen(listener_, kQueue) != 0 ||
-      pipe(stop_) != 0) {
+  if (bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+      listen(listener_, kQueue) != 0 || pipe(stop_) != 0) {
     return;
   }
   acceptor_ = std::thread([this] { Accept(); });

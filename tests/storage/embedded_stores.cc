@@ -5,10 +5,11 @@
 namespace planner::store {
 
 std::vector<Implementation> Implementations() {
-  return {{"Memory", [](const ScratchFolder&, const base::Clock& clock) { return std::make_unique<MemoryStore>(clock); }},
-          {"Sqlite", [](const ScratchFolder& folder, const base::Clock& clock) {
-             return std::make_unique<storage::SqliteStore>(folder.path() + "/state", clock);
-           }}};
+  return {
+      {"Memory", [](const ScratchFolder&, const base::Clock& clock) { return std::make_unique<MemoryStore>(clock); }},
+      {"Sqlite", [](const ScratchFolder& folder, const base::Clock& clock) {
+         return std::make_unique<storage::SqliteStore>(folder.path() + "/state", clock);
+       }}};
 }
 
 }  // namespace planner::store

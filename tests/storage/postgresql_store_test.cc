@@ -29,11 +29,14 @@ using ::testing::Not;
 /// What the rules of store.h leave to PostgreSQL: other processes, and a server that goes and comes.
 class PostgresqlStoreTest : public ::testing::Test {
  protected:
-  static std::unique_ptr<PostgresqlConnection> Admin(const PostgresqlServer& server) { return *PostgresqlConnection::Open(server); }
+  static std::unique_ptr<PostgresqlConnection> Admin(const PostgresqlServer& server) {
+    return *PostgresqlConnection::Open(server);
+  }
   /// Ends every other connection to the server.
   static void BreakConnections(const PostgresqlServer& server) {
     ASSERT_TRUE(Admin(server)
-                    ->Execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND "
+                    ->Execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = "
+                              "'client backend' AND "
                               "pid <> pg_backend_pid()")
                     .ok());
   }
@@ -173,7 +176,8 @@ TEST_F(CutPostgresqlStoreTest, ACommitThatWasNotAnsweredIsLookedUp) {
 }
 
 TEST_F(CutPostgresqlStoreTest, WhereItCannotBeKnownTheErrorSaysSoAndAskingAgainIsSafe) {
-  PostgresqlStore impatient(*PostgresqlServer::Parse(WithFolder(folder_.path())), clock_, {.patience = absl::Milliseconds(100)});
+  PostgresqlStore impatient(*PostgresqlServer::Parse(WithFolder(folder_.path())), clock_,
+                            {.patience = absl::Milliseconds(100)});
   ASSERT_TRUE(impatient.Open().ok());
   const absl::Status status = impatient.Transact([&](Transaction& transaction) -> absl::Status {
     proxy_.CutNext(CuttingProxy::Cut::kAfterCommit);
@@ -189,16 +193,19 @@ TEST_F(CutPostgresqlStoreTest, WhereItCannotBeKnownTheErrorSaysSoAndAskingAgainI
 TEST_F(PostgresqlStoreTest, WithoutAServerTheErrorNamesTheHostAndNoPassword) {
   PostgresqlStore store(*PostgresqlServer::Parse("host=/nonexistent/folder dbname=planner password=opensesame"), clock_,
                         {.patience = absl::ZeroDuration()});
-  for (const absl::Status& status : {store.Open(), store.Get(Kind::kPlan, "a").status(), store.Version().status(),
-                                     store.Create(Kind::kPlan, "a", "", "").status(), store.WaitForChange(0, absl::Seconds(1)).status()}) {
+  for (const absl::Status& status :
+       {store.Open(), store.Get(Kind::kPlan, "a").status(), store.Version().status(),
+        store.Create(Kind::kPlan, "a", "", "").status(), store.WaitForChange(0, absl::Seconds(1)).status()}) {
     EXPECT_TRUE(absl::IsUnavailable(status)) << status;
-    EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("/nonexistent/folder"), Not(HasSubstr("sesame")), Not(HasSubstr("\n"))));
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr("/nonexistent/folder"), Not(HasSubstr("sesame")), Not(HasSubstr("\n"))));
   }
 }
 
 TEST_F(PostgresqlStoreTest, TheFirstOfSeveralHostsThatTakesWritesIsUsed) {
   const std::string rest = text_.substr(text_.find('/'));
-  PostgresqlStore store(*PostgresqlServer::Parse("host=/nonexistent," + rest), clock_, {.patience = absl::ZeroDuration()});
+  PostgresqlStore store(*PostgresqlServer::Parse("host=/nonexistent," + rest), clock_,
+                        {.patience = absl::ZeroDuration()});
   EXPECT_TRUE(store.Create(Kind::kPlan, "a", "1", "").ok());
   // One that only reads is none of ours.
   const std::string reads_only = text_ + " options='-csearch_path=public -cdefault_transaction_read_only=on'";
@@ -222,7 +229,9 @@ TEST_F(PostgresqlStoreTest, OldDeletionsAndWritersAreForgotten) {
   const int64_t version = *store_.Version();
   ASSERT_TRUE(store_.Delete(Kind::kPlan, "a", "").ok());
   const auto admin = Admin(server_);
-  const auto count = [&](const std::string& table) { return *admin->ExecuteForInteger("SELECT count(*) FROM " + table); };
+  const auto count = [&](const std::string& table) {
+    return *admin->ExecuteForInteger("SELECT count(*) FROM " + table);
+  };
   EXPECT_EQ(count("planner_deletions"), 1);
   // As if 100,999 revisions had passed.
   ASSERT_TRUE(admin->Execute("UPDATE planner_revision SET number = 100999").ok());
@@ -238,7 +247,9 @@ TEST_F(PostgresqlStoreTest, ABackupMovesSqliteThereAndBack) {
   store::ScratchFolder folder;
   store::MemoryStore memory(clock_);
   for (int i = 0; i < 1200; ++i) {  // More than Export reads at once.
-    ASSERT_TRUE(memory.Create(Kind::kReservation, std::to_string(i * 7919 % 1200), std::string(i % 50, '\0'), std::to_string(i)).ok());
+    ASSERT_TRUE(
+        memory.Create(Kind::kReservation, std::to_string(i * 7919 % 1200), std::string(i % 50, '\0'), std::to_string(i))
+            .ok());
     clock_.Advance(absl::Nanoseconds(1));
   }
   SqliteStore sqlite(folder.path() + "/state", clock_);

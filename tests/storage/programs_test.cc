@@ -60,8 +60,10 @@ TEST_F(StorageProgramsTest, ABackupOfSqliteGoesOnInPostgresql) {
   const std::vector<std::string> before = {"--state_dir", sqlite_};
   const std::vector<std::string> after = {"--state_dir", other_, "--postgresql", postgresql_};
   Ask(before, {"cluster", "apply", "-f", CLUSTER_YAML});
-  Ask(before, {"plan", "create", "--model", "llama-3-8b", "--tokens", "300B", "--cluster", "sample", "--gpus", "64", "--hold", "1h"});
-  Ask(before, {"plan", "create", "--model", "gpt2", "--tokens", "10B", "--cluster", "sample", "--gpus", "8", "--hold", "2h"});
+  Ask(before, {"plan", "create", "--model", "llama-3-8b", "--tokens", "300B", "--cluster", "sample", "--gpus", "64",
+               "--hold", "1h"});
+  Ask(before,
+      {"plan", "create", "--model", "gpt2", "--tokens", "10B", "--cluster", "sample", "--gpus", "8", "--hold", "2h"});
 
   const Outcome written = Plannerd({"--state_dir", sqlite_, "--backup", backup_});
   EXPECT_EQ(written.code, 0) << written.output;
@@ -75,7 +77,8 @@ TEST_F(StorageProgramsTest, ABackupOfSqliteGoesOnInPostgresql) {
 
   // Not into a store that has something, whichever it is.
   for (const std::vector<std::string>& taken :
-       {std::vector<std::string>{"--state_dir", other_, "--postgresql", postgresql_}, std::vector<std::string>{"--state_dir", sqlite_}}) {
+       {std::vector<std::string>{"--state_dir", other_, "--postgresql", postgresql_},
+        std::vector<std::string>{"--state_dir", sqlite_}}) {
     std::vector<std::string> flags = taken;
     flags.insert(flags.end(), {"--restore", backup_});
     const Outcome refused = Plannerd(flags);
@@ -89,13 +92,18 @@ TEST_F(StorageProgramsTest, ABackupOfSqliteGoesOnInPostgresql) {
 }
 
 TEST_F(StorageProgramsTest, ErrorsAreClearAndTellNoPassword) {
-  const Outcome wrong = Plannerd({"--state_dir", other_, "--check_config", "--postgresql", "hots=db1 password=opensesame"});
+  const Outcome wrong =
+      Plannerd({"--state_dir", other_, "--check_config", "--postgresql", "hots=db1 password=opensesame"});
   EXPECT_EQ(wrong.code, 2);
-  EXPECT_THAT(wrong.output, HasSubstr("plannerd: error: postgresql: is no connection string of libpq: invalid connection option \"hots\""));
+  EXPECT_THAT(
+      wrong.output,
+      HasSubstr("plannerd: error: postgresql: is no connection string of libpq: invalid connection option \"hots\""));
   EXPECT_EQ(Plannerd({"--state_dir", other_, "--check_config", "--postgresql", postgresql_}).code, 0);
-  const Outcome away = Plannerd({"--state_dir", other_, "--postgresql", "host=/nonexistent dbname=planner password=opensesame"});
+  const Outcome away =
+      Plannerd({"--state_dir", other_, "--postgresql", "host=/nonexistent dbname=planner password=opensesame"});
   EXPECT_EQ(away.code, 1);
-  EXPECT_THAT(away.output, AllOf(HasSubstr("postgresql: cannot be reached: host=/nonexistent dbname=planner"), Not(HasSubstr("sesame"))));
+  EXPECT_THAT(away.output, AllOf(HasSubstr("postgresql: cannot be reached: host=/nonexistent dbname=planner"),
+                                 Not(HasSubstr("sesame"))));
   const Outcome nothing = Plannerd({"--state_dir", other_, "--backup", backup_});
   EXPECT_EQ(nothing.code, 1);
   EXPECT_THAT(nothing.output, HasSubstr("there is no record to write: sqlite " + other_));
@@ -103,10 +111,10 @@ TEST_F(StorageProgramsTest, ErrorsAreClearAndTellNoPassword) {
 
 TEST_F(StorageProgramsTest, DaemonsShareADatabaseAndAFolder) {
   const auto start = [&](const std::string& socket) {
-    return std::make_unique<support::ChildProcess>(support::ChildOptions{
-        {PLANNERD, "--listen", "unix:" + folder_.path() + "/" + socket, "--metrics_listen", "off", "--state_dir", other_, "--postgresql",
-         postgresql_ + " password=opensesame"},
-        ""});
+    return std::make_unique<support::ChildProcess>(
+        support::ChildOptions{{PLANNERD, "--listen", "unix:" + folder_.path() + "/" + socket, "--metrics_listen", "off",
+                               "--state_dir", other_, "--postgresql", postgresql_ + " password=opensesame"},
+                              ""});
   };
   const auto one = start("1");
   const auto two = start("2");

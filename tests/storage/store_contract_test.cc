@@ -345,8 +345,9 @@ TEST_P(StoreContractTest, Rule12ATransactionIsToldItsOwnChangesToo) {
 std::vector<std::string> Everything(Store& store) {
   std::vector<std::string> all;
   const absl::Status status = store.Export([&](const KeptRecord& one) {
-    all.push_back(std::string(KindName(one.kind)) + " " + one.record.name + " " + one.record.value + " " + one.request_id + " " +
-                  absl::FormatTime(one.record.create_time) + " " + absl::FormatTime(one.record.update_time));
+    all.push_back(std::string(KindName(one.kind)) + " " + one.record.name + " " + one.record.value + " " +
+                  one.request_id + " " + absl::FormatTime(one.record.create_time) + " " +
+                  absl::FormatTime(one.record.update_time));
     return absl::OkStatus();
   });
   EXPECT_TRUE(status.ok()) << status;
@@ -359,11 +360,13 @@ TEST_P(StoreContractTest, Rule13ExportGivesAllOfOneMoment) {
   ASSERT_TRUE(store_->Delete(Kind::kCluster, "c", "").ok());
   ASSERT_TRUE(store_->Update(Kind::kCluster, "b", "", To("2")).ok());
   std::vector<std::string> names;
-  ASSERT_TRUE(store_->Export([&](const KeptRecord& one) {
-    if (names.empty()) MustCreate("late");
-    names.push_back(one.record.name + ":" + one.record.value + ":" + one.request_id);
-    return absl::OkStatus();
-  }).ok());
+  ASSERT_TRUE(store_
+                  ->Export([&](const KeptRecord& one) {
+                    if (names.empty()) MustCreate("late");
+                    names.push_back(one.record.name + ":" + one.record.value + ":" + one.request_id);
+                    return absl::OkStatus();
+                  })
+                  .ok());
   EXPECT_THAT(names, ElementsAre("b:2:", "a:value of a:", "p:value of p:id"));
   // An error of whoever takes them ends it, and the store goes on.
   const absl::Status enough = absl::CancelledError("enough");
@@ -382,7 +385,9 @@ TEST_P(StoreContractTest, Rule13ImportMakesAllAnew) {
   const Source all = [&](const Take& take) { return source.Export(take); };
   // What breaks off leaves nothing.
   const absl::Status broken = absl::DataLossError("broken");
-  EXPECT_EQ(store_->Import([&](const Take& take) -> absl::Status { return all(take).ok() ? broken : absl::OkStatus(); }), broken);
+  EXPECT_EQ(
+      store_->Import([&](const Take& take) -> absl::Status { return all(take).ok() ? broken : absl::OkStatus(); }),
+      broken);
   EXPECT_THAT(Everything(*store_), ElementsAre());
   ASSERT_TRUE(store_->Import(all).ok());
   EXPECT_EQ(Everything(*store_), Everything(source));

@@ -27,8 +27,8 @@ PrivatePostgresql::PrivatePostgresql(Disk disk) : disk_(disk) {
     const passwd* entry = getpwnam(user_.c_str());
     if (entry == nullptr || chown(folder_.c_str(), entry->pw_uid, entry->pw_gid) != 0) return;
   }
-  ChildProcess initdb({{Program("initdb"), "--pgdata", folder_ / "data", "--username", kRole, "--auth", "trust", "--encoding", "UTF8",
-                        "--locale", "C", "--no-sync", "--no-instructions"},
+  ChildProcess initdb({{Program("initdb"), "--pgdata", folder_ / "data", "--username", kRole, "--auth", "trust",
+                        "--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"},
                        user_});
   const int code = initdb.Wait();
   output_ = initdb.output();
@@ -59,14 +59,16 @@ void PrivatePostgresql::Kill() {
 }
 
 bool PrivatePostgresql::Start() {
-  std::vector<std::string> command = {Program("postgres"), "-D", folder_ / "data", "-k", folder_, "-c", "listen_addresses=", "-c",
-                                      // Statements that fail on purpose are not its news.
-                                      "log_min_messages=log", "-c", "log_min_error_statement=panic", "-c", "max_connections=100"};
+  std::vector<std::string> command = {
+      Program("postgres"), "-D", folder_ / "data", "-k", folder_, "-c", "listen_addresses=", "-c",
+      // Statements that fail on purpose are not its news.
+      "log_min_messages=log", "-c", "log_min_error_statement=panic", "-c", "max_connections=100"};
   if (disk_ == Disk::kFast) command.insert(command.end(), {"-c", "fsync=off", "-c", "full_page_writes=off"});
   const absl::Time end = base::Clock::Real().Now() + kPatience;
   do {
     server_ = std::make_unique<ChildProcess>(ChildOptions{command, user_});
-    if (server_->WaitForOutput("database system is ready to accept connections", end - base::Clock::Real().Now())) return true;
+    if (server_->WaitForOutput("database system is ready to accept connections", end - base::Clock::Real().Now()))
+      return true;
     // One that was killed leaves processes behind, which take a moment to notice; so long it does not start.
     server_->Signal(SIGKILL);
     server_->Wait();

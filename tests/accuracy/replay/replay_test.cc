@@ -27,10 +27,10 @@ std::vector<Outcome> OutcomesOf(std::string_view part, Sites sites = Sites::kOne
 TEST(ReplayTest, ByTheFittedConstantsNoSourceGetsMuchWorse) {
   const std::vector<Outcome> outcomes = OutcomesOf("values");
   ASSERT_GT(outcomes.size(), 300u);
-  for (const Summary& source : SummariesBySource(outcomes, 10)) EXPECT_LT(source.change(), 0.05) << source.source;
+  for (const Summary& source : SummariesBySource(outcomes, 10)) EXPECT_LT(source.change(), 0.03) << source.source;
   const Summary all = SummaryOf("all", outcomes);
-  EXPECT_LT(all.change(), -0.08);
-  EXPECT_LT(all.mean_after, 0.93 * all.mean_before);
+  EXPECT_LT(all.change(), -0.2);
+  EXPECT_LT(all.mean_after, 0.9 * all.mean_before);
   EXPECT_GT(all.coverage_after, 0.88);
   EXPECT_LT(all.narrowed, 0.96);
 }
@@ -42,6 +42,16 @@ TEST(ReplayTest, ByThePriorsTheErrorIsHalvedAndNoSourceGetsWorse) {
   const Summary all = SummaryOf("all", outcomes);
   EXPECT_LT(all.change(), -0.45);
   EXPECT_GT(all.coverage_after, all.coverage_before + 0.1);
+}
+
+TEST(ReplayTest, APlannerOfOnesOwnLearnsFromFewerRowsAndIsNoWorse) {
+  const std::vector<Outcome> fitted = OutcomesOf("values", Sites::kEachOwn);
+  for (const Summary& source : SummariesBySource(fitted, 10)) EXPECT_LT(source.change(), 0.03) << source.source;
+  const std::vector<Outcome> outcomes = OutcomesOf("priors", Sites::kEachOwn);
+  for (const Summary& source : SummariesBySource(outcomes, 10)) EXPECT_LE(source.change(), 0) << source.source;
+  const Summary all = SummaryOf("all", outcomes);
+  EXPECT_LT(all.change(), -0.45);
+  EXPECT_LT(all.median_again, 0.35 * all.median_before);
 }
 
 TEST(ReplayTest, TheFirstRowIsTheModelAlone) {
