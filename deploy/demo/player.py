@@ -123,7 +123,7 @@ class Player:
 
     def finish_run(self, run, run_start, played, state):
         message = "CUDA error: an illegal memory access was encountered" if state == "FAILED" else ""
-        self.planner.finish_run(run.name, state, message, run_start + played.clock, played.step)
+        self.planner.finish_run(run.name, state, message, run_start + played.clock, played.step, played.rate)
         self.log(f"{self.job.name}: {run.name} {state.lower()}")
 
     def retry(self, now):
