@@ -74,10 +74,12 @@ class Player:
         self.end_run()
 
     def ask(self, is_history, now):
-        # What is planned is the duration; how many tokens that is, the planned rate says. A thousandth of the tokens of so many days.
+        # What is planned is the duration; how many tokens that is, the planned step time says. A thousandth of the tokens of so many days.
         request = published.estimate_request(self.planned_as, story.CLUSTER)
-        rate = recommended(self.planner.estimate(request)).tokens_per_second
-        amount = rate * self.job.days * story.DAY
+        best = recommended(self.planner.estimate(request))
+        # Whole steps: no run can do a part of one.
+        steps = max(1, round(self.job.days * story.DAY / planner_api.seconds_of(best.step_duration)))
+        amount = steps * best.global_batch * int(self.planned_as.cells["seq_len"] or 1)
         request["dataSet"]["tokenCount" if self.planned_as.cells["seq_len"] else "sampleCount"] = amount
         # What is over holds nothing.
         self.plan = self.planner.create_plan(request, self.job.name, hold=not is_history)
