@@ -28,8 +28,9 @@ class Demo:
 
     def __init__(self, root, programs, folder):
         self.folder = folder
-        self.process = subprocess.Popen([root / "deploy" / "demo" / "run", "--bin", programs, "--minutes", "10"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        text=True, start_new_session=True, env={**os.environ, "TMPDIR": str(folder)})
+        self.process = subprocess.Popen([root / "deploy" / "demo" / "run", "--bin", programs, "--minutes", "10"], stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True, start_new_session=True,
+                                        env={**os.environ, "TMPDIR": str(folder)})
         self.addresses, said = {}, []
         for line in self.process.stdout:
             said.append(line)
@@ -66,7 +67,8 @@ def processes_of(folder):
 def check_queries(root, prometheus, seconds, missing):
     """Whether all have an answer but what is made of the metrics `missing`, which none of may be there."""
     tests = root / "tests" / "prometheus"
-    rules = [argument for name in ("recording", "alerts") for argument in ("--rules", root / "deploy" / "prometheus" / "rules" / f"{name}.yml")]
+    rules = [argument for name in ("recording.yml", "alerts.yml")
+             for argument in ("--rules", root / "deploy" / "prometheus" / "rules" / name)]
     command = [sys.executable, "-B", tests / "queries_live.py", "--dashboards", root / "deploy" / "grafana" / "dashboards", *rules,
                "--table", root / "deploy" / "prometheus" / "README.md", "--seconds", str(seconds), "--prometheus", prometheus]
     for metric in missing:
@@ -75,7 +77,7 @@ def check_queries(root, prometheus, seconds, missing):
 
 
 def check_page(chromium, address):
-    # Only a file may be looked into by the page that looks, which is one: what the demo serves is put beside it, and asks the same Prometheus.
+    # Only a file may be looked into by the page that looks, which is one: what the demo serves is put beside it.
     served, _, query = address.partition("?")
     copy = chromium.folder / "page.html"
     with urllib.request.urlopen(served, timeout=10) as answer:
