@@ -31,7 +31,9 @@ IDLE = Load("", 0.0, 0.0, 0.0, 4.0)
 
 
 def training_load(job, model_flops_utilization, memory_used_bytes, is_training, hangs):
-    """Tensor cores work a little more than the model's FLOPs say. A collective that hangs keeps its kernel running: busy, and nothing done."""
+    """
+    Tensor cores work a little more than the model's FLOPs say. A collective that hangs keeps its kernel running: busy, and nothing done.
+    """
     memory = memory_used_bytes / 2**20
     if hangs:
         return Load(job, 1.0, 0.0, 0.01, memory)
@@ -55,8 +57,8 @@ def readings(loads, failed_nodes, random):
             for gpu in range(story.GPUS_PER_NODE):
                 # Cards differ by some percent, and so do readings.
                 scatter = 1 + random.gauss(0, 0.015)
-                one = load._replace(busy=min(1.0, load.busy * (1 + min(0.0, random.gauss(0, 0.01)))), tensor_active=load.tensor_active * scatter,
-                                    memory_active=load.memory_active * scatter)
+                one = load._replace(busy=min(1.0, load.busy * (1 + min(0.0, random.gauss(0, 0.01)))),
+                                    tensor_active=load.tensor_active * scatter, memory_active=load.memory_active * scatter)
                 draw = 0.25 * (one.busy > 0) + 0.9 * one.tensor_active + 0.3 * one.memory_active
                 power = pool.idle_watts + (pool.peak_watts - pool.idle_watts) * min(1.0, draw) * scatter
                 found.append(Reading(node, gpu, one, power, 1980 if one.busy else 345, 79 if node in failed_nodes and gpu == 0 else 0))

@@ -17,8 +17,8 @@ def changes(begin):
 
 def cluster(begin, now, failed_nodes=(), overruns=()):
     """
-    The JSON form of planner.v1.Cluster. `failed_nodes` are DOWN beside those of the story; `overruns` are names and nodes of jobs that go on
-    after the end of their bookings.
+    The JSON form of planner.v1.Cluster. `failed_nodes` are DOWN beside those of the story; `overruns` are names and nodes of jobs
+    that go on after the end of their bookings.
     """
     day = (now - begin) / story.DAY
 
@@ -37,11 +37,13 @@ def cluster(begin, now, failed_nodes=(), overruns=()):
             if guest.pool == pool.name and guest.from_day <= day < guest.until_day:
                 release = {"releaseTime": time_text(begin + guest.until_day * story.DAY)} if guest.end_is_known else {}
                 occupations.append({"nodes": guest.nodes, "description": guest.description, **release})
-        occupations += [{"nodes": ",".join(nodes), "description": f"{job}, longer than it was planned"} for job, nodes in overruns if names.issuperset(nodes)]
+        occupations += [{"nodes": ",".join(nodes), "description": f"{job}, longer than it was planned"}
+                        for job, nodes in overruns if names.issuperset(nodes)]
         pools.append({"name": pool.name, "gpuType": pool.gpu_type, "nodeCount": str(pool.nodes), "gpusPerNode": story.GPUS_PER_NODE,
                       "pricePerGpuHour": pool.price_per_gpu_hour, "nodeNames": f"{pool.name}-[01-{pool.nodes:02}]",
                       "nodeConditions": conditions, "occupations": occupations})
     windows = [{"nodePool": window.pool, "nodes": window.nodes, "description": window.description,
                 "startTime": time_text(begin + window.from_day * story.DAY), "endTime": time_text(begin + window.until_day * story.DAY)}
                for window in story.MAINTENANCE]
-    return {"name": story.CLUSTER, "description": "64 nodes that a simulator plays", "currency": "USD", "nodePools": pools, "maintenanceWindows": windows}
+    return {"name": story.CLUSTER, "description": "64 nodes that a simulator plays", "currency": "USD", "nodePools": pools,
+            "maintenanceWindows": windows}

@@ -66,11 +66,11 @@ class Planner:
             raise RuntimeError(f"{run}: refused: {'; '.join(answer.refusals)}")
         return answer.run
 
-    def finish_run(self, name, state, message, time=None, step=None):
+    def finish_run(self, name, state, message, time, step, tokens_per_second):
+        """`time` and so on: where it ended, and how fast it was before."""
         request = run_service_pb2.FinishRunRequest(name=name, state=run_pb2.Run.State.Value(state), message=message)
-        if time is not None:
-            request.last.step = step
-            set_time(request.last.time, time)
+        request.last.MergeFrom(run_pb2.ProgressSample(step=step, tokens_per_second=tokens_per_second))
+        set_time(request.last.time, time)
         return self.runs.FinishRun(request, timeout=CALL_SECONDS)
 
     def list_runs(self):
@@ -78,7 +78,7 @@ class Planner:
 
     def report_utilization(self, cluster, samples):
         """`samples`: dictionaries with the fields of planner.v1.UtilizationSample, `time` in seconds."""
-        request = cluster_service_pb2.ReportUtilizationRequest(cluster=cluster)
+        request = utilization_pb2.ReportUtilizationRequest(cluster=cluster)
         for values in samples:
             values = dict(values)
             set_time(request.samples.add().time, values.pop("time"))

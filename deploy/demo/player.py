@@ -45,7 +45,8 @@ class Player:
         if self.state != "running":
             return None
         ratio = self.recommendation.step_duration.ToNanoseconds() * 1e-9 / (self.training.step_seconds * self.training.factor)
-        return gpus.training_load(self.job.name, self.recommendation.model_flops_utilization * ratio, self.recommendation.memory_per_gpu.total_bytes,
+        planned = self.recommendation
+        return gpus.training_load(self.job.name, planned.model_flops_utilization * ratio, planned.memory_per_gpu.total_bytes,
                                   self.training.is_training_at(self.seconds), self.training.hangs)
 
     # What it does.
@@ -74,10 +75,12 @@ class Player:
         self.end_run()
 
     def ask(self, is_history, now):
-        # What is planned is the duration; how many tokens that is, the planned rate says. A thousandth of the tokens of so many days.
+        # What is planned is the duration; how many tokens that is, the planned step time says. A thousandth of the tokens of so many days.
         request = published.estimate_request(self.planned_as, story.CLUSTER)
-        rate = recommended(self.planner.estimate(request)).tokens_per_second
-        amount = rate * self.job.days * story.DAY
+        best = recommended(self.planner.estimate(request))
+        # Whole steps: no run can do a part of one.
+        steps = max(1, round(self.job.days * story.DAY / planner_api.seconds_of(best.step_duration)))
+        amount = steps * best.global_batch * int(self.planned_as.cells["seq_len"] or 1)
         request["dataSet"]["tokenCount" if self.planned_as.cells["seq_len"] else "sampleCount"] = amount
         # What is over holds nothing.
         self.plan = self.planner.create_plan(request, self.job.name, hold=not is_history)
@@ -89,8 +92,9 @@ class Player:
             self.nodes = hosts.expand(self.plan.reservation.nodes)
             self.start = planner_api.seconds_of(self.plan.reservation.start_time)
             waits = self.start - now
-            self.log(f"{self.job.name}: {self.plan.name}: {self.recommendation.gpu_count} x {self.recommendation.gpu_type}, "
-                     f"{planner_api.seconds_of(self.recommendation.total_duration):.0f} s" + (f", waits {waits:.0f} s for its start" if waits > 1 else ""))
+            seconds = planner_api.seconds_of(self.recommendation.total_duration)
+            self.log(f"{self.job.name}: {self.plan.name}: {self.recommendation.gpu_count} x {self.recommendation.gpu_type}, {seconds:.0f} s"
+                     + (f", waits {waits:.0f} s for its start" if waits > 3 else ""))
 
     def begin_run(self, start, now):
         """`start`: in the past, of a run that is told afterwards."""
@@ -107,12 +111,14 @@ class Player:
         self.state = "running"
 
     def train(self, incidents, first_step):
-        self.training = training.Training(self.runs_as.step_seconds, round(self.run.planned.step_count), self.run.planned.tokens_per_step, incidents,
-                                          self.random, first_step)
+        planned = self.run.planned
+        self.training = training.Training(self.runs_as.step_seconds, round(planned.step_count), planned.tokens_per_step, incidents, self.random,
+                                          first_step)
 
     def report(self, reports):
         if reports:
-            self.planner.report(self.run.name, [(self.run_start + report.seconds, report.step, report.tokens_per_second, 0.98) for report in reports])
+            self.planner.report(self.run.name, [(self.run_start + report.seconds, report.step, report.tokens_per_second, 0.98)
+                                                for report in reports])
 
     def end_run(self):
         self.state = "over"
@@ -123,11 +129,13 @@ class Player:
 
     def finish_run(self, run, run_start, played, state):
         message = "CUDA error: an illegal memory access was encountered" if state == "FAILED" else ""
-        self.planner.finish_run(run.name, state, message, run_start + played.clock, played.step)
+        self.planner.finish_run(run.name, state, message, run_start + played.clock, played.step, played.rate)
         self.log(f"{self.job.name}: {run.name} {state.lower()}")
 
     def retry(self, now):
-        """A second run of the same plan, from the checkpoint of the first one. That one is finished only then, so that the plan keeps its cards."""
+        """
+        A second run of the same plan, from the checkpoint of the first one. That one is finished only then, so that the plan keeps its cards.
+        """
         self.retry_at = None
         first = (self.run, self.run_start, self.training)
         self.start_run()

@@ -39,9 +39,10 @@ def model_configuration(cells):
     heads = int(cells["heads"] or hidden // 128)
     vocab, positions = int(cells["vocab"]), int(cells["seq_len"])
     if cells["gated_mlp"] == "1":
-        return {"model_type": "llama", "num_hidden_layers": layers, "hidden_size": hidden, "intermediate_size": ffn, "num_attention_heads": heads,
-                "num_key_value_heads": int(cells["kv_heads"] or heads), "vocab_size": vocab, "max_position_embeddings": positions}
-    return {"model_type": "gpt2", "n_layer": layers, "n_embd": hidden, "n_inner": ffn, "n_head": heads, "vocab_size": vocab, "n_positions": positions}
+        return {"model_type": "llama", "num_hidden_layers": layers, "hidden_size": hidden, "intermediate_size": ffn,
+                "num_attention_heads": heads, "num_key_value_heads": int(cells["kv_heads"] or heads), "vocab_size": vocab, "max_position_embeddings": positions}
+    return {"model_type": "gpt2", "n_layer": layers, "n_embd": hidden, "n_inner": ffn, "n_head": heads, "vocab_size": vocab,
+            "n_positions": positions}
 
 
 def estimate_request(run, cluster):
@@ -52,7 +53,8 @@ def estimate_request(run, cluster):
         model["huggingFaceConfig"] = json.dumps(model_configuration(cells))
     else:
         model["preset"] = run.model
-    training = {"globalBatch": cells["global_batch"], "precision": cells["precision"], "framework": cells["framework"], "attention": cells["attention"]}
+    training = {"globalBatch": cells["global_batch"], "precision": cells["precision"], "framework": cells["framework"],
+                "attention": cells["attention"]}
     if cells["recompute"]:
         training["recompute"] = cells["recompute"].upper()
     if cells["task"] == "lora":

@@ -44,7 +44,8 @@ class Simulator:
         self.told_of_failures = ()
         self.told_of_overruns = []
         self.changes = inventory.changes(self.begin)
-        exporters = {address: lambda node=address.partition(":")[0]: dcgm.page(self.readings[node], dcgm.pool_of(node)) for address in story.exporters()}
+        exporters = {address: lambda node=address.partition(":")[0]: dcgm.page(self.readings[node], dcgm.pool_of(node))
+                     for address in story.exporters()}
         self.web = web.Server({"/": ("text/html; charset=utf-8", page.live("")),
                                "/metrics": ("text/plain; version=0.0.4; charset=utf-8", self.scheduler_metrics)}, exporters)
 
@@ -93,8 +94,8 @@ class Simulator:
     def tell_utilization(self, now):
         watched = {address.partition(":")[0] for address in story.exporters()}
         self.planner.report_utilization(story.CLUSTER, [
-            {"node": reading.node, "gpu": reading.gpu, "time": now, "busy_ratio": reading.load.busy, "tensor_active_ratio": reading.load.tensor_active,
-             "memory_active_ratio": reading.load.memory_active, "memory_used_bytes": int(reading.load.memory_used_mib * 2**20),
+            {"node": reading.node, "gpu": reading.gpu, "time": now, "busy_ratio": reading.load.busy,
+             "tensor_active_ratio": reading.load.tensor_active, "memory_active_ratio": reading.load.memory_active, "memory_used_bytes": int(reading.load.memory_used_mib * 2**20),
              "power_watts": reading.power_watts} for node, readings in self.readings.items() if node in watched for reading in readings])
 
     def scheduler_metrics(self):

@@ -54,10 +54,10 @@ class Job(typing.NamedTuple):
 JOBS = (
     Job("gpt3-175b", "dgxc2502-gpt3-175b-fp8-128", 6.0),
     Job("gpt3-5b", "dgxc2411-pax-5b-bf16-16", 3.2),
-    # A node fails; the job is back 15 s later, from its checkpoint.
+    # A node fails; the job is back 18 s later, from its checkpoint.
     Job("llama2-70b-lora", "mlperf41-lora-h100-64", 4.5, incidents=(Failure(0.2, 18.0),)),
     # Planned in bf16; whoever launched it had turned fp8 on.
-    Job("gpt3-5b-in-fp8", "dgxc2411-pax-5b-bf16-16", 2.4, runs_as="dgxc2411-pax-5b-fp8-16"),
+    Job("llama3-8b-in-fp8", "dgxc2502-lora-8b-bf16-8", 3.4, runs_as="dgxc2502-lora-8b-fp8-8"),
     Job("gpt-3.6b-slow-node", "narayanan-3.6b", 4.0, incidents=(SlowNode(0.12, 1.5),)),
     Job("gpt-22b", "korthikanti-22b-selective", 5.0),
     # Its last report is more than ten minutes old when the demo begins: the planner calls nothing stalled before that.

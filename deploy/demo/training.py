@@ -67,6 +67,11 @@ class Training:
         return self.step >= self.step_count
 
     @property
+    def rate(self):
+        """Tokens per second of the newest report; None before there is one."""
+        return self._last_report.tokens_per_second or None
+
+    @property
     def is_over(self):
         return self.is_done or self.has_failed
 

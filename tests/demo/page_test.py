@@ -25,7 +25,8 @@ def check_charts(found):
         assert not chart["cut"], f"{where}: texts beyond the picture: {chart['cut']}"
         assert all(mark["inside"] for mark in chart["marks"]), f"{where}: drawn beyond its frame"
         if all(mark["empty"] for mark in chart["marks"]):
-            assert "nothing reported yet" in chart["texts"] and chart["run"] == sample_answers.RUNS[6][0], f"{where}: nothing is drawn, nor said: {chart['texts']}"
+            is_said = "nothing reported yet" in chart["texts"] and chart["run"] == sample_answers.RUNS[6][0]
+            assert is_said, f"{where}: nothing is drawn, nor said: {chart['texts']}"
             continue
         assert len(chart["texts"]) >= 5, f"{where}: too few ticks: {chart['texts']}"
         assert len(set(chart["colours"])) == len(chart["colours"]) >= 1, f"{where}: colours that look alike: {chart['colours']}"
@@ -68,7 +69,8 @@ def check_figures(found):
                                     "GPUs booked or used": "358", "utilization, 5 min": "71 %"}, found["tiles"]
     assert found["tables"]["booked"][0] == ["A100-SXM-80GB", "40.0 %", "2.0 %", "0.3 %", "0.1 %"], found["tables"]["booked"]
     assert found["tables"]["errors"][0] == ["H100-SXM-80GB", "6.2 %", "5"], found["tables"]["errors"]
-    assert [row[0] + " " + row[2] for row in found["tables"]["alerts"]] == ["PlannerRunLate pending", "PlannerRunStalled firing"], found["tables"]["alerts"]
+    alerts = [f"{row[0]} {row[2]}" for row in found["tables"]["alerts"]]
+    assert alerts == ["PlannerRunLate pending", "PlannerRunStalled firing"], alerts
 
 
 def check_page(found):

@@ -12,13 +12,16 @@ const answers = {
   },
 
   async ask(url, queries, minutes) {
-    const taken = Date.now() / 1000, from = taken - 60 * minutes;
+    const taken = Date.now() / 1000,
+      from = taken - 60 * minutes;
     // Not finer than it is scraped, not more points than pixels.
-    const step = Math.max(5, Math.ceil(60 * minutes / 200));
-    const all = async (set, ask) => Object.fromEntries(await Promise.all(Object.entries(set).map(async ([name, query]) => [name, await ask(query)])));
+    const step = Math.max(5, Math.ceil((60 * minutes) / 200));
+    const all = async (set, ask) =>
+      Object.fromEntries(await Promise.all(Object.entries(set).map(async ([name, query]) => [name, await ask(query)])));
     const [ranges, instants] = await Promise.all([
       all(queries.ranges, query => answers.one(url, 'query_range', {query, start: from, end: taken, step})),
-      all(queries.instants, query => answers.one(url, 'query', {query, time: taken}))]);
+      all(queries.instants, query => answers.one(url, 'query', {query, time: taken})),
+    ]);
     return {taken, from, step, ranges, instants};
   },
 
@@ -34,5 +37,7 @@ const answers = {
     return found ? Number(found.value[1]) : NaN;
   },
 
-  last(values) { return values.length ? values[values.length - 1][1] : NaN; },
+  last(values) {
+    return values.length ? values[values.length - 1][1] : NaN;
+  },
 };

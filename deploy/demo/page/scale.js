@@ -3,10 +3,16 @@
 const scale = {
   /** At most `count` steps of 1, 2 or 5 times a power of ten, from at or below `low` to at or above `high`. */
   ticks(low, high, count) {
-    if (!(high > low)) { const half = Math.abs(low) * 0.1 || 1; low -= half; high += half; }
-    const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
+    if (!(high > low)) {
+      const half = Math.abs(low) * 0.1 || 1;
+      low -= half;
+      high += half;
+    }
+    const rough = (high - low) / count,
+      power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map(factor => factor * power).find(size => size >= rough * 0.9999);
-    const first = Math.floor(low / step + 1e-9), last = Math.ceil(high / step - 1e-9);
+    const first = Math.floor(low / step + 1e-9),
+      last = Math.ceil(high / step - 1e-9);
     return Array.from({length: last - first + 1}, (_, i) => Number(((first + i) * step).toPrecision(12)));
   },
   /** Round times within a range of seconds; `count` at most. */
