@@ -54,6 +54,12 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(std::string_view address)
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(-1);  // Module trees are as large as the caller's models.
+  // A server that vanishes without a word is noticed by streams, which have no deadline.
+  constexpr int kSilenceMilliseconds = 60'000;
+  constexpr int kAnswerMilliseconds = 20'000;
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kSilenceMilliseconds);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kAnswerMilliseconds);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // As many as it takes.
   return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
 }
 

@@ -1,11 +1,15 @@
 #include "clients/plannerctl/bounded_file.h"
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <system_error>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "core/base/status_macros.h"
 #include "fmt/format.h"
 
 namespace planner::plannerctl {
@@ -20,28 +24,57 @@ absl::Status TooLarge(const std::string& path, size_t limit) {
   return Unreadable(path, fmt::format("is larger than {} MiB{}", limit >> 20, what));
 }
 
+/// An open file, closed with the object.
+class File {
+ public:
+  File(int number, bool is_pipe) : number_(number), is_pipe_(is_pipe) {}
+  File(File&& other) noexcept : number_(std::exchange(other.number_, -1)), is_pipe_(other.is_pipe_) {}
+  File& operator=(File&&) = delete;
+  ~File() {
+    if (number_ >= 0) close(number_);
+  }
+  int number() const { return number_; }
+  bool is_pipe() const { return is_pipe_; }
+
+ private:
+  int number_;
+  bool is_pipe_;
+};
+
+/// Opened so that neither this nor a read waits for a writer of a pipe that has none.
+absl::StatusOr<File> Open(const std::string& path, size_t limit) {
+  const int number = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (number < 0) return Unreadable(path, errno == ENOENT ? "no such file" : std::strerror(errno));
+  struct stat status {};
+  if (fstat(number, &status) != 0) status = {};
+  File file(number, S_ISFIFO(status.st_mode));
+  if (S_ISDIR(status.st_mode)) return Unreadable(path, "is a folder");
+  if (S_ISREG(status.st_mode) && static_cast<uint64_t>(status.st_size) > limit) return TooLarge(path, limit);
+  return file;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ReadBoundedFile(const std::string& path, std::istream& standard_input, size_t limit) {
-  std::ifstream file;
-  if (path != "-") {
-    std::error_code error;
-    const auto kind = std::filesystem::status(path, error).type();
-    if (kind == std::filesystem::file_type::not_found) return Unreadable(path, "no such file");
-    if (kind == std::filesystem::file_type::directory) return Unreadable(path, "is a folder");
-    if (kind == std::filesystem::file_type::regular) {
-      const auto size = std::filesystem::file_size(path, error);
-      if (!error && size > limit) return TooLarge(path, limit);
-    }
-    errno = 0;
-    file.open(path, std::ios::binary);
-    if (!file) return Unreadable(path, errno != 0 ? std::strerror(errno) : "cannot be opened");
-  }
-  std::istream& in = path == "-" ? standard_input : file;
   std::string text(limit + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  const auto length = static_cast<size_t>(in.gcount());
-  if (in.bad()) return Unreadable(path, "cannot be read");
+  size_t length = 0;
+  if (path == "-") {
+    standard_input.read(text.data(), static_cast<std::streamsize>(text.size()));
+    length = static_cast<size_t>(standard_input.gcount());
+    if (standard_input.bad()) return Unreadable(path, "cannot be read");
+  } else {
+    ASSIGN_OR_RETURN(const File file, Open(path, limit));
+    while (length < text.size()) {
+      const ssize_t count = read(file.number(), text.data() + length, text.size() - length);
+      if (count < 0 && errno == EINTR) continue;
+      // There is a writer, as of `<(command)`: that one is waited for.
+      if (count < 0 && errno == EAGAIN && fcntl(file.number(), F_SETFL, 0) == 0) continue;
+      if (count < 0) return Unreadable(path, std::strerror(errno));
+      if (count == 0) break;
+      length += static_cast<size_t>(count);
+    }
+    if (length == 0 && file.is_pipe()) return Unreadable(path, "is a pipe that nobody writes to");
+  }
   if (length > limit) return TooLarge(path, limit);
   text.resize(length);
   return text;

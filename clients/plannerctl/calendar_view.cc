@@ -27,12 +27,39 @@ struct Span {
 
 Span SpanOf(const std::vector<CalendarEntry>& entries, absl::Time now) {
   Span span{now, now + absl::Hours(1)};
-  for (const CalendarEntry& entry : entries) span.end = std::max(span.end, entry.end);
+  for (const CalendarEntry& entry : entries) {
+    const absl::Time last = entry.end == absl::InfiniteFuture() ? entry.start + absl::Hours(1) : entry.end;
+    span.end = std::max(span.end, last);
+  }
   return span;
 }
 
+/// How a kind of entry is drawn, in a terminal and on a page.
+struct Look {
+  const char* mark;
+  const char* colour;
+};
+
+Look LookOf(CalendarEntry::Kind kind) {
+  switch (kind) {
+    case CalendarEntry::Kind::kFirm:
+      return {"█", "#2f6db5"};
+    case CalendarEntry::Kind::kHeld:
+      return {"▒", "#d98c3f"};
+    case CalendarEntry::Kind::kInUse:
+      return {"▓", "#4f8f5b"};
+    case CalendarEntry::Kind::kNotReady:
+      return {"x", "#6b5b73"};
+    case CalendarEntry::Kind::kMaintenance:
+      return {"~", "#8a94a0"};
+  }
+  return {"█", "#2f6db5"};
+}
+
+std::string EndText(absl::Time end) { return end == absl::InfiniteFuture() ? "unknown" : TimeText(end); }
+
 std::string Bar(const CalendarEntry& entry, const Span& span) {
-  const char* mark = entry.gpus.empty() ? "~" : entry.is_held ? "▒" : "█";
+  const char* mark = LookOf(entry.kind).mark;
   const int first = std::min(kBarColumns - 1, static_cast<int>(std::floor(span.At(entry.start) * kBarColumns)));
   const int last = std::max(first, static_cast<int>(std::ceil(span.At(entry.end) * kBarColumns)) - 1);
   std::string bar;
@@ -48,6 +75,57 @@ std::string Who(const v1::Reservation& reservation) {
   return who;
 }
 
+/// "plans/p1" of "p1" or "plans/p1".
+std::string PlanName(const std::string& plan) {
+  return plan.empty() || plan.starts_with("plans/") ? plan : "plans/" + plan;
+}
+
+/// An entry from now on of nodes that are named, or of so many that nobody has named.
+template <typename Nodes>
+CalendarEntry EntryOf(const v1::NodePool& pool, const Nodes& nodes, CalendarEntry::Kind kind, bool has_end,
+                      const google::protobuf::Timestamp& end, absl::Time now) {
+  CalendarEntry entry;
+  entry.kind = kind;
+  entry.pool = pool.name();
+  entry.nodes = nodes.nodes().empty() ? fmt::format("{} nodes", FormatGrouped(nodes.node_count())) : nodes.nodes();
+  entry.start = now;
+  entry.end = has_end ? ToTime(end) : absl::InfiniteFuture();
+  return entry;
+}
+
+void AddOccupation(const v1::NodePool& pool, const v1::Occupation& occupation,
+                   const std::vector<v1::Reservation>& reservations, absl::Time now,
+                   std::vector<CalendarEntry>& entries) {
+  const std::string plan = PlanName(occupation.plan());
+  const auto stands_for_it = [&](const v1::Reservation& one) {
+    return !plan.empty() && one.plan() == plan && one.node_pool() == pool.name();
+  };
+  if (std::any_of(reservations.begin(), reservations.end(), stands_for_it)) return;
+  CalendarEntry entry = EntryOf(pool, occupation, CalendarEntry::Kind::kInUse, occupation.has_release_time(),
+                                occupation.release_time(), now);
+  if (entry.end <= now) return;
+  const int64_t per_node = occupation.has_gpus_per_node() ? occupation.gpus_per_node() : pool.gpus_per_node();
+  entry.gpus =
+      occupation.nodes().empty() ? FormatGrouped(occupation.node_count() * per_node) : fmt::format("{} each", per_node);
+  entry.who = plan;
+  if (!occupation.tenant().empty())
+    entry.who += fmt::format("{}({})", entry.who.empty() ? "" : " ", occupation.tenant());
+  if (!occupation.description().empty()) entry.who += (entry.who.empty() ? "" : ": ") + occupation.description();
+  entry.state = "in use";
+  entries.push_back(std::move(entry));
+}
+
+void AddCondition(const v1::NodePool& pool, const v1::NodeCondition& condition, absl::Time now,
+                  std::vector<CalendarEntry>& entries) {
+  if (condition.state() != v1::NodeCondition::DOWN && condition.state() != v1::NodeCondition::DRAINED) return;
+  CalendarEntry entry =
+      EntryOf(pool, condition, CalendarEntry::Kind::kNotReady, condition.has_until_time(), condition.until_time(), now);
+  if (entry.end <= now) return;
+  entry.who = condition.reason();
+  entry.state = condition.state() == v1::NodeCondition::DOWN ? "down" : "drained";
+  entries.push_back(std::move(entry));
+}
+
 }  // namespace
 
 std::vector<CalendarEntry> EntriesOf(const v1::Cluster& cluster, const std::vector<v1::Reservation>& reservations,
@@ -59,15 +137,21 @@ std::vector<CalendarEntry> EntriesOf(const v1::Cluster& cluster, const std::vect
     entry.gpus = FormatGrouped(reservation.gpu_count());
     entry.nodes = reservation.nodes();
     entry.who = Who(reservation);
-    entry.is_held = reservation.state() == v1::Reservation::HELD;
+    if (reservation.state() == v1::Reservation::HELD) entry.kind = CalendarEntry::Kind::kHeld;
     entry.state = BookingText(reservation);
     entry.start = ToTime(reservation.start_time());
     entry.end = ToTime(reservation.end_time());
     entry.conflict = reservation.conflict();
   }
+  for (const v1::NodePool& pool : cluster.node_pools()) {
+    for (const v1::Occupation& occupation : pool.occupations())
+      AddOccupation(pool, occupation, reservations, now, entries);
+    for (const v1::NodeCondition& condition : pool.node_conditions()) AddCondition(pool, condition, now, entries);
+  }
   for (const v1::MaintenanceWindow& window : cluster.maintenance_windows()) {
     if (ToTime(window.end_time()) <= now) continue;
     CalendarEntry& entry = entries.emplace_back();
+    entry.kind = CalendarEntry::Kind::kMaintenance;
     entry.pool = window.node_pool().empty() ? "all" : window.node_pool();
     entry.nodes = window.nodes().empty() ? "all" : window.nodes();
     entry.who = window.description();
@@ -96,7 +180,7 @@ void PrintCalendar(const std::string& cluster, const std::vector<CalendarEntry>&
   for (const CalendarEntry& entry : entries) {
     has_conflicts = has_conflicts || !entry.conflict.empty();
     table.AddRow({entry.pool, entry.gpus.empty() ? "-" : entry.gpus, entry.nodes, TimeText(entry.start),
-                  TimeText(entry.end), entry.state, Bar(entry, span), entry.who});
+                  EndText(entry.end), entry.state, Bar(entry, span), entry.who});
   }
   table.Print(out, style);
   if (!has_conflicts) return;
@@ -117,10 +201,7 @@ std::string CalendarPage(const std::string& cluster, const std::vector<CalendarE
   for (const CalendarEntry& entry : entries) {
     const double from = 100 * span.At(entry.start);
     const double width = std::max(0.5, 100 * span.At(entry.end) - from);
-    const char* colour = entry.gpus.empty()        ? "#8a94a0"
-                         : !entry.conflict.empty() ? "#c0504d"
-                         : entry.is_held           ? "#d98c3f"
-                                                   : "#2f6db5";
+    const char* colour = entry.conflict.empty() ? LookOf(entry.kind).colour : "#c0504d";
     const std::string state = entry.conflict.empty() ? entry.state : entry.state + ": " + entry.conflict;
     body += fmt::format(
         "<tr><td>{}</td><td class=\"text\">{}</td><td>{}</td><td class=\"text\">{}</td><td class=\"text\">{}</td>"
@@ -128,7 +209,7 @@ std::string CalendarPage(const std::string& cluster, const std::vector<CalendarE
         "class=\"bar\">"
         "<div style=\"margin-left:{:.2f}%;width:{:.2f}%;background:{}\"></div></div></td></tr>\n",
         EscapeHtml(entry.who), EscapeHtml(entry.pool), entry.gpus, EscapeHtml(entry.nodes), TimeText(entry.start),
-        TimeText(entry.end), EscapeHtml(state), from, width, colour);
+        EndText(entry.end), EscapeHtml(state), from, width, colour);
   }
   return HtmlPage(cluster, "calendar", body + "</table>\n");
 }

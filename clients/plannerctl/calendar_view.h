@@ -11,25 +11,28 @@
 
 namespace planner::plannerctl {
 
-/// Who holds what of a cluster, and when: its reservations and its maintenance windows.
+/// Who holds what of a cluster, and when: its reservations, the jobs that the planner has not placed, the nodes that cannot be used and
+/// the maintenance windows.
 struct CalendarEntry {
+  enum class Kind { kFirm, kHeld, kInUse, kNotReady, kMaintenance };
+  Kind kind = Kind::kFirm;
   std::string pool;   ///< "all" for a window of every pool.
-  std::string gpus;   ///< "64"; empty for maintenance.
-  std::string nodes;  ///< "gpu[001-008]"
-  std::string who;    ///< The plan, and the description.
-  std::string state;  ///< "held until 2026-12-01 08:00 UTC", "firm, no longer holds", "maintenance".
+  std::string gpus;   ///< "64"; empty for maintenance of all nodes.
+  std::string nodes;  ///< "gpu[001-008]", "3 nodes" where nobody says which, "all".
+  std::string who;    ///< The plan, and the description; the reason.
+  std::string
+      state;  ///< "held until 2026-12-01 08:00 UTC", "firm, no longer holds", "in use", "down", "drained", "maintenance".
   absl::Time start;
-  absl::Time end;
-  bool is_held = false;
+  absl::Time end;        ///< Infinite: nobody knows.
   std::string conflict;  ///< Why it cannot be kept.
 };
 
-/// By pool, then start. Windows that have ended by `now` are left out.
+/// By pool, then start. What has ended by `now` is left out, and an occupation by a plan whose reservation stands for it.
 std::vector<CalendarEntry> EntriesOf(const v1::Cluster& cluster, const std::vector<v1::Reservation>& reservations,
                                      absl::Time now);
 
-/// A table with a line of time for each entry, from now to the last end: █ firm, ▒ held, ~ maintenance. What cannot be kept comes
-/// below it, with why.
+/// A table with a line of time for each entry, from now to the last end that is known: █ firm, ▒ held, ▓ in use, x down or drained,
+/// ~ maintenance. What cannot be kept comes below it, with why.
 void PrintCalendar(const std::string& cluster, const std::vector<CalendarEntry>& entries, absl::Time now,
                    const TableStyle& style, std::ostream& out);
 

@@ -53,6 +53,48 @@ TEST(CalendarViewTest, ShowsWhoHoldsWhatAndWhen) {
   EXPECT_THAT(out.str(), Not(HasSubstr("past")));
 }
 
+TEST(CalendarViewTest, ShowsJobsOfOthersAndNodesThatCannotBeUsed) {
+  const auto cluster = Parse<v1::Cluster>(
+      "node_pools { name: 'h100' gpus_per_node: 8 "
+      "  occupations { nodes: 'n[1-2]' tenant: 't' description: 'job 7' release_time { seconds: 1767232800 } }"
+      "  occupations { node_count: 3 gpus_per_node: 2 }"
+      "  occupations { nodes: 'n5' plan: 'p' }"
+      "  occupations { nodes: 'n6' plan: 'other' }"
+      "  occupations { nodes: 'n7' release_time { seconds: 1767225600 } }"
+      "  node_conditions { nodes: 'n8' state: DOWN reason: 'fan' }"
+      "  node_conditions { node_count: 2 state: DRAINED until_time { seconds: 1767240000 } }"
+      "  node_conditions { nodes: 'n9' state: READY } }");
+  const std::vector<CalendarEntry> entries =
+      EntriesOf(cluster,
+                {Parse<v1::Reservation>(
+                    "name: 'clusters/main/reservations/p' plan: 'plans/p' node_pool: 'h100' gpu_count: 8 nodes: 'n5' "
+                    "state: FIRM start_time { seconds: 1767225600 } end_time { seconds: 1767240000 }")},
+                kNow);
+  ASSERT_THAT(entries, SizeIs(6)) << "n5's reservation stands for it, n7 is free by now, n9 is READY";
+  std::ostringstream out;
+  PrintCalendar("main", entries, kNow, {}, out);
+  EXPECT_THAT(out.str(), HasSubstr("Calendar  main: 2026-01-01 00:00 UTC to 2026-01-01 04:00 UTC\n"))
+      << "what ends nobody knows when is not the end";
+  EXPECT_THAT(out.str(), HasSubstr("8 each  n[1-2]   2026-01-01 00:00 UTC  2026-01-01 02:00 UTC  in use   "
+                                   "▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓················  (t): job 7\n"));
+  EXPECT_THAT(
+      out.str(),
+      HasSubstr(
+          "     6  3 nodes  2026-01-01 00:00 UTC  unknown               in use   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓"));
+  EXPECT_THAT(out.str(), HasSubstr("8 each  n6       2026-01-01 00:00 UTC  unknown               in use "));
+  EXPECT_THAT(out.str(), HasSubstr("plans/other\n"));
+  EXPECT_THAT(out.str(), HasSubstr("     -  n8       2026-01-01 00:00 UTC  unknown               down     "
+                                   "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx  fan\n"));
+  EXPECT_THAT(
+      out.str(),
+      HasSubstr(
+          "     -  2 nodes  2026-01-01 00:00 UTC  2026-01-01 04:00 UTC  drained  xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"));
+  const std::string page = CalendarPage("main", entries, kNow);
+  EXPECT_THAT(page, HasSubstr("margin-left:0.00%;width:50.00%;background:#4f8f5b"));
+  EXPECT_THAT(page, HasSubstr("margin-left:0.00%;width:100.00%;background:#6b5b73"));
+  EXPECT_THAT(page, HasSubstr("unknown"));
+}
+
 TEST(CalendarViewTest, AnEmptyOneSaysSo) {
   std::ostringstream out;
   PrintCalendar("main", {}, kNow, {}, out);

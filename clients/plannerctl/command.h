@@ -26,6 +26,7 @@ void AddPrecisionCommand(CLI::App& root, Action& chosen);
 void AddCounterCommand(CLI::App& root, Action& chosen);
 void AddClusterCommand(CLI::App& root, Action& chosen);
 void AddPlanCommand(CLI::App& root, Action& chosen);
+void AddRunCommand(CLI::App& root, Action& chosen);
 void AddVersionCommand(CLI::App& root, Action& chosen);
 void AddCompletionCommand(CLI::App& root, Action& chosen);
 

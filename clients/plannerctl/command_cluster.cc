@@ -7,6 +7,7 @@
 
 #include "clients/plannerctl/bounded_file.h"
 #include "clients/plannerctl/calendar_view.h"
+#include "clients/plannerctl/cluster_commands.h"
 #include "clients/plannerctl/cluster_file.h"
 #include "clients/plannerctl/command.h"
 #include "clients/plannerctl/durations.h"
@@ -230,6 +231,10 @@ void AddClusterCommand(CLI::App& root, Action& chosen) {
   calendar.callback([calendar_flags, &chosen] {
     chosen = [calendar_flags](Session& session) { return Calendar(calendar_flags->name, calendar_flags->html, session); };
   });
+
+  AddReservationCommands(noun, chosen);
+  AddClusterWatchCommand(noun, chosen);
+  AddUtilizationCommands(noun, chosen);
 
   struct DeleteFlags {
     std::vector<std::string> names;

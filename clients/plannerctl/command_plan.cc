@@ -2,6 +2,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "clients/plannerctl/booking_text.h"
@@ -157,40 +158,56 @@ absl::StatusOr<ExitCode> Delete(const std::vector<std::string>& names, Session& 
 bool IsFinal(v1::Plan::State state) { return state == v1::Plan::CANCELLED || state == v1::Plan::INFEASIBLE; }
 
 /// Prints the plan now and after every change, until nothing can change it any more.
-absl::StatusOr<ExitCode> Watch(const std::string& name, const std::string& interval, Session& session) {
-  ASSIGN_OR_RETURN(const absl::Duration pause, ParseDuration(interval));
-  if (pause < absl::Milliseconds(100) || pause > absl::Hours(1)) {
-    return absl::InvalidArgumentError("--interval: must be 100ms to 1h: value=" + interval);
-  }
-  ASSIGN_OR_RETURN(v1::Plan plan, Fetch(name, session));
-  while (true) {
-    session.Print(plan, [&](std::ostream& out) { PrintPlan(plan, /*explain=*/false, session.style(), out); });
-    session.out().flush();
-    std::string printed = plan.etag();
-    while (plan.etag() == printed) {
-      if (IsFinal(plan.state()) || !session.out()) return ExitCode::kOk;
-      session.Wait(pause);
-      absl::StatusOr<v1::Plan> current = Fetch(name, session);
-      if (absl::IsNotFound(current.status())) {
-        session.Warn("the plan was deleted");
-        return ExitCode::kOk;
-      }
-      RETURN_IF_ERROR(current.status());
-      plan = *std::move(current);
+absl::StatusOr<ExitCode> Watch(const std::string& name, Session& session) {
+  v1::WatchPlanRequest request;
+  request.set_name(FullName(name));
+  std::string printed;
+  const absl::Status status = session.Watch<Stub, v1::WatchPlanRequest, v1::Plan>(&Stub::WatchPlan, request, [&](const v1::Plan& plan) {
+    // After a lost connection it comes again as it was. A hold that expires is no new version of the plan.
+    if (const std::string shown = plan.etag() + BookingText(plan.reservation()); shown != std::exchange(printed, shown)) {
+      session.Print(plan, [&](std::ostream& out) { PrintPlan(plan, /*explain=*/false, session.style(), out); });
+      session.out().flush();
     }
+    return !IsFinal(plan.state()) && session.out();
+  });
+  if (absl::IsNotFound(status) && !printed.empty()) {
+    session.Warn("the plan was deleted");
+    return ExitCode::kOk;
   }
+  RETURN_IF_ERROR(status);
+  return ExitCode::kOk;
 }
 
-/// What a job asks and what it was answered, without what differs between any two plans.
+/// What a job asks, what it was answered and what it holds, without what differs between any two plans: names, etags, times of the records,
+/// and the start of what can start at once.
 std::string Comparable(v1::Plan plan) {
+  constexpr absl::Duration kAtOnce = absl::Minutes(1);
+  const absl::Time made = ToTime(plan.create_time());
   v1::Plan kept;
+  kept.set_state(plan.state());
   *kept.mutable_request() = std::move(*plan.mutable_request());
   *kept.mutable_estimate() = std::move(*plan.mutable_estimate());
   kept.mutable_estimate()->clear_provenance();
   for (v1::Recommendation& one : *kept.mutable_estimate()->mutable_recommendations()) {
-    one.clear_start_time();
-    one.clear_finish_time();
+    if (ToTime(one.start_time()) < made + kAtOnce) {
+      one.clear_start_time();
+      one.clear_finish_time();
+    }
     one.clear_explanation();  // Sentences about the very numbers that are compared.
+  }
+  if (plan.has_reservation()) {
+    v1::Reservation& held = *kept.mutable_reservation() = plan.reservation();
+    if (ToTime(held.start_time()) < made + kAtOnce) {
+      held.clear_start_time();
+      held.clear_end_time();
+    }
+    held.clear_name();
+    held.clear_plan();
+    held.clear_etag();
+    held.clear_description();
+    held.clear_create_time();
+    held.clear_update_time();
+    held.clear_expire_time();
   }
   return ToJson(kept);
 }
@@ -253,17 +270,11 @@ void AddChange(CLI::App& noun, const char* name, const char* description,
 }
 
 void AddWatch(CLI::App& noun, Action& chosen) {
-  struct Flags {
-    std::string name, interval = "2s";
-  };
-  const auto flags = std::make_shared<Flags>();
+  const auto name = std::make_shared<std::string>();
   CLI::App& command =
       *noun.add_subcommand("watch", "Print a plan now and after every change, until it is cancelled or deleted");
-  command.add_option("name", flags->name, "Name of the plan")->required();
-  AddFlag(command, "--interval", flags->interval, "Between two looks, 100ms to 1h; 2s if not given", "DURATION");
-  command.callback([flags, &chosen] {
-    chosen = [flags](Session& session) { return Watch(flags->name, flags->interval, session); };
-  });
+  command.add_option("name", *name, "Name of the plan")->required();
+  command.callback([name, &chosen] { chosen = [name](Session& session) { return Watch(*name, session); }; });
 }
 
 void AddDelete(CLI::App& noun, Action& chosen) {

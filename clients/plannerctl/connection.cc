@@ -9,7 +9,7 @@
 
 namespace planner::plannerctl {
 
-absl::StatusOr<Connection> OpenConnection(const std::string& server, const std::string& state_dir) {
+absl::StatusOr<Connection> OpenConnection(const std::string& server, const std::string& state_dir, const std::string& postgresql) {
   Connection connection;
   if (!server.empty()) {
     ASSIGN_OR_RETURN(connection.channel, cpp::Connect(server));
@@ -17,6 +17,7 @@ absl::StatusOr<Connection> OpenConnection(const std::string& server, const std::
   }
   app::AppOptions options;
   options.state_dir = state_dir.empty() ? app::DefaultStateDir() : state_dir;
+  options.postgresql = postgresql;
   ASSIGN_OR_RETURN(std::shared_ptr<app::App> app, app::App::Create(std::move(options)));
   connection.channel = app->InProcessChannel();
   connection.owner = std::move(app);

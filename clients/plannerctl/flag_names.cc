@@ -11,7 +11,7 @@ namespace {
 using FieldAndFlag = std::pair<std::string_view, std::string_view>;
 
 /// Fields whose names cannot be anything else, wherever they stand in a text.
-constexpr std::array<FieldAndFlag, 43> kPaths = {{
+constexpr std::array<FieldAndFlag, 50> kPaths = {{
     {"batch_shape.batch", "--batch"},
     {"batch_shape.seq_len", "--seq-len"},
     {"batch_shape.inputs", "--input"},
@@ -51,6 +51,13 @@ constexpr std::array<FieldAndFlag, 43> kPaths = {{
     {"hold.expires_in", "--hold"},
     {"utilization.hardware_flops_ratio", "--utilization"},
     {"utilization.model_flops_ratio", "--mfu"},
+    {"reservation.gpu_count", "--gpus"},
+    {"reservation.nodes", "--nodes"},
+    {"reservation.node_pool", "--pool"},
+    {"reservation.start_time", "--start"},
+    {"reservation.end_time", "--end"},
+    {"reservation.expire_time", "--hold"},
+    {"reservation.tenant", "--tenant"},
     {"inference.prompt_length", "--prompt-len"},
     {"inference.output_length", "--output-len"},
     {"inference.batch", "--batch"},

@@ -15,7 +15,7 @@ namespace {
 
 /// The global flags as they were written.
 struct GlobalTexts {
-  std::string server, state_dir, output = "table", timeout;
+  std::string server, state_dir, postgresql, output = "table", timeout;
   bool no_headers = false;
   bool quiet = false;
 };
@@ -51,6 +51,8 @@ void AddGlobalFlags(CLI::App& app, GlobalTexts& texts) {
   AddFlag(app, "--server", texts.server,
           "host:port or unix:PATH of plannerd; also PLANNER_SERVER [the planner runs in process]", "ADDRESS");
   AddFlag(app, "--state-dir", texts.state_dir, "State of the planner in process [$XDG_STATE_HOME/planner]", "DIR");
+  AddFlag(app, "--postgresql", texts.postgresql, "Database of the planner in process, \"host=db dbname=planner\" [SQLite in --state-dir]",
+          "CONNINFO");
   AddFlag(app, "--output,-o", texts.output, "table, json or yaml [table]", "FORMAT");
   AddFlag(app, "--timeout", texts.timeout, "Longest time to wait [30s]", "DURATION");
   app.add_flag("--no-headers", texts.no_headers, "Tables without their first line");
@@ -60,11 +62,12 @@ void AddGlobalFlags(CLI::App& app, GlobalTexts& texts) {
 absl::StatusOr<GlobalFlags> ReadGlobalFlags(const GlobalTexts& texts, const Environment& environment) {
   GlobalFlags flags;
   flags.server = texts.server;
-  // A state folder asks for the planner of this process, whatever the environment says.
-  if (flags.server.empty() && texts.state_dir.empty()) {
+  // A state folder or a database asks for the planner of this process, whatever the environment says.
+  if (flags.server.empty() && texts.state_dir.empty() && texts.postgresql.empty()) {
     flags.server = environment.variable("PLANNER_SERVER").value_or("");
   }
   flags.state_dir = texts.state_dir;
+  flags.postgresql = texts.postgresql;
   flags.no_headers = texts.no_headers;
   flags.quiet = texts.quiet;
   RETURN_IF_ERROR(
@@ -139,6 +142,7 @@ ExitCode Run(const std::vector<std::string>& arguments, const Environment& envir
   AddCountCommand(app, action);
   AddValidateCommand(app, action);
   AddPlanCommand(app, action);
+  AddRunCommand(app, action);
   AddClusterCommand(app, action);
   AddGpuCommand(app, action);
   AddModelCommand(app, action);
@@ -166,6 +170,9 @@ ExitCode Run(const std::vector<std::string>& arguments, const Environment& envir
   Session session(environment, *flags);
   if (!flags->server.empty() && !flags->state_dir.empty()) {
     session.Warn("--state-dir is ignored: the server has a state of its own");
+  }
+  if (!flags->server.empty() && !flags->postgresql.empty()) {
+    session.Warn("--postgresql is ignored: the server has a state of its own");
   }
   const absl::StatusOr<ExitCode> outcome = action(session);
   if (!outcome.ok()) {

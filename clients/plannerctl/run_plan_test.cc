@@ -13,6 +13,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
@@ -89,26 +90,31 @@ TEST_F(RunPlanTest, PlansAreCreatedAndConfirmed) {
 }
 
 TEST_F(RunPlanTest, WatchPrintsEveryChangeUntilTheLast) {
-  int looks = 0;
-  while_waiting_ = [&] {
-    ++looks;
-    if (looks == 2) plans_.state = v1::Plan::CONFIRMED;
-    if (looks == 4) plans_.state = v1::Plan::CANCELLED;
-  };
-  plans_.state = v1::Plan::PLANNED;
+  plans_.watches = {
+      {{v1::Plan::PLANNED, v1::Plan::CONFIRMED, v1::Plan::CANCELLED, v1::Plan::PLANNED}, grpc::Status::OK}};
   EXPECT_EQ(Run({"plan", "watch", "p1"}), 0) << err();
-  EXPECT_EQ(looks, 4);
   EXPECT_THAT(out(), AllOf(HasSubstr("p1: planned"), HasSubstr("p1: confirmed"), HasSubstr("p1: cancelled")));
+  EXPECT_EQ(out().rfind("planned"), out().find("planned")) << "nothing comes after the end";
 }
 
 TEST_F(RunPlanTest, WatchEndsWithThePlan) {
-  while_waiting_ = [this] { plans_.deleted = true; };
-  plans_.state = v1::Plan::PLANNED;
-  EXPECT_EQ(Run({"plan", "watch", "p1", "--interval", "500ms"}), 0) << err();
+  plans_.watches = {{{v1::Plan::PLANNED}, {grpc::StatusCode::NOT_FOUND, "gone"}}};
+  EXPECT_EQ(Run({"plan", "watch", "p1"}), 0) << err();
   EXPECT_THAT(err(), HasSubstr("the plan was deleted"));
-  EXPECT_EQ(Run({"plan", "watch", "p1"}), 2);
-  EXPECT_EQ(Run({"plan", "watch", "p1", "--interval", "1ms"}), 2);
-  EXPECT_THAT(err(), HasSubstr("--interval"));
+  EXPECT_EQ(Run({"plan", "watch", "p1"}), 2) << "there is none";
+}
+
+TEST_F(RunPlanTest, WatchAsksAgainWhenTheConnectionIsLost) {
+  const grpc::Status ends(grpc::StatusCode::UNAVAILABLE, "the daemon ends");
+  plans_.watches = {{{v1::Plan::PLANNED}, ends}, {{}, ends}, {{v1::Plan::PLANNED, v1::Plan::CANCELLED}, ends}};
+  int waits = 0;
+  while_waiting_ = [&] { ++waits; };
+  EXPECT_EQ(Run({"plan", "watch", "p1", "-o", "json"}), 0) << err();
+  EXPECT_EQ(waits, 2);
+  EXPECT_THAT(err(), HasSubstr("the connection was lost, asking again: the daemon ends"));
+  EXPECT_EQ(out().find("PLANNED"), out().rfind("PLANNED")) << "what was printed is not printed again";
+  plans_.watches = {{{}, ends}};
+  EXPECT_EQ(Run({"plan", "watch", "p1"}), 4) << "nothing has ever come";
 }
 
 TEST_F(RunPlanTest, ManyDeletionsAreOneDocument) {
@@ -128,6 +134,56 @@ TEST_F(RunPlanTest, DiffShowsWhereTwoPlansDiffer) {
   EXPECT_EQ(json["differences"][0]["right"], "plans/b");
   EXPECT_EQ(Run({"plan", "diff", "a", "a"}), 0);
   EXPECT_EQ(out(), "");
+}
+
+TEST_F(RunPlanTest, DiffSaysWhatMattersAndNothingElse) {
+  v1::Plan& left = plans_.plans["plans/a"];
+  left.set_name("plans/a");
+  left.set_etag("1");
+  left.set_state(v1::Plan::PLANNED);
+  left.mutable_create_time()->set_seconds(1000);
+  v1::Recommendation& best = *left.mutable_estimate()->add_recommendations();
+  best.set_gpu_count(64);
+  best.mutable_start_time()->set_seconds(1001);
+  best.mutable_finish_time()->set_seconds(2001);
+  best.mutable_layout()->set_tensor_parallel(8);
+  best.add_explanation("64 cards");
+  left.mutable_estimate()->mutable_provenance()->add_clusters("clusters/main@1");
+  v1::Plan& right = plans_.plans["plans/b"];
+  right = left;
+  right.set_name("plans/b");
+  right.set_etag("2");
+  right.mutable_create_time()->set_seconds(5000);
+  right.mutable_estimate()->mutable_recommendations(0)->mutable_start_time()->set_seconds(5001);
+  right.mutable_estimate()->mutable_recommendations(0)->mutable_finish_time()->set_seconds(6001);
+  right.mutable_estimate()->mutable_provenance()->set_clusters(0, "clusters/main@2");
+  EXPECT_EQ(Run({"plan", "diff", "a", "b"}), 0) << err();
+  EXPECT_EQ(out(), "") << "both start at once";
+
+  v1::Recommendation& other = *right.mutable_estimate()->mutable_recommendations(0);
+  other.set_gpu_count(128);
+  other.mutable_layout()->set_tensor_parallel(4);
+  other.mutable_start_time()->set_seconds(5000 + 86400);
+  other.mutable_finish_time()->set_seconds(6000 + 86400);
+  right.set_state(v1::Plan::CONFIRMED);
+  right.mutable_reservation()->set_gpu_count(128);
+  right.mutable_reservation()->set_name("clusters/main/reservations/b");
+  right.mutable_reservation()->mutable_start_time()->set_seconds(5000 + 86400);
+  EXPECT_EQ(Run({"plan", "diff", "a", "b", "--no-headers"}), 0) << err();
+  for (const char* line : {"\nestimate.recommendations[0].gpuCount", "64                    128\n",
+                           "estimate.recommendations[0].layout.tensorParallel", "1970-01-02T01:23:20Z\n",
+                           "estimate.recommendations[0].finishTime", "reservation.gpuCount", "reservation.startTime"}) {
+    EXPECT_THAT(out(), HasSubstr(line));
+  }
+  EXPECT_THAT(out(), StartsWith("state ")) << out();
+  EXPECT_THAT(out(), Not(HasSubstr("etag")));
+  EXPECT_THAT(out(), Not(HasSubstr("reservations/b")));
+  EXPECT_EQ(Run({"plan", "diff", "a", "b", "-o", "json"}), 0);
+  const auto json = nlohmann::json::parse(out());
+  std::map<std::string, std::pair<std::string, std::string>> differences;
+  for (const auto& one : json["differences"]) differences[one["path"]] = {one["left"], one["right"]};
+  EXPECT_EQ(differences["estimate.recommendations[0].gpuCount"], std::pair(std::string("64"), std::string("128")));
+  EXPECT_EQ(differences["state"], std::pair(std::string("PLANNED"), std::string("CONFIRMED")));
 }
 
 }  // namespace

@@ -62,7 +62,7 @@ void Session::PrintJson(const std::string& json, const std::function<void(std::o
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Session::Channel() {
   if (!connection_) {
-    ASSIGN_OR_RETURN(connection_, environment_.connect(flags_.server, flags_.state_dir));
+    ASSIGN_OR_RETURN(connection_, environment_.connect(flags_.server, flags_.state_dir, flags_.postgresql));
   }
   return connection_->channel;
 }

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <google/protobuf/message.h>
+#include <grpcpp/alarm.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/support/sync_stream.h>
 
+#include <atomic>
 #include <functional>
 #include <istream>
 #include <memory>
@@ -44,8 +47,9 @@ struct Environment {
   /// Variables of the environment; none if not set.
   std::function<std::optional<std::string>(const std::string& name)> variable;
   /// Opens a connection to the server, or to a planner in this process with its state in
-  /// `state_dir` (empty: the default) if `server` is empty.
-  std::function<absl::StatusOr<Connection>(const std::string& server, const std::string& state_dir)> connect;
+  /// `state_dir` (empty: the default) and `postgresql` (empty: none) if `server` is empty.
+  std::function<absl::StatusOr<Connection>(const std::string& server, const std::string& state_dir, const std::string& postgresql)>
+      connect;
   /// Whether `out` is a pipe that nobody reads any more.
   std::function<bool()> reader_left;
   /// Lets time pass, for commands that watch.
@@ -56,6 +60,7 @@ struct Environment {
 struct GlobalFlags {
   std::string server;
   std::string state_dir;
+  std::string postgresql;
   OutputFormat format = OutputFormat::kTable;
   bool no_headers = false;
   bool quiet = false;
@@ -92,6 +97,25 @@ class Session {
     Response response;
     RETURN_IF_ERROR(cpp::FromGrpc((stub.*method)(&context, request, &response)));
     return response;
+  }
+
+  /// A stream of answers that goes on for as long as `each` says so: `session.Watch(&v1::PlanService::Stub::WatchPlan, request, each)`.
+  /// The first one must come within the timeout; where the connection is lost later, it is asked for again for so long. OK: `each` has
+  /// ended it; else the server's error.
+  template <typename Stub, typename Request, typename Message>
+  absl::Status Watch(std::unique_ptr<grpc::ClientReader<Message>> (Stub::*method)(grpc::ClientContext*, const Request&),
+                     const Request& request, const std::function<bool(const Message&)>& each) {
+    bool has_come = false;
+    while (true) {
+      const absl::Status status = WatchOnce<Stub, Request, Message>(method, request, [&](const Message& message) {
+        has_come = true;
+        StartAgain(absl::ZeroDuration());
+        return each(message);
+      });
+      if (!has_come || !absl::IsUnavailable(status) || environment_.clock.Now() >= deadline_) return status;
+      Warn("the connection was lost, asking again: " + std::string(status.message()));
+      environment_.wait(absl::Seconds(1));
+    }
   }
 
   /// All pages of a list as one answer.
@@ -136,6 +160,36 @@ class Session {
   void PrintJson(const std::string& json, const std::function<void(std::ostream&)>& table);
 
  private:
+  template <typename Stub, typename Request, typename Message>
+  absl::Status WatchOnce(std::unique_ptr<grpc::ClientReader<Message>> (Stub::*method)(grpc::ClientContext*,
+                                                                                      const Request&),
+                         const Request& request, const std::function<bool(const Message&)>& each) {
+    ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel, Channel());
+    Stub stub(channel);
+    // Shared with the alarm, which may just be ringing when this ends.
+    const auto context = std::make_shared<grpc::ClientContext>();
+    const auto is_late = std::make_shared<std::atomic<bool>>(false);
+    grpc::Alarm alarm;  // A deadline of the call would end the stream later on.
+    alarm.Set(absl::ToChronoTime(deadline_), [context, is_late](bool rang) {
+      if (!rang) return;
+      *is_late = true;
+      context->TryCancel();
+    });
+    const std::unique_ptr<grpc::ClientReader<Message>> reader = (stub.*method)(context.get(), request);
+    Message message;
+    bool goes_on = true;
+    while (goes_on && reader->Read(&message)) {
+      alarm.Cancel();
+      goes_on = each(message);
+    }
+    alarm.Cancel();
+    if (!goes_on) context->TryCancel();
+    const absl::Status status = cpp::FromGrpc(reader->Finish());
+    if (!goes_on) return absl::OkStatus();
+    if (*is_late) return absl::DeadlineExceededError("nothing has come");
+    return status.ok() ? absl::UnavailableError("the server has ended the stream") : status;
+  }
+
   const Environment& environment_;
   GlobalFlags flags_;
   absl::Time deadline_;

@@ -1,20 +1,15 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "core/cluster/openings.h"
 
 namespace planner::cluster {
-
-/// Calendars count time in microseconds since 1970: exact, small and enough for any year that can be told.
-using Micros = int64_t;
-
-inline constexpr Micros kForever = std::numeric_limits<Micros>::max();
 
 /// The first microsecond that is not before `time`; kForever for the infinite future.
 inline Micros ToMicros(absl::Time time) {
@@ -25,15 +20,6 @@ inline Micros ToMicros(absl::Time time) {
 inline absl::Time FromMicros(Micros micros) {
   return micros == kForever ? absl::InfiniteFuture() : absl::FromUnixMicros(micros);
 }
-
-/// So many nodes are wholly free in [start, end), and no longer in either direction.
-struct Opening {
-  Micros start = 0;
-  Micros end = kForever;
-  int64_t nodes = 0;
-
-  friend bool operator==(const Opening&, const Opening&) = default;
-};
 
 /// From `start` to the next step `level` GPUs are free (of a node), or in use (by a tenant).
 struct Step {
@@ -48,8 +34,8 @@ struct Step {
 struct Calendar {
   int64_t node_count = 0;
   int gpus_per_node = 8;
-  std::vector<Opening> by_start;  ///< By start, then end; no two are alike in both.
-  std::vector<Opening> by_end;    ///< The same ones by end, then start.
+  Openings by_start{Openings::Order::kByStart};
+  Openings by_end{Openings::Order::kByEnd};  ///< The same ones.
   /// Of each node that jobs of less than a node share, at some time: its free GPUs, by rising start, from the beginning of
   /// time on.
   std::vector<std::shared_ptr<const std::vector<Step>>> shared_nodes;

@@ -22,8 +22,7 @@ struct Pool {
   std::optional<double> price_per_gpu_hour;  ///< In `currency`.
   std::string currency;                      ///< "USD"; empty where there is no price.
   std::shared_ptr<const Calendar> calendar;  ///< When its nodes are free; null: always, all of them.
-  /// Of the cluster's tenants; null: there are none.
-  std::shared_ptr<const std::vector<Quota>> quotas;
+  std::vector<std::shared_ptr<const Quota>> quotas;  ///< Of the cluster's tenants, all pools'.
 };
 
 /// The inventory at one moment: read once per request, so that an answer is of one piece and can be

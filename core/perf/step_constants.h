@@ -38,6 +38,7 @@ struct FrameworkConstants {
   double sync_us = 0;  ///< Waiting for each other before a tensor-parallel exchange, for each doubling of the cards.
   double tensor_exposed = 0;  ///< Share of tensor-parallel collectives that no product hides.
   double exposed = 0;  ///< Share of gradient and weight collectives that no computation hides.
+  double sum_network = 0;  ///< Rate of gradient sums between nodes, once a step, over that of large collectives.
   double send = 0;     ///< Time of sends between stages that is not hidden, over that of their bytes.
   double shard_bandwidth = 0;  ///< Of the gathers of ZeRO-3, block by block, over large collectives.
   double attention = 0;        ///< Rate of its fused attention over the family's.

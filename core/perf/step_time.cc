@@ -320,8 +320,12 @@ double Estimator::DataSeconds(double layers, bool first, bool last, double step_
   // Gradients are summed once a step (ZeRO-2: for every microbatch); sharded optimizers gather the weights.
   const double sums = layout_.zero_stage == 2 ? micro_batches_ : 1;
   const double back = layout_.zero_stage == 0 ? gradient : weight;
-  const double exchange = GatherSeconds(machine_, shared_, group, (sums * gradient + back) * dense) +
-                          GatherSeconds(machine_, shared_, expert_group, (sums * gradient + back) * expert);
+  const auto once_a_step = [&](const Group& replicas_of, double bytes) {
+    const double rate = replicas_of.Domains(machine_) > 1 ? job_.framework.sum_network : 1;
+    return GatherSeconds(machine_, shared_, replicas_of, bytes) / rate;
+  };
+  const double exchange = once_a_step(group, (sums * gradient + back) * dense) +
+                          once_a_step(expert_group, (sums * gradient + back) * expert);
   return exposed(exchange, idle);
 }
 

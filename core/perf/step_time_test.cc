@@ -147,7 +147,7 @@ StepJob Gpt(int64_t layers) {
                .vocab = 0,
                .tied_embeddings = true};
   job.positions = 2048;
-  job.framework.attention = job.framework.narrow_heads = job.framework.recomputed = 1;
+  job.framework.attention = job.framework.narrow_heads = job.framework.recomputed = job.framework.sum_network = 1;
   job.framework.shard_bandwidth = job.framework.tensor_exposed = 1;
   return job;
 }
@@ -240,6 +240,21 @@ TEST(StepTimeTest, GradientsHideBehindTheMicrobatchAsFarAsTheFrameworkHidesThem)
   // In a pipeline they are kept: half of the blocks, once.
   sharded.pipeline_parallel = 2;
   EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), sharded, 5).data, 0.875 * 4 * 12 * 4096 * 4096 / 100e9, 1e-6);
+}
+
+TEST(StepTimeTest, SumsOfGradientsBetweenNodesAreSlowerThanLargeCollectives) {
+  StepJob job = Gpt(2);
+  job.recipe = {.weight_bytes = 2, .gradient_bytes = 4, .optimizer_bytes = 12};
+  job.framework.exposed = 1;
+  Machine machine = RoundMachine();
+  machine.link_latency = machine.network_latency = 0;
+  job.framework.sum_network = 0.5;
+  // Two nodes of eight, each with eight ports of 10 GB/s: 15/16 x 4 x 402.7M at half of 80 GB/s.
+  EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), {.data_parallel = 16}, 1).data,
+              15.0 / 16 * 4 * 24 * 4096 * 4096 / 40e9, 1e-6);
+  // Within a node nothing is lost.
+  EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), {.data_parallel = 8}, 1).data,
+              0.875 * 4 * 24 * 4096 * 4096 / 100e9, 1e-6);
 }
 
 TEST(StepTimeTest, SmallBlocksTakeAsLongAsTheCpuNeeds) {

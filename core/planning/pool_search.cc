@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -227,7 +228,8 @@ Limit LimitOf(PoolContext& context, const Trial& best) {
 /// Cards that are not gone for good: a node that is down without an end, or in use by nobody knows whom, is not counted on.
 int64_t CardsToCountOn(const cluster::Calendar& calendar) {
   int64_t nodes = 0;
-  for (auto opening = calendar.by_end.rbegin(); opening != calendar.by_end.rend() && opening->end == cluster::kForever; ++opening) {
+  const auto lasts = [](const cluster::Opening& opening) { return opening.end == cluster::kForever; };
+  for (auto opening = calendar.by_end.PartitionPoint(std::not_fn(lasts)); opening != calendar.by_end.end(); ++opening) {
     nodes += opening->nodes;
   }
   int64_t of_a_node = 0;
@@ -370,10 +372,9 @@ absl::StatusOr<PoolContext> MakePoolContext(const Workload& work, const cluster:
                                             const calibration::Calibration* learned) {
   ASSIGN_OR_RETURN(const hardware::Peak peak, hardware::PeakFor(pool.gpu, *work.precision));
   Waiting waiting{now, std::max(now, job.earliest_start), {}};
-  if (pool.quotas != nullptr && !job.tenant.empty()) {
-    for (const cluster::Quota& quota : *pool.quotas) {
-      if (quota.tenant == job.tenant && (quota.pool.empty() || quota.pool == pool.name)) waiting.quotas.push_back(&quota);
-    }
+  for (const auto& quota : pool.quotas) {
+    const bool is_ours = !job.tenant.empty() && quota->tenant == job.tenant;
+    if (is_ours && (quota->pool.empty() || quota->pool == pool.name)) waiting.quotas.push_back(quota.get());
   }
   PoolContext context{work,       pool, limits,       std::move(waiting), RangeOf(pool, job, limits.limited() && limits.goal != Goal::kFastest),
                       work.space, peak, std::nullopt, {}};

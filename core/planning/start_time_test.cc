@@ -132,8 +132,9 @@ TEST_F(StartTimeTest, NodesThatNeverComeBackAreNotCountedOn) {
 }
 
 TEST_F(StartTimeTest, QuotasBoundTheirTenant) {
-  pool_.quotas = std::make_shared<const std::vector<cluster::Quota>>(
-      std::vector<cluster::Quota>{{"t", "", 100, {}}, {"t", "other", 8, {}}});
+  for (const cluster::Quota& quota : {cluster::Quota{"t", "", 100, {}}, cluster::Quota{"t", "other", 8, {}}}) {
+    pool_.quotas.push_back(std::make_shared<const cluster::Quota>(quota));
+  }
   EXPECT_EQ(Best().gpu_count, 256);
   job_.tenant = "t";
   EXPECT_EQ(Best().gpu_count, 96) << "whole nodes";

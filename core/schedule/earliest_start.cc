@@ -1,7 +1,6 @@
 #include "core/schedule/earliest_start.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace planner::schedule {
 namespace {
@@ -11,59 +10,73 @@ using cluster::Opening;
 using cluster::Quota;
 using cluster::Step;
 
-/// Starts that quotas allow.
-class AllowedStarts {
+/// Starts that a quota allows. Steps are looked at when they are asked for, each once: a tenant may have tens of thousands, and the
+/// answer mostly is near.
+class QuotaStarts {
  public:
-  explicit AllowedStarts(const Request& request) {
-    for (const Quota* quota : request.quotas) Add(*quota, request);
-    std::sort(forbidden_.begin(), forbidden_.end());
-    // Joined, so that ends rise too.
-    size_t last = 0;
-    for (size_t i = 1; i < forbidden_.size(); ++i) {
-      if (forbidden_[i].from <= forbidden_[last].to) {
-        forbidden_[last].to = std::max(forbidden_[last].to, forbidden_[i].to);
-      } else {
-        forbidden_[++last] = forbidden_[i];
-      }
-    }
-    if (!forbidden_.empty()) forbidden_.resize(last + 1);
+  QuotaStarts(const Quota& quota, const Request& request)
+      : steps_(quota.used), most_used_(quota.max_gpus - request.shape.gpus()), duration_(request.duration) {
+    const auto after = std::upper_bound(steps_.begin(), steps_.end(), request.not_before,
+                                        [](Micros time, const Step& step) { return time < step.start; });
+    next_ = static_cast<size_t>(after - steps_.begin());
+    if (next_ > 0) --next_;
   }
 
-  /// The first one from `start` on; kForever if there is none.
-  Micros From(Micros start) const {
-    const auto next = std::upper_bound(forbidden_.begin(), forbidden_.end(), start,
-                                       [](Micros time, const Forbidden& one) { return time < one.to; });
-    return next != forbidden_.end() && next->from <= start ? next->to : start;
+  /// The first one from `start`, which is not before the request's not_before, on; kForever if there is none.
+  Micros From(Micros start) {
+    if (most_used_ < 0) return kForever;
+    while (start != kForever) {
+      while (next_ < steps_.size() && (too_high_.empty() || too_high_.back().to <= start)) Look();
+      const auto met = std::partition_point(too_high_.begin(), too_high_.end(), [&](const Stretch& one) { return one.to <= start; });
+      if (met == too_high_.end() || (met->from > start && met->from - start >= duration_)) break;
+      start = met->to;
+    }
+    return start;
   }
 
  private:
-  /// [from, to).
-  struct Forbidden {
-    Micros from = 0;
-    Micros to = 0;
-    friend auto operator<=>(const Forbidden&, const Forbidden&) = default;
+  /// [from, to), in which the use is too high.
+  struct Stretch {
+    Micros from;
+    Micros to;
   };
 
-  /// A use too high in [x, y) forbids the starts from which the job would meet it: (x - duration, y).
-  void Add(const Quota& quota, const Request& request) {
-    const int64_t most_used = quota.max_gpus - request.shape.gpus();
-    if (most_used < 0) forbidden_.push_back({std::numeric_limits<Micros>::min(), kForever});
-    for (size_t i = 0; i < quota.used.size(); ++i) {
-      if (quota.used[i].level <= most_used) continue;
-      const Micros end = i + 1 < quota.used.size() ? quota.used[i + 1].start : kForever;
-      // What is in use from the beginning of time on has no start to count back from.
-      const Micros start = quota.used[i].start;
-      forbidden_.push_back({start < 0 ? start : start - request.duration + 1, end});
-    }
+  void Look() {
+    const Step& step = steps_[next_++];
+    if (step.level > most_used_) too_high_.push_back({step.start, next_ < steps_.size() ? steps_[next_].start : kForever});
   }
 
-  std::vector<Forbidden> forbidden_;
+  const std::vector<Step>& steps_;
+  const int64_t most_used_;  ///< By others.
+  const Micros duration_;
+  size_t next_ = 0;
+  std::vector<Stretch> too_high_;
+};
+
+/// Starts that all quotas allow.
+class AllowedStarts {
+ public:
+  explicit AllowedStarts(const Request& request) {
+    for (const Quota* quota : request.quotas) quotas_.emplace_back(*quota, request);
+  }
+
+  /// As QuotaStarts.
+  Micros From(Micros start) {
+    for (Micros before = -1; before != start;) {
+      before = start;
+      for (QuotaStarts& quota : quotas_) start = quota.From(start);
+    }
+    return start;
+  }
+
+ private:
+  std::vector<QuotaStarts> quotas_;
 };
 
 /// The latest start in an opening.
 Micros LastStart(const Opening& opening, Micros duration) { return opening.end - duration; }
 
-std::optional<Micros> WholeNodes(const Calendar& calendar, const Request& request, const AllowedStarts& allowed) {
+std::optional<Micros> WholeNodes(const Calendar& calendar, const Request& request, AllowedStarts& allowed) {
   const Micros duration = request.duration;
   // Free nodes at `start` are those of openings that have begun less those of openings in which it is too late, as far as these
   // are long enough; what is too late even for not_before is in neither.
@@ -71,8 +84,7 @@ std::optional<Micros> WholeNodes(const Calendar& calendar, const Request& reques
     return LastStart(one, duration) >= std::max(one.start, request.not_before);
   };
   auto begins = calendar.by_start.begin();
-  auto ends = std::partition_point(calendar.by_end.begin(), calendar.by_end.end(),
-                                   [&](const Opening& one) { return LastStart(one, duration) < request.not_before; });
+  auto ends = calendar.by_end.PartitionPoint([&](const Opening& one) { return LastStart(one, duration) < request.not_before; });
   int64_t nodes = 0;
   Micros start = request.not_before;
   while (true) {
@@ -93,10 +105,13 @@ std::optional<Micros> WholeNodes(const Calendar& calendar, const Request& reques
 }
 
 /// The first start on one node that is shared, by `not_after`.
-std::optional<Micros> SharedNode(const std::vector<Step>& free, const Request& request, const AllowedStarts& allowed,
+std::optional<Micros> SharedNode(const std::vector<Step>& free, const Request& request, AllowedStarts& allowed,
                                  Micros not_after) {
   Micros since = kForever;  // Enough has been free from then on.
-  for (size_t i = 0; i < free.size(); ++i) {
+  // The first step begins with time itself.
+  const auto after = std::upper_bound(free.begin(), free.end(), request.not_before,
+                                      [](Micros time, const Step& step) { return time < step.start; });
+  for (auto i = static_cast<size_t>(after - free.begin()) - 1; i < free.size(); ++i) {
     if (free[i].level >= request.shape.gpus_per_node) {
       if (since == kForever) since = std::max(free[i].start, request.not_before);
       if (i + 1 < free.size() && free[i + 1].level >= request.shape.gpus_per_node) continue;
@@ -119,7 +134,7 @@ Shape ShapeOf(int64_t gpus, int gpus_per_node) {
 }
 
 std::optional<Micros> EarliestStart(const Calendar& calendar, const Request& request) {
-  const AllowedStarts allowed(request);
+  AllowedStarts allowed(request);
   std::optional<Micros> best = WholeNodes(calendar, request, allowed);
   if (request.shape.gpus_per_node >= calendar.gpus_per_node) return best;
   for (const auto& node : calendar.shared_nodes) {

@@ -1,6 +1,7 @@
 #include "core/schedule/ledger.h"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 namespace planner::schedule {
@@ -21,45 +22,58 @@ Micros Span(Micros from, Micros to) {
 /// Nodes beyond those wanted that are chosen from: to look at all of a large pool would take a millisecond and gain little.
 constexpr size_t kEnough = 512;
 
-/// A node that can be had.
-struct Candidate {
-  Micros slack;
-  int32_t index;
-  friend auto operator<=>(const Candidate&, const Candidate&) = default;
-};
-
-/// The tightest `count` of them, by index.
-std::vector<NodeRange> Tightest(std::vector<Candidate> candidates, size_t count) {
-  std::nth_element(candidates.begin(), candidates.begin() + static_cast<ptrdiff_t>(count) - 1, candidates.end());
-  std::vector<int32_t> indices;
-  for (size_t i = 0; i < count; ++i) indices.push_back(candidates[i].index);
-  std::sort(indices.begin(), indices.end());
-  return cluster::ToRanges(indices);
+/// Adds rising indices to rising ones, or takes them out.
+void Change(std::vector<int32_t>& nodes, const std::vector<int32_t>& by, bool adds) {
+  std::vector<int32_t> changed;
+  changed.reserve(nodes.size() + (adds ? by.size() : 0));
+  adds ? std::merge(nodes.begin(), nodes.end(), by.begin(), by.end(), std::back_inserter(changed))
+       : std::set_difference(nodes.begin(), nodes.end(), by.begin(), by.end(), std::back_inserter(changed));
+  nodes = std::move(changed);
 }
 
 }  // namespace
 
-Ledger::Ledger(int64_t nodes, int gpus_per_node, int64_t nodes_per_rack)
+Ledger::Ledger(int64_t nodes, int gpus_per_node, int64_t nodes_per_rack, const std::vector<Use>& uses)
     : gpus_per_node_(gpus_per_node), nodes_per_rack_(nodes_per_rack), nodes_(static_cast<size_t>(nodes)) {
-  if (nodes == 0) return;
-  by_start_[{kBeginning, kForever}] = nodes;
-  by_end_[{kForever, kBeginning}] = nodes;
+  for (const Use& use : uses) {
+    ForEachNode(use, [&](int32_t, Node& node) {
+      node.items.push_back({use.start, use.end, use.gpus_per_node, use.end});
+      node.shared_items += use.gpus_per_node < gpus_per_node_ ? 1 : 0;
+    });
+  }
+  std::vector<GapChange> all;
+  for (int32_t i = 0; i < nodes; ++i) {
+    Node& node = nodes_[static_cast<size_t>(i)];
+    std::sort(node.items.begin(), node.items.end());
+    Micros latest = kBeginning;
+    for (Item& item : node.items) item.latest_end = latest = std::max(latest, item.end);
+    for (const Gap& gap : GapsAround(node.items, kBeginning, kForever)) all.push_back({gap, i, 1});
+    ShowShared(i);
+  }
+  ChangeGaps(std::move(all));
 }
 
-std::vector<Ledger::Gap> Ledger::GapsOf(const Node& node) const {
-  std::vector<Gap> gaps;
-  Micros free_from = kBeginning;
-  for (const Item& item : node) {
-    if (item.start > free_from) gaps.emplace_back(free_from, item.start);
-    free_from = std::max(free_from, item.end);
+Ledger::Items::const_iterator Ledger::FirstAfter(const Items& items, Micros time) {
+  return std::partition_point(items.begin(), items.end(), [&](const Item& item) { return item.latest_end <= time; });
+}
+
+absl::InlinedVector<Ledger::Gap, 4> Ledger::GapsAround(const Items& items, Micros start, Micros end) {
+  absl::InlinedVector<Gap, 4> gaps;
+  // A gap ends where an item starts.
+  auto item = std::partition_point(items.begin(), items.end(), [&](const Item& one) { return one.start < start; });
+  Micros free_from = item == items.begin() ? kBeginning : std::prev(item)->latest_end;
+  for (; item != items.end() && free_from <= end; ++item) {
+    if (item->start > free_from) gaps.emplace_back(free_from, item->start);
+    free_from = std::max(free_from, item->end);
   }
-  if (free_from < kForever) gaps.emplace_back(free_from, kForever);
+  if (item == items.end() && free_from <= end && free_from < kForever) gaps.emplace_back(free_from, kForever);
   return gaps;
 }
 
-std::vector<Step> Ledger::FreeSteps(const Node& node) const {
+std::vector<Step> Ledger::FreeSteps(const Items& items) const {
   std::vector<Step> changes;
-  for (const Item& item : node) {
+  changes.reserve(2 * items.size());
+  for (const Item& item : items) {
     changes.push_back({item.start, -item.gpus});
     if (item.end != kForever) changes.push_back({item.end, item.gpus});
   }
@@ -77,71 +91,101 @@ std::vector<Step> Ledger::FreeSteps(const Node& node) const {
   return steps;
 }
 
-template <typename Change>
-void Ledger::ForEachNode(const Use& use, const Change& change) {
-  view_.reset();
-  std::vector<std::pair<Gap, int64_t>> changes;
-  for (const NodeRange& range : use.nodes) {
-    for (int64_t i = range.first; i <= std::min<int64_t>(range.last, node_count() - 1); ++i) {
-      Node& node = nodes_[static_cast<size_t>(i)];
-      const std::vector<Gap> before = GapsOf(node);
-      change(node);
-      Micros latest = kBeginning;
-      for (Item& item : node) item.latest_end = latest = std::max(latest, item.end);
-      const std::vector<Gap> after = GapsOf(node);
-      // Only what is around the use differs.
-      const auto [same_before, same_after] = std::mismatch(before.begin(), before.end(), after.begin(), after.end());
-      for (auto gap = same_before; gap != before.end(); ++gap) changes.emplace_back(*gap, -1);
-      for (auto gap = same_after; gap != after.end(); ++gap) changes.emplace_back(*gap, 1);
-      const bool shared =
-          std::any_of(node.begin(), node.end(), [&](const Item& item) { return item.gpus < gpus_per_node_; });
-      if (shared) {
-        shared_[static_cast<int32_t>(i)] = std::make_shared<const std::vector<Step>>(FreeSteps(node));
-      } else {
-        shared_.erase(static_cast<int32_t>(i));
-      }
-    }
-  }
+void Ledger::ChangeGaps(std::vector<GapChange> changes) {
   // Nodes of one booking mostly have the same gaps.
   std::sort(changes.begin(), changes.end());
-  for (size_t i = 0; i < changes.size();) {
-    const Gap gap = changes[i].first;
-    int64_t delta = 0;
-    for (; i < changes.size() && changes[i].first == gap; ++i) delta += changes[i].second;
-    if (delta == 0) continue;
-    if ((by_start_[gap] += delta) == 0) by_start_.erase(gap);
-    const Gap turned = {gap.second, gap.first};
-    if ((by_end_[turned] += delta) == 0) by_end_.erase(turned);
+  std::vector<cluster::Opening> openings;
+  for (auto change = changes.begin(); change != changes.end();) {
+    const Gap gap = change->gap;
+    std::vector<int32_t> lost, won;
+    for (; change != changes.end() && change->gap == gap; ++change) (change->sign < 0 ? lost : won).push_back(change->node);
+    std::vector<int32_t>& nodes = nodes_by_gap_[gap];
+    if (!lost.empty()) Change(nodes, lost, false);
+    if (!won.empty()) Change(nodes, won, true);
+    if (nodes.empty()) nodes_by_gap_.erase(gap);
+    const int64_t more = static_cast<int64_t>(won.size()) - static_cast<int64_t>(lost.size());
+    if (more != 0) openings.push_back({gap.first, gap.second, more});
   }
+  by_start_.Apply(openings);
+  std::sort(openings.begin(), openings.end(), [](const cluster::Opening& a, const cluster::Opening& b) {
+    return std::tie(a.end, a.start) < std::tie(b.end, b.start);
+  });
+  by_end_.Apply(openings);
+}
+
+template <typename Visit>
+void Ledger::ForEachNode(const Use& use, const Visit& visit) {
+  for (const NodeRange& range : use.nodes) {
+    for (int32_t i = range.first; i <= std::min<int64_t>(range.last, node_count() - 1); ++i) visit(i, nodes_[static_cast<size_t>(i)]);
+  }
+}
+
+void Ledger::ShowShared(int32_t index) {
+  const Node& node = nodes_[static_cast<size_t>(index)];
+  if (node.shared_items > 0) {
+    shared_[index] = std::make_shared<const std::vector<Step>>(FreeSteps(node.items));
+  } else {
+    shared_.erase(index);
+  }
+}
+
+template <typename Change>
+void Ledger::ChangeNodes(const Use& use, const Change& change) {
+  view_.reset();
+  std::vector<GapChange> changes;
+  ForEachNode(use, [&](int32_t i, Node& node) {
+    const auto before = GapsAround(node.items, use.start, use.end);
+    change(node);
+    const auto after = GapsAround(node.items, use.start, use.end);
+    // A gap that only touches the use has stayed as it was.
+    for (const Gap& gap : before) {
+      if (std::find(after.begin(), after.end(), gap) == after.end()) changes.push_back({gap, i, -1});
+    }
+    for (const Gap& gap : after) {
+      if (std::find(before.begin(), before.end(), gap) == before.end()) changes.push_back({gap, i, 1});
+    }
+    ShowShared(i);
+  });
+  ChangeGaps(std::move(changes));
 }
 
 void Ledger::Add(const Use& use) {
-  const Item item{use.start, use.end, use.gpus_per_node, use.end};
-  ForEachNode(use, [&](Node& node) { node.insert(std::upper_bound(node.begin(), node.end(), item), item); });
-}
-
-void Ledger::Remove(const Use& use) {
-  const Item item{use.start, use.end, use.gpus_per_node, use.end};
-  ForEachNode(use, [&](Node& node) {
-    const auto found = std::lower_bound(node.begin(), node.end(), item);
-    if (found != node.end() && !(item < *found)) node.erase(found);
+  const Item added{use.start, use.end, use.gpus_per_node, use.end};
+  ChangeNodes(use, [&](Node& node) {
+    auto item = node.items.insert(std::upper_bound(node.items.begin(), node.items.end(), added), added);
+    if (item != node.items.begin()) item->latest_end = std::max(item->latest_end, std::prev(item)->latest_end);
+    const Micros latest = item->latest_end;
+    for (++item; item != node.items.end() && item->latest_end < latest; ++item) item->latest_end = latest;
+    node.shared_items += added.gpus < gpus_per_node_ ? 1 : 0;
   });
 }
 
-int64_t Ledger::MostUsed(const Node& node, Micros start, Micros end) const {
+void Ledger::Remove(const Use& use) {
+  const Item removed{use.start, use.end, use.gpus_per_node, use.end};
+  ChangeNodes(use, [&](Node& node) {
+    const auto found = std::lower_bound(node.items.begin(), node.items.end(), removed);
+    if (found == node.items.end() || removed < *found) return;
+    auto item = node.items.erase(found);
+    Micros latest = item == node.items.begin() ? kBeginning : std::prev(item)->latest_end;
+    for (; item != node.items.end() && item->latest_end != std::max(latest, item->end); ++item) {
+      item->latest_end = latest = std::max(latest, item->end);
+    }
+    node.shared_items -= removed.gpus < gpus_per_node_ ? 1 : 0;
+  });
+}
+
+int64_t Ledger::MostUsed(const Items& items, Micros start, Micros end) {
   // The use is highest where some item begins, or at the start. Few items meet any one moment.
   const auto used_at = [&](Micros time) {
     int64_t used = 0;
-    for (const Item& item : node) {
-      if (item.start > time) break;
-      if (item.end > time) used += item.gpus;
+    for (auto item = FirstAfter(items, time); item != items.end() && item->start <= time; ++item) {
+      if (item->end > time) used += item->gpus;
     }
     return used;
   };
   int64_t most = used_at(start);
-  for (const Item& item : node) {
-    if (item.start >= end) break;
-    if (item.start > start && item.end > start) most = std::max(most, used_at(item.start));
+  for (auto item = FirstAfter(items, start); item != items.end() && item->start < end; ++item) {
+    if (item->start > start) most = std::max(most, used_at(item->start));
   }
   return most;
 }
@@ -150,8 +194,7 @@ bool Ledger::IsFree(const Use& use) const {
   for (const NodeRange& range : use.nodes) {
     if (range.first < 0 || range.last >= node_count()) return false;
     for (int64_t i = range.first; i <= range.last; ++i) {
-      if (MostUsed(nodes_[static_cast<size_t>(i)], use.start, use.end) + use.gpus_per_node > gpus_per_node_)
-        return false;
+      if (MostUsed(nodes_[static_cast<size_t>(i)].items, use.start, use.end) + use.gpus_per_node > gpus_per_node_) return false;
     }
   }
   return true;
@@ -161,71 +204,59 @@ bool Ledger::IsOverbooked(const Use& use) const {
   for (const NodeRange& range : use.nodes) {
     if (range.first < 0 || range.last >= node_count()) return true;
     for (int64_t i = range.first; i <= range.last; ++i) {
-      if (MostUsed(nodes_[static_cast<size_t>(i)], use.start, use.end) > gpus_per_node_) return true;
+      if (MostUsed(nodes_[static_cast<size_t>(i)].items, use.start, use.end) > gpus_per_node_) return true;
     }
   }
   return false;
 }
 
-std::optional<Micros> Ledger::SlackIn(const Node& node, Micros start, Micros end) {
-  const auto after = std::partition_point(node.begin(), node.end(), [&](const Item& item) { return item.start < end; });
-  const Micros free_from = after == node.begin() ? kBeginning : std::prev(after)->latest_end;
-  if (free_from > start) return std::nullopt;
-  return Span(free_from, start) + Span(end, after == node.end() ? kForever : after->start);
+std::vector<Ledger::Candidate> Ledger::FreeNodes(size_t wanted, Micros start, Micros end) const {
+  std::vector<Candidate> free;
+  // Where one rack may do, one that does is looked for to the end.
+  const bool may_be_together = nodes_per_rack_ > 0 && static_cast<int64_t>(wanted) <= nodes_per_rack_;
+  bool is_together = !may_be_together;
+  std::vector<size_t> of_rack(may_be_together ? static_cast<size_t>(RackOf(static_cast<int32_t>(nodes_.size()) - 1)) + 1 : 0);
+  by_start_.VisitAround(start, end, [&](const cluster::Opening& opening) {
+    const Micros slack = Span(opening.start, start) + Span(end, opening.end);
+    for (const int32_t node : nodes_by_gap_.at({opening.start, opening.end})) {
+      free.push_back({slack, node});
+      if (!is_together) is_together = ++of_rack[static_cast<size_t>(RackOf(node))] >= wanted;
+      if (is_together && free.size() >= wanted + kEnough) return false;
+    }
+    return true;
+  });
+  return free;
 }
 
 std::vector<NodeRange> Ledger::PlaceWhole(int64_t count, Micros start, Micros end) const {
   const auto wanted = static_cast<size_t>(count);
-  std::vector<Candidate> all;
-  // Where one rack may do, one that does is looked for to the end.
-  bool is_together = nodes_per_rack_ <= 0 || count > nodes_per_rack_;
-  size_t rack_begins = 0;
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    if (nodes_per_rack_ > 0 && static_cast<int64_t>(i) % nodes_per_rack_ == 0) rack_begins = all.size();
-    if (const std::optional<Micros> slack = SlackIn(nodes_[i], start, end)) {
-      all.push_back({*slack, static_cast<int32_t>(i)});
-    }
-    is_together = is_together || all.size() - rack_begins >= wanted;
-    if (is_together && all.size() >= wanted + kEnough) break;
-  }
-  if (all.size() < wanted) return {};
-  if (nodes_per_rack_ <= 0) return Tightest(std::move(all), wanted);
-
-  // The candidates are by rising index: racks are stretches of them.
-  struct Rack {
-    size_t begin;
-    size_t end;
-    size_t size() const { return end - begin; }
-  };
-  std::vector<Rack> racks;
-  for (size_t begin = 0; begin < all.size();) {
-    const int64_t rack = all[begin].index / nodes_per_rack_;
-    size_t end_of_rack = begin;
-    while (end_of_rack < all.size() && all[end_of_rack].index / nodes_per_rack_ == rack) ++end_of_rack;
-    racks.push_back({begin, end_of_rack});
-    begin = end_of_rack;
-  }
+  std::vector<Candidate> free = FreeNodes(wanted, start, end);
+  if (free.size() < wanted) return {};
   std::vector<int32_t> indices;
-  const auto take = [&](const Rack& rack, size_t nodes) {
-    const std::vector<Candidate> ours(all.begin() + static_cast<ptrdiff_t>(rack.begin),
-                                      all.begin() + static_cast<ptrdiff_t>(rack.end));
-    for (const NodeRange& range : Tightest(ours, nodes)) {
-      for (int32_t i = range.first; i <= range.last; ++i) indices.push_back(i);
-    }
+  // The tightest ones, or the first of those that are equally tight.
+  const auto take = [&](std::vector<Candidate>& from, size_t nodes) {
+    std::nth_element(from.begin(), from.begin() + static_cast<ptrdiff_t>(nodes) - 1, from.end());
+    for (size_t i = 0; i < nodes; ++i) indices.push_back(from[i].index);
   };
-  // The fullest racks first, until one has all of what is left; then the one with the least.
-  std::stable_sort(racks.begin(), racks.end(), [](const Rack& a, const Rack& b) { return a.size() > b.size(); });
-  for (size_t i = 0, left = wanted; left > 0; ++i) {
-    if (racks[i].size() >= left) {
-      size_t least = i;
-      while (least + 1 < racks.size() && racks[least + 1].size() >= left) ++least;
-      // Of equal ones the first.
-      while (least > i && racks[least - 1].size() == racks[least].size()) --least;
-      take(racks[least], left);
-      break;
+  if (nodes_per_rack_ <= 0) {
+    take(free, wanted);
+  } else {
+    std::vector<std::vector<Candidate>> racks(static_cast<size_t>(RackOf(static_cast<int32_t>(nodes_.size()) - 1)) + 1);
+    for (const Candidate& one : free) racks[static_cast<size_t>(RackOf(one.index))].push_back(one);
+    // The fullest racks first, until one has all of what is left; then the one with the least.
+    std::stable_sort(racks.begin(), racks.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+    for (size_t i = 0, left = wanted; left > 0; ++i) {
+      if (racks[i].size() >= left) {
+        size_t least = i;
+        while (least + 1 < racks.size() && racks[least + 1].size() >= left) ++least;
+        // Of equal ones the first.
+        while (least > i && racks[least - 1].size() == racks[least].size()) --least;
+        take(racks[least], left);
+        break;
+      }
+      left -= racks[i].size();
+      take(racks[i], racks[i].size());
     }
-    take(racks[i], racks[i].size());
-    left -= racks[i].size();
   }
   std::sort(indices.begin(), indices.end());
   return cluster::ToRanges(indices);
@@ -258,10 +289,8 @@ std::shared_ptr<const Calendar> Ledger::View() const {
   auto calendar = std::make_shared<Calendar>();
   calendar->node_count = node_count();
   calendar->gpus_per_node = gpus_per_node_;
-  calendar->by_start.reserve(by_start_.size());
-  for (const auto& [gap, nodes] : by_start_) calendar->by_start.push_back({gap.first, gap.second, nodes});
-  calendar->by_end.reserve(by_end_.size());
-  for (const auto& [gap, nodes] : by_end_) calendar->by_end.push_back({gap.second, gap.first, nodes});
+  calendar->by_start = by_start_;
+  calendar->by_end = by_end_;
   calendar->shared_nodes.reserve(shared_.size());
   for (const auto& [index, steps] : shared_) calendar->shared_nodes.push_back(steps);
   view_ = std::move(calendar);

@@ -55,13 +55,26 @@ absl::StatusOr<Record> MemoryStore::Records::Create(Kind kind, std::string_view 
       earlier != names_by_request_id_.end()) {
     return Get(kind, earlier->second);
   }
-  const Key key{kind, std::string(name)};
-  if (entries_.contains(key)) return RecordExists(kind, name);
   const absl::Time now = clock_.Now();
+  return Restore({kind, {std::string(name), std::string(value), "", now, now}, std::string(request_id)});
+}
+
+absl::StatusOr<Record> MemoryStore::Records::Restore(const KeptRecord& kept) {
+  const Key key{kept.kind, kept.record.name};
+  if (entries_.contains(key)) return RecordExists(kept.kind, key.second);
   ++version_;
-  Record record{key.second, std::string(value), absl::StrFormat("%x", version_), now, now};
-  Set(key, Entry{record, std::string(request_id), version_, version_});
+  Record record = kept.record;
+  record.etag = absl::StrFormat("%x", version_);
+  Set(key, Entry{record, kept.request_id, version_, version_});
   return record;
+}
+
+std::vector<KeptRecord> MemoryStore::Records::All() const {
+  std::map<int64_t, KeptRecord> by_sequence;
+  for (const auto& [key, entry] : entries_) by_sequence[entry.sequence] = {key.first, entry.record, entry.request_id};
+  std::vector<KeptRecord> all;
+  for (auto& [sequence, record] : by_sequence) all.push_back(std::move(record));
+  return all;
 }
 
 absl::StatusOr<Record> MemoryStore::Records::Get(Kind kind, std::string_view name) {
@@ -150,6 +163,7 @@ absl::Status MemoryStore::Transact(const Body& body) {
   records_.Begin();
   const absl::Status status = body(records_);
   if (!status.ok()) records_.RollBack();
+  changed_.WakeAll();
   return status;
 }
 
@@ -175,6 +189,23 @@ absl::StatusOr<Changes> MemoryStore::ChangesSince(const std::vector<Kind>& kinds
 
 absl::StatusOr<int64_t> MemoryStore::Version() {
   base::MutexLock lock(mutex_);
+  return records_.version();
+}
+
+absl::Status MemoryStore::Export(const Take& take) {
+  std::vector<KeptRecord> all;
+  {
+    base::MutexLock lock(mutex_);
+    all = records_.All();
+  }
+  for (const KeptRecord& record : all) RETURN_IF_ERROR(take(record));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> MemoryStore::WaitForChange(int64_t version, absl::Duration at_most) {
+  base::MutexLock lock(mutex_);
+  // Woken for nothing, it returns early: whoever calls it asks again.
+  if (records_.version() == version) changed_.WaitFor(mutex_, at_most);
   return records_.version();
 }
 

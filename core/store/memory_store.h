@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/condition.h"
 #include "core/base/mutex.h"
 #include "core/store/store.h"
 
@@ -24,6 +25,9 @@ class MemoryStore : public Store {
   absl::StatusOr<Page> List(Kind kind, const ListOptions& options) override;
   absl::StatusOr<Changes> ChangesSince(const std::vector<Kind>& kinds, int64_t version) override;
   absl::StatusOr<int64_t> Version() override;
+  /// A copy of everything is taken first.
+  absl::Status Export(const Take& take) override;
+  absl::StatusOr<int64_t> WaitForChange(int64_t version, absl::Duration at_most) override;
 
  private:
   /// All that is kept; its writes can be taken back.
@@ -39,9 +43,12 @@ class MemoryStore : public Store {
                                   std::string_view value) override;
     absl::Status Delete(Kind kind, std::string_view name, std::string_view etag) override;
     absl::StatusOr<Changes> ChangesSince(const std::vector<Kind>& kinds, int64_t version) override;
+    absl::StatusOr<Record> Restore(const KeptRecord& record) override;
 
     absl::StatusOr<Page> ListByName(Kind kind, const ListOptions& options) const;
     absl::StatusOr<Page> ListNewestFirst(Kind kind, const ListOptions& options) const;
+    /// In the order of their creation.
+    std::vector<KeptRecord> All() const;
     int64_t version() const { return version_; }
     /// From here on writes can be taken back.
     void Begin() { undo_.clear(); }
@@ -71,6 +78,7 @@ class MemoryStore : public Store {
   };
 
   base::Mutex mutex_;
+  base::Condition changed_;
   Records records_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -14,7 +14,7 @@
 namespace planner::store {
 
 /// What is kept. The numbers are stored: they never change.
-enum class Kind { kCluster = 1, kPlan = 2, kReservation = 3, kRun = 4, kUtilization = 5 };
+enum class Kind { kCluster = 1, kPlan = 2, kReservation = 3, kRun = 4, kUtilization = 5, kRunSamples = 6 };
 
 /// A kept value with what the store knows of it. To the store the value is bytes.
 struct Record {
@@ -49,12 +49,24 @@ struct KindRecord {
 
 /// What has happened since a version.
 struct Changes {
-  std::vector<KindRecord> written;                  ///< As they are now, each once, in the order of their last change.
-  std::vector<std::pair<Kind, std::string>> deleted;  ///< Names that were there and are not any more. Some may never have been seen.
-  int64_t version = 0;                              ///< To ask from the next time.
+  std::vector<KindRecord> written;  ///< As they are now, each once, in the order of their last change.
+  std::vector<std::pair<Kind, std::string>>
+      deleted;          ///< Names that were there and are not any more. Some may never have been seen.
+  int64_t version = 0;  ///< To ask from the next time.
   /// The version was too old to tell: `written` is all that there is, and what else was known is gone.
   bool is_all = false;
 };
+
+/// A record with all that is needed to make it anew in another store.
+struct KeptRecord {
+  Kind kind = Kind::kCluster;
+  Record record;
+  std::string request_id;  ///< Empty: none.
+};
+/// Takes one after the other; an error ends it.
+using Take = std::function<absl::Status(const KeptRecord&)>;
+/// Hands out records, the same ones each time that it is called; gives the error of Take, or its own.
+using Source = std::function<absl::Status(const Take&)>;
 
 /// The value that takes the place of the record's, or why none may. Runs inside the store's
 /// transaction: it must not call the store.
@@ -69,9 +81,12 @@ class Transaction {
                                         std::string_view request_id) = 0;
   virtual absl::StatusOr<Record> Get(Kind kind, std::string_view name) = 0;
   virtual absl::StatusOr<Record> GetByRequestId(Kind kind, std::string_view request_id) = 0;
-  virtual absl::StatusOr<Record> Update(Kind kind, std::string_view name, std::string_view etag, std::string_view value) = 0;
+  virtual absl::StatusOr<Record> Update(Kind kind, std::string_view name, std::string_view etag,
+                                        std::string_view value) = 0;
   virtual absl::Status Delete(Kind kind, std::string_view name, std::string_view etag) = 0;
   virtual absl::StatusOr<Changes> ChangesSince(const std::vector<Kind>& kinds, int64_t version) = 0;
+  /// As Create, with the times that are given.
+  virtual absl::StatusOr<Record> Restore(const KeptRecord& record) = 0;
 };
 
 /// What is done in a transaction. It must not call the store, and may run again from the start where the store has to try again.
@@ -97,10 +112,18 @@ using Body = std::function<absl::Status(Transaction&)>;
 ///     comes between its reads and its writes. An error of the body is returned as it is, and nothing of it is stored.
 /// 12. ChangesSince with the version of an earlier answer gives every later change once, whatever else is written meanwhile; with 0
 ///     everything.
+/// 13. Export hands out every record of one moment, in the order of their creation, whatever is written meanwhile. Import makes them
+///     anew, with their names, values, request ids and times and in their order, in a store that has none: all of them, or none.
+///     Etags are new. FAILED_PRECONDITION if there is any record.
+/// 14. WaitForChange returns as soon as Version is another one than it was given, or when the time is over; soon after, if the change
+///     is another process's and nobody tells of it.
 class Store {
  public:
   virtual ~Store() = default;
 
+  /// Opens, creates and brings up to date what it needs, so that it is known at start whether that can be done. Otherwise done by
+  /// whatever comes first.
+  virtual absl::Status Open() { return absl::OkStatus(); }
   virtual absl::Status Transact(const Body& body) = 0;
   virtual absl::StatusOr<Record> Get(Kind kind, std::string_view name) = 0;
   /// NOT_FOUND if no record was created with it.
@@ -108,6 +131,13 @@ class Store {
   virtual absl::StatusOr<Page> List(Kind kind, const ListOptions& options) = 0;
   virtual absl::StatusOr<Changes> ChangesSince(const std::vector<Kind>& kinds, int64_t version) = 0;
   virtual absl::StatusOr<int64_t> Version() = 0;
+  virtual absl::Status Export(const Take& take) = 0;
+  /// The version as it then is. For one thread that tells others: a store may let a second one wait for the first. Unless a store
+  /// knows better, it asks for the version again and again.
+  virtual absl::StatusOr<int64_t> WaitForChange(int64_t version, absl::Duration at_most);
+
+  /// By Transact. The source may be called again from the start.
+  absl::Status Import(const Source& source);
 
   // One write each, by Transact.
   /// `request_id` may be empty.
@@ -121,7 +151,9 @@ absl::Status NoSuchRecord(Kind kind, std::string_view name);
 absl::Status RecordExists(Kind kind, std::string_view name);
 absl::Status EtagChanged(Kind kind, std::string_view name, std::string_view given, std::string_view current);
 
-/// "cluster", "plan", "reservation", "run", "utilization".
+/// "cluster", "plan", "reservation", "run", "utilization", "run samples".
 std::string_view KindName(Kind kind);
+/// Every kind, in the order of their numbers.
+const std::vector<Kind>& AllKinds();
 
 }  // namespace planner::store

@@ -14,24 +14,34 @@
 #include "core/base/status_macros.h"
 #include "core/hardware/gpu_catalog.h"
 #include "core/planning/planner.h"
-#include "core/store/memory_store.h"
+#include "core/store/store.h"
 #include "fmt/format.h"
 #include "services/app/counters.h"
 #include "services/bookings/bookings.h"
 #include "services/catalog/catalog.h"
 #include "services/convert/cluster.h"
+#include "services/feed/change_feed.h"
 #include "services/learning/learning.h"
 #include "services/server/cluster_server.h"
 #include "services/server/clusters.h"
 #include "services/server/estimation_server.h"
 #include "services/server/inventory.h"
 #include "services/server/inventory_metrics.h"
+#include "services/server/live_streams.h"
 #include "services/server/methods.h"
 #include "services/server/plan_server.h"
+#include "services/server/progress_streams.h"
+#include "services/server/progress_writer.h"
 #include "services/server/reservations.h"
-#include "services/storage/sqlite_store.h"
+#include "services/server/run_index.h"
+#include "services/server/run_metrics.h"
+#include "services/server/run_server.h"
+#include "services/server/runs.h"
+#include "services/storage/make_store.h"
+#include "services/server/utilization_metrics.h"
 #include "services/telemetry/measured_counter.h"
 #include "services/telemetry/rpc_probe.h"
+#include "services/utilization/utilization.h"
 #include "services/validate/requests.h"
 
 namespace planner::app {
@@ -41,10 +51,11 @@ constexpr int kMaxRequestBytes = 16 << 20;
 /// Threads that wait for calls, beside those that work on them.
 constexpr int kPollers = 8;
 
-/// Registry and inventory as one.
+/// Registry, inventory and runs as one.
 class Metrics : public prometheus::Collectable {
  public:
-  explicit Metrics(server::Inventory& inventory) : inventory_(inventory) {
+  Metrics(server::Inventory& inventory, utilization::Utilization& utilization, server::RunIndex& runs, const base::Clock& clock)
+      : inventory_(inventory), utilization_(inventory, utilization), runs_(runs, clock) {
     prometheus::BuildGauge()
         .Name("planner_build_info")
         .Help("The version that runs.")
@@ -57,8 +68,12 @@ class Metrics : public prometheus::Collectable {
   void Show(const counting::CounterSet& counters) { counters_ = &counters; }
   std::vector<prometheus::MetricFamily> Collect() const override {
     std::vector<prometheus::MetricFamily> all = registry_.Collect();
-    std::vector<prometheus::MetricFamily> inventory = inventory_.Collect();
-    all.insert(all.end(), std::make_move_iterator(inventory.begin()), std::make_move_iterator(inventory.end()));
+    for (const prometheus::Collectable* more : {static_cast<const prometheus::Collectable*>(&inventory_),
+                                                static_cast<const prometheus::Collectable*>(&utilization_),
+                                                static_cast<const prometheus::Collectable*>(&runs_)}) {
+      std::vector<prometheus::MetricFamily> families = more->Collect();
+      all.insert(all.end(), std::make_move_iterator(families.begin()), std::make_move_iterator(families.end()));
+    }
     if (counters_ != nullptr) all.push_back(telemetry::PluginUp(counters_->Infos()));
     return all;
   }
@@ -66,8 +81,21 @@ class Metrics : public prometheus::Collectable {
  private:
   prometheus::Registry registry_;
   server::InventoryMetrics inventory_;
+  server::UtilizationMetrics utilization_;
+  server::RunMetrics runs_;
   const counting::CounterSet* counters_ = nullptr;
 };
+
+/// A database tells what other replicas change; a file has to be asked.
+feed::ChangeFeedOptions FeedOptions(const AppOptions& options, store::Store& store) {
+  feed::ChangeFeedOptions feed;
+  if (options.postgresql.empty()) return feed;
+  feed.wait = [&store, version = int64_t{-1}](absl::Duration at_most) mutable {
+    const absl::StatusOr<int64_t> now = store.WaitForChange(version, at_most);
+    if (now.ok()) version = *now;
+  };
+  return feed;
+}
 
 std::string ClusterField(size_t index) { return fmt::format("clusters[{}]", index); }
 
@@ -85,36 +113,37 @@ void EnableBuiltInServices() {
 
 /// In the order of their dependencies; destroyed in the opposite one.
 struct App::Parts {
-  Parts(AppOptions given, hardware::GpuCatalog catalog, std::vector<plugin_host::PluginSpec> plugin_specs)
+  Parts(AppOptions given, hardware::GpuCatalog catalog, std::unique_ptr<store::Store> records,
+        std::vector<plugin_host::PluginSpec> plugin_specs)
       : options(std::move(given)),
         gpus(std::move(catalog)),
-        sqlite(options.state_dir.empty() ? nullptr
-                                         : std::make_unique<storage::SqliteStore>(options.state_dir, *options.clock)),
-        memory(*options.clock),
+        store(std::move(records)),
         counters(std::move(plugin_specs), options.plugin_host, metrics->registry(), *options.clock, options.log) {
     metrics->Show(counters.set());
+    bookings.OnWrite([this] { feed.Wake(); });
   }
-
-  store::Store& store() { return sqlite != nullptr ? static_cast<store::Store&>(*sqlite) : memory; }
 
   const AppOptions options;
   const hardware::GpuCatalog gpus;
   const catalog::ModelCatalog models;
-  const std::unique_ptr<storage::SqliteStore> sqlite;
-  store::MemoryStore memory;
-  bookings::Bookings bookings{store(), gpus, *options.clock};
+  const std::unique_ptr<store::Store> store;
+  bookings::Bookings bookings{*store, gpus, *options.clock};
   server::Inventory inventory{bookings, gpus, *options.clock};
-  const std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>(inventory);
+  server::RunIndex run_index{*store};
+  utilization::Utilization utilization{*store, bookings, *options.clock, options.utilization};
+  const std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>(inventory, utilization, run_index, *options.clock);
   const Counters counters;
   const planning::Planner planner{counters.set()};
   model_files::ModelFileStore model_files{options.state_dir.empty() ? "" : options.state_dir + "/models", options.model_files,
                                           *options.clock};
-  learning::Learning learning{store(), options.log};
+  learning::Learning learning{*store, options.log};
   server::Estimator estimator{models, model_files, inventory, learning, counters.set(), planner, Version()};
   server::RunValidator run_validator{models, gpus, *options.clock, Version()};
   server::IdSource& ids = options.ids != nullptr ? *options.ids : server::IdSource::Random();
-  server::Plans plans{estimator, store(), bookings, *options.clock, ids};
+  server::Plans plans{estimator, *store, bookings, *options.clock, ids};
   server::Reservations reservations{bookings, *options.clock, ids};
+  server::Runs runs{*store, bookings, run_index, *options.clock, ids};
+  server::ProgressWriter progress_writer{runs};
   telemetry::RpcProbe probe{metrics->registry(), server::kMethods};
   server::RpcRunner rpc{{.max_call = options.max_call, .max_concurrent_calls = options.max_concurrent_calls},
                         *options.clock,
@@ -122,8 +151,14 @@ struct App::Parts {
                         probe,
                         options.log};
   server::EstimationServer estimation_server{rpc, estimator, run_validator, models, counters.set(), model_files, Version()};
-  server::ClusterServer cluster_server{rpc, store(), bookings, reservations, gpus, *options.clock};
-  server::PlanServer plan_server{rpc, plans};
+  server::LiveStreams watches{options.max_watches};
+  server::LiveStreams reports{options.max_reports};
+  feed::ChangeFeed feed{*store, *options.clock, FeedOptions(options, *store)};
+  server::ClusterServer cluster_server{rpc,  *store, bookings, reservations, utilization,
+                                       feed, watches, reports,  gpus,         *options.clock};
+  server::PlanServer plan_server{rpc, plans, feed, watches};
+  server::ProgressStreams progress_streams{rpc, progress_writer, *options.clock};
+  server::RunServer run_server{rpc, runs, progress_streams};
 
   base::Mutex mutex;
   std::unique_ptr<grpc::Server> in_process ABSL_GUARDED_BY(mutex);
@@ -137,22 +172,30 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(AppOptions options) {
   }
   ASSIGN_OR_RETURN(std::vector<plugin_host::PluginSpec> plugins,
                    plugin_host::MakeSpecs(options.counter_plugins, plugin_host::FindPlugins(options.plugin_folder)));
+  ASSIGN_OR_RETURN(std::unique_ptr<store::Store> records,
+                   storage::MakeStore({.postgresql = options.postgresql, .state_dir = options.state_dir}, *options.clock));
   EnableBuiltInServices();
-  return std::unique_ptr<App>(new App(std::make_unique<Parts>(std::move(options), std::move(gpus), std::move(plugins))));
+  return std::unique_ptr<App>(
+      new App(std::make_unique<Parts>(std::move(options), std::move(gpus), std::move(records), std::move(plugins))));
 }
 
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 App::~App() {
+  parts_->progress_streams.EndAll();
+  EndStreams();
+  parts_->watches.BreakOffAll();
   base::MutexLock lock(parts_->mutex);
   if (parts_->in_process != nullptr) parts_->in_process->Shutdown();
+  parts_->feed.Stop();  // Before what its subscribers stand on.
 }
 
 absl::Status App::Prepare() {
-  if (parts_->sqlite != nullptr) RETURN_IF_ERROR(parts_->sqlite->Open());
+  RETURN_IF_ERROR(parts_->store->Open());
   parts_->model_files.RemoveExpired();
+  RETURN_IF_ERROR(parts_->utilization.RollUp());
   for (size_t i = 0; i < parts_->options.clusters.size(); ++i) {
-    RETURN_IF_ERROR(server::SeedCluster(ClusterField(i), parts_->options.clusters[i], parts_->gpus, parts_->store()));
+    RETURN_IF_ERROR(server::SeedCluster(ClusterField(i), parts_->options.clusters[i], parts_->gpus, *parts_->store));
   }
   return absl::OkStatus();
 }
@@ -166,9 +209,18 @@ void App::Register(grpc::ServerBuilder& builder) {
   builder.RegisterService(&parts_->estimation_server);
   builder.RegisterService(&parts_->cluster_server);
   builder.RegisterService(&parts_->plan_server);
+  builder.RegisterService(&parts_->run_server);
 }
 
-void App::EndCallsAt(absl::Time time) { parts_->rpc.EndCallsAt(time); }
+void App::EndCallsAt(absl::Time time) {
+  parts_->rpc.EndCallsAt(time);
+  parts_->progress_streams.EndAll();
+}
+
+void App::EndStreams() {
+  parts_->watches.EndAll();
+  parts_->reports.EndAll();
+}
 
 std::shared_ptr<grpc::Channel> App::InProcessChannel() {
   base::MutexLock lock(parts_->mutex);

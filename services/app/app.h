@@ -18,6 +18,7 @@
 #include "services/model_files/model_file_store.h"
 #include "services/plugin_host/discovery.h"
 #include "services/plugin_host/plugin_spec.h"
+#include "services/utilization/options.h"
 
 namespace prometheus {
 class Collectable;
@@ -35,8 +36,10 @@ namespace planner::app {
 
 /// What the composition depends on beside its defaults. Plain values and borrowed references.
 struct AppOptions {
-  /// Folder of planner.db. Read lazily; created with the first write. Empty: state lives in memory.
+  /// Folder of planner.db and of uploaded model files. Read lazily; created with the first write. Empty: state lives in memory.
   std::string state_dir;
+  /// Keeps the records in this PostgreSQL database, and not in planner.db: a connection string of libpq.
+  std::string postgresql;
   /// The site's own GPU types, or corrections of the built-in ones.
   std::vector<hardware::GpuType> gpu_types;
   /// Clusters that Prepare creates where the store has none of the name. Validated by Create.
@@ -45,6 +48,11 @@ struct AppOptions {
   absl::Duration max_call = absl::Seconds(30);
   /// Calls that are worked on at once; the surplus is refused with RESOURCE_EXHAUSTED.
   int max_concurrent_calls = 64;
+  /// Streams that watch something, and those that report utilization; the surplus is refused with RESOURCE_EXHAUSTED.
+  size_t max_watches = 1000;
+  size_t max_reports = 1000;
+  /// How long measured utilization is kept.
+  utilization::UtilizationOptions utilization;
   /// Uploaded model files: they are in `models` of state_dir, or in a temporary folder.
   model_files::StoreOptions model_files;
   /// Counters in processes of their own, as the configuration has them.
@@ -65,10 +73,10 @@ struct AppOptions {
 /// (daemon.h), plannerctl calls it through InProcessChannel. Safe for concurrent use.
 class App {
  public:
-  /// A few milliseconds. INVALID_ARGUMENT: a GPU type or cluster of the options is wrong; the field
+  /// A few milliseconds. INVALID_ARGUMENT: a GPU type, a cluster or the connection string of the options is wrong; the field
   /// is that of planner.config.v1.Config.
   static absl::StatusOr<std::unique_ptr<App>> Create(AppOptions options);
-  /// Ends the in-process server; calls in flight are waited for.
+  /// Ends the in-process server; calls in flight are waited for, streams that watch are ended.
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
@@ -81,8 +89,13 @@ class App {
   /// outlive the App.
   void Register(grpc::ServerBuilder& builder);
 
-  /// Calls that are still at work at `time` are cancelled then, and answered with UNAVAILABLE: for the end of the daemon.
+  /// Calls that are still at work at `time` are cancelled then, and answered with UNAVAILABLE: for the end of the daemon. Streams of progress,
+  /// which would go on for weeks, end now.
   void EndCallsAt(absl::Time time);
+
+  /// Ends the streams that would go on for ever (watches, reports of utilization) with UNAVAILABLE, and takes no others: for the end of the
+  /// daemon. Does not wait for them.
+  void EndStreams();
 
   /// A channel to the same services in this process, through no socket. The first call starts the
   /// server. The channel must not be used after the App is gone.

@@ -44,6 +44,13 @@ absl::Status Daemon::Listen(const std::vector<config::Address>& addresses, telem
   // A client that connects and says nothing holds a socket, and the end of the daemon, no longer than this.
   constexpr int kHandshakeMilliseconds = 5000;
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMilliseconds);
+  // A client that vanishes without a word must not hold the place of its stream: after a minute of silence it is asked whether it is there.
+  // Clients may ask likewise.
+  constexpr int kSilenceMilliseconds = 60'000;
+  constexpr int kAnswerMilliseconds = 20'000;
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kSilenceMilliseconds);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kAnswerMilliseconds);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kSilenceMilliseconds / 2);
   std::vector<std::string> names;
   std::vector<int> ports(addresses.size(), 0);
   for (size_t i = 0; i < addresses.size(); ++i) {
@@ -60,7 +67,7 @@ absl::Status Daemon::Listen(const std::vector<config::Address>& addresses, telem
     return absl::UnavailableError(fmt::format("listen: cannot be bound: address={}", fmt::join(names, ",")));
   }
   grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
-  for (const char* service : {"planner.v1.EstimationService", "planner.v1.ClusterService", "planner.v1.PlanService"}) {
+  for (const char* service : {"planner.v1.EstimationService", "planner.v1.ClusterService", "planner.v1.PlanService", "planner.v1.RunService"}) {
     health->SetServingStatus(service, true);
   }
   for (size_t i = 0; i < addresses.size(); ++i) {
@@ -76,6 +83,7 @@ void Daemon::Drain(absl::Duration patience) {
   server_->GetHealthCheckService()->SetServingStatus(false);
   const absl::Time end = clock_.Now() + patience;
   app_.EndCallsAt(end);
+  app_.EndStreams();
   server_->Shutdown(absl::ToChronoTime(end + kPatienceForAnswers));
   server_->Wait();
   server_.reset();

@@ -5,15 +5,21 @@
 
 #include <csignal>
 #include <iostream>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "core/base/clock.h"
 #include "core/base/status_macros.h"
+#include "core/store/store.h"
+#include "fmt/format.h"
 #include "services/app/app.h"
 #include "services/app/daemon.h"
 #include "services/app/state_lock.h"
 #include "services/config/flags.h"
 #include "services/config/settings.h"
+#include "services/storage/backup.h"
+#include "services/storage/make_store.h"
 #include "services/telemetry/log.h"
 
 namespace planner::app {
@@ -44,13 +50,19 @@ absl::StatusOr<config::Settings> SettingsOf(const config::Flags& flags) {
 
 AppOptions OptionsOf(const config::Settings& settings, telemetry::Log& log) {
   return {.state_dir = settings.state_dir,
+          .postgresql = settings.postgresql,
           .gpu_types = settings.gpu_types,
           .clusters = settings.clusters,
           .max_call = settings.max_call,
           .max_concurrent_calls = settings.max_concurrent_calls,
+          .utilization = settings.utilization,
           .model_files = settings.model_files,
           .counter_plugins = settings.counter_plugins,
           .log = &log};
+}
+
+storage::Place PlaceOf(const config::Settings& settings) {
+  return {.postgresql = settings.postgresql, .state_dir = settings.state_dir};
 }
 
 /// The signals that end the daemon, blocked for all threads that start from now on, so that the main thread
@@ -69,12 +81,30 @@ sigset_t BlockEndingSignals() {
 absl::Status Serve(App& app, const config::Settings& settings, const sigset_t& signals, telemetry::Log& log) {
   RETURN_IF_ERROR(app.Prepare());
   ASSIGN_OR_RETURN(const std::unique_ptr<Daemon> daemon, Daemon::Start(app, settings, base::Clock::Real(), log));
-  log.Write(telemetry::Level::kInfo, {{"event", "ready"}, {"version", Version()}, {"state_dir", settings.state_dir}});
+  log.Write(telemetry::Level::kInfo, {{"event", "ready"},
+                                      {"version", Version()},
+                                      {"store", storage::Describe(PlaceOf(settings))},
+                                      {"state_dir", settings.state_dir}});
   int signal = 0;
   sigwait(&signals, &signal);
   log.Write(telemetry::Level::kInfo, {{"event", "draining"}, {"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
   daemon->Drain(kPatience);
   log.Write(telemetry::Level::kInfo, {{"event", "stopped"}});
+  return absl::OkStatus();
+}
+
+/// What is asked for in place of serving: the records go to a file, or come from one.
+absl::Status MoveRecords(const config::Flags& flags, const storage::Place& place) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<store::Store> store, storage::MakeStore(place, base::Clock::Real()));
+  const bool writes = !flags.backup_file.empty();
+  const absl::StatusOr<int64_t> count =
+      writes ? storage::WriteBackup(*store, flags.backup_file) : storage::RestoreBackup(*store, flags.restore_file);
+  if (!count.ok()) {
+    return {count.status().code(),
+            fmt::format("{}: {}", std::string(count.status().message()), storage::Describe(place))};
+  }
+  std::cout << fmt::format("{}: {} records {} {}\n", storage::Describe(place), *count,
+                           writes ? "written to" : "restored from", writes ? flags.backup_file : flags.restore_file);
   return absl::OkStatus();
 }
 
@@ -104,9 +134,19 @@ int Main(int argc, const char* const* argv) {
     std::cout << "ok\n";
     return 0;
   }
-  const absl::StatusOr<StateLock> lock = StateLock::Take(settings->state_dir);
-  if (!lock.ok()) return Fail(lock.status());
-  const absl::Status status = Serve(**app, *settings, signals, log);
+  if (!flags->backup_file.empty()) {
+    const absl::Status status = MoveRecords(*flags, PlaceOf(*settings));
+    return status.ok() ? 0 : Fail(status);
+  }
+  // Records in a database are shared by as many as there are, and so may be what else is in the folder: uploaded model files.
+  std::optional<StateLock> lock;
+  if (settings->postgresql.empty()) {
+    absl::StatusOr<StateLock> taken = StateLock::Take(settings->state_dir);
+    if (!taken.ok()) return Fail(taken.status());
+    lock.emplace(*std::move(taken));
+  }
+  const absl::Status status =
+      flags->restore_file.empty() ? Serve(**app, *settings, signals, log) : MoveRecords(*flags, PlaceOf(*settings));
   return status.ok() ? 0 : Fail(status);
 }
 

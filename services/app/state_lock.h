@@ -6,7 +6,7 @@
 
 namespace planner::app {
 
-/// One daemon a state folder: an flock on its `plannerd.lock`, which the kernel gives up with the process, however it ends. plannerctl in
+/// One daemon a state folder that has the records (with PostgreSQL several may share one): an flock on its `plannerd.lock`, which the kernel gives up with the process, however it ends. plannerctl in
 /// process does not take it: what it keeps is in SQLite, which several programs may share. Movable, not copyable.
 class StateLock {
  public:

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
+#include "services/bookings/conflicts.h"
 
 namespace planner::bookings {
 namespace {
@@ -72,17 +73,21 @@ absl::Status Bookings::Run(const Operation& operation) {
 
 void Bookings::RunTogether(const std::vector<Waiting*>& batch) {
   base::MutexLock lock(mutex_);
-  if (TransactOnce(batch)) return;
-  // One of them has spoiled it for all.
-  for (Waiting* one : batch) TransactOnce({one});
+  if (!TransactOnce(batch)) {
+    // One of them has spoiled it for all.
+    for (Waiting* one : batch) TransactOnce({one});
+  }
+  // Whoever reads between two of many writes would else wait for the second one's disk.
+  if (view_is_read_.exchange(false)) MakeView(clock_.Now()).IgnoreError();
 }
 
 bool Bookings::TransactOnce(const std::vector<Waiting*>& batch) {
   bool is_first = true;
   bool is_spoiled = false;
+  bool has_written = false;
   const absl::Status status = store_.Transact([&](store::Transaction& transaction) -> absl::Status {
     if (!is_first) calendars_.Reset();  // What the run before has put there is not stored.
-    is_first = is_spoiled = false;
+    is_first = is_spoiled = has_written = false;
     ASSIGN_OR_RETURN(const store::Changes changes, transaction.ChangesSince(Calendars::Kinds(), calendars_.version()));
     RETURN_IF_ERROR(calendars_.Apply(changes));
     const absl::Time now = clock_.Now();
@@ -91,16 +96,25 @@ bool Bookings::TransactOnce(const std::vector<Waiting*>& batch) {
     for (const std::string& name : calendars_.passed()) {
       const absl::Status gone = transaction.Delete(store::Kind::kReservation, name, "");
       if (!gone.ok() && !absl::IsNotFound(gone)) return gone;
+      has_written = true;
     }
+    Ledgers marks(transaction, calendars_, now);
+    RETURN_IF_ERROR(RefreshConflicts(marks));
     for (Waiting* one : batch) {
       Ledgers ledgers(transaction, calendars_, now);
       one->status = one->operation(ledgers);
+      has_written = has_written || ledgers.has_written();
       is_spoiled = !one->status.ok() && ledgers.has_written();
       if (is_spoiled) return one->status;
     }
+    RETURN_IF_ERROR(RefreshConflicts(marks));
+    has_written = has_written || marks.has_written();
     return absl::OkStatus();
   });
-  if (status.ok()) return true;
+  if (status.ok()) {
+    if (has_written && on_write_) on_write_();
+    return true;
+  }
   calendars_.Reset();
   if (is_spoiled && batch.size() > 1) return false;
   for (Waiting* one : batch) one->status = status;
@@ -115,23 +129,33 @@ absl::Status Bookings::CatchUp(absl::Time now) {
   return applied;
 }
 
-absl::StatusOr<std::shared_ptr<const Bookings::Views>> Bookings::Current(absl::Time now) {
-  // The version comes first: what is written while we read makes the next call read again.
-  ASSIGN_OR_RETURN(const int64_t version, store_.Version());
-  {
-    base::MutexLock lock(view_mutex_);
-    if (view_ != nullptr && view_version_ == version && cluster::ToMicros(now) < view_end_) return view_;
-  }
-  base::MutexLock lock(mutex_);
+absl::Status Bookings::MakeView(absl::Time now) {
   RETURN_IF_ERROR(CatchUp(now));
   auto views = std::make_shared<Views>();
   for (auto& [id, calendar] : calendars_.clusters()) {
     views->push_back({id, calendar.etag(), calendar.cluster().currency(), calendar.Pools()});
   }
-  base::MutexLock view_lock(view_mutex_);
+  base::MutexLock lock(view_mutex_);
   view_ = std::move(views);
   view_version_ = calendars_.version();
   view_end_ = calendars_.NextEvent();
+  return absl::OkStatus();
+}
+
+std::shared_ptr<const Bookings::Views> Bookings::ViewOf(int64_t version, absl::Time now) {
+  base::MutexLock lock(view_mutex_);
+  return view_ != nullptr && view_version_ >= version && cluster::ToMicros(now) < view_end_ ? view_ : nullptr;
+}
+
+absl::StatusOr<std::shared_ptr<const Bookings::Views>> Bookings::Current(absl::Time now) {
+  view_is_read_ = true;
+  // The version comes first: what is written while we read makes the next call read again.
+  ASSIGN_OR_RETURN(const int64_t version, store_.Version());
+  if (auto view = ViewOf(version, now)) return view;
+  base::MutexLock lock(mutex_);
+  if (auto view = ViewOf(version, now)) return view;  // Made while we waited.
+  RETURN_IF_ERROR(MakeView(now));
+  base::MutexLock view_lock(view_mutex_);
   return view_;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -51,6 +52,9 @@ class Calendars {
   /// When Advance will have something to do next; kForever: never.
   Micros NextEvent() const;
 
+  /// Clusters that have got GPUs back since the last call while reservations of them are marked.
+  std::set<std::string> TakeFreed() { return std::exchange(freed_, {}); }
+
   /// Null: there is none.
   ClusterCalendar* Find(const std::string& cluster);
   std::map<std::string, ClusterCalendar>& clusters() { return clusters_; }
@@ -76,6 +80,7 @@ class Calendars {
   std::map<std::string, Times> times_;  ///< By record.
   std::set<std::pair<Micros, std::string>> events_;
   std::set<std::string> passed_;
+  std::set<std::string> freed_;
 };
 
 /// What an operation has at hand: the calendars, and the transaction that its writes belong to. Everything that it writes goes
@@ -124,6 +129,9 @@ class Bookings {
   Bookings(store::Store& store, const hardware::GpuCatalog& gpus, const base::Clock& clock)
       : store_(store), clock_(clock), calendars_(gpus) {}
 
+  /// Before the first Run: called after each transaction that has written something, from its thread. It must not block.
+  void OnWrite(std::function<void()> on_write) { on_write_ = std::move(on_write); }
+
   /// The operation's status, or the store's. When it is OK, what was written is kept.
   absl::Status Run(const Operation& operation);
 
@@ -144,9 +152,13 @@ class Bookings {
   /// False: nothing is done, because one of several has written and failed.
   bool TransactOnce(const std::vector<Waiting*>& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CatchUp(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status MakeView(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// The view, if it has everything up to the version and holds at `now`; else null.
+  std::shared_ptr<const Views> ViewOf(int64_t version, absl::Time now);
 
   store::Store& store_;
   const base::Clock& clock_;
+  std::function<void()> on_write_;
 
   base::Mutex queue_mutex_;
   base::Condition queue_changed_;
@@ -157,6 +169,7 @@ class Bookings {
   base::Mutex mutex_;
   Calendars calendars_ ABSL_GUARDED_BY(mutex_);
 
+  std::atomic<bool> view_is_read_ = false;  ///< Since a write has made one.
   base::Mutex view_mutex_;
   std::shared_ptr<const Views> view_ ABSL_GUARDED_BY(view_mutex_);
   int64_t view_version_ ABSL_GUARDED_BY(view_mutex_) = -1;

@@ -11,6 +11,7 @@
 #include "core/base/fake_clock.h"
 #include "core/base/status_macros.h"
 #include "core/store/memory_store.h"
+#include "services/bookings/conflicts.h"
 #include "services/convert/cluster.h"
 #include "services/convert/time.h"
 
@@ -286,6 +287,28 @@ TEST_F(BookingsTest, QuotasCountReservationsAndJobs) {
   EXPECT_TRUE(Book(bookings_, "c", wish).ok()) << "who has no quota has all";
 }
 
+TEST_F(BookingsTest, WhatIsReadAtOnceIsWhatWasBookedOneByOne) {
+  SetCluster("name: 'main' node_pools { name: 'p' gpu_type: 'h100' node_count: 4 } quotas { tenant: 't' max_gpus: 64 }");
+  for (int i = 0; i < 40; ++i) {
+    Wish wish = Nodes(1 + i % 3, 50 + 7 * (i % 11), 13 * (i % 5));
+    if (i % 4 == 0) wish.gpu_count = 1 + i % 7;
+    if (i % 2 == 0) wish.tenant = "t";
+    wish.may_wait = true;
+    ASSERT_TRUE(Book(bookings_, std::to_string(i), wish).ok());
+    ASSERT_TRUE(bookings_.Current(clock_.Now()).ok()) << "a view in between, whose parts the next one may use";
+  }
+  Bookings other(store_, gpus_, clock_);
+  const cluster::Pool ours = bookings_.Current(clock_.Now()).value()->at(0).pools.at(0);
+  const cluster::Pool theirs = other.Current(clock_.Now()).value()->at(0).pools.at(0);
+  EXPECT_EQ(ours.calendar->by_start, theirs.calendar->by_start);
+  EXPECT_EQ(ours.calendar->by_end, theirs.calendar->by_end);
+  ASSERT_EQ(ours.calendar->shared_nodes.size(), theirs.calendar->shared_nodes.size());
+  for (size_t i = 0; i < ours.calendar->shared_nodes.size(); ++i) {
+    EXPECT_EQ(*ours.calendar->shared_nodes[i], *theirs.calendar->shared_nodes[i]);
+  }
+  EXPECT_EQ(ours.quotas.at(0)->used, theirs.quotas.at(0)->used);
+}
+
 TEST_F(BookingsTest, SaysWhatCanNoLongerBeKept) {
   ASSERT_TRUE(Book(bookings_, "a", Nodes(2, 100, 10)).ok());
   const auto conflict = [&] {
@@ -329,6 +352,81 @@ TEST_F(BookingsTest, UnreadableRecordsStopEverything) {
   ASSERT_TRUE(store_.Create(Kind::kReservation, "main/x", "\xff", "").ok());
   EXPECT_EQ(bookings_.Current(clock_.Now()).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(Book(bookings_, "a", Nodes(1, 1)).code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(BookingsTest, TheMarkOfAPairGoesWhenTheOthersHoldExpires) {
+  // Two on the same nodes, as after the nodes have become smaller; one is only held.
+  ASSERT_TRUE(Book(bookings_, "firm", Nodes(4, 3600)).ok());
+  ASSERT_TRUE(bookings_
+                  .Run([&](Ledgers& ledgers) -> absl::Status {
+                    v1::Reservation copy = ledgers.calendars().Find("main")->Find("firm")->reservation;
+                    copy.set_state(v1::Reservation::HELD);
+                    *copy.mutable_expire_time() = convert::TimeToProto(ledgers.now() + absl::Seconds(60));
+                    RETURN_IF_ERROR(
+                        ledgers.Create(Kind::kReservation, "main/held", copy.SerializeAsString(), "").status());
+                    return MarkConflicts("main", /*gone=*/false, ledgers).status();
+                  })
+                  .ok());
+  const auto conflicts = [&] {
+    std::vector<std::string> all;
+    for (const v1::Reservation& one : Stored()) all.push_back(one.conflict());
+    return all;
+  };
+  EXPECT_THAT(conflicts(), ElementsAre(HasSubstr("more GPUs"), HasSubstr("more GPUs")));
+  clock_.Advance(absl::Seconds(60));
+  const auto nothing = [](Ledgers&) { return absl::OkStatus(); };
+  ASSERT_TRUE(bookings_.Run(nothing).ok());
+  EXPECT_THAT(conflicts(), ElementsAre(""));
+}
+
+TEST_F(BookingsTest, WritesAreTold) {
+  int writes = 0;
+  bookings_.OnWrite([&] { ++writes; });
+  ASSERT_TRUE(bookings_.Run([](Ledgers&) { return absl::OkStatus(); }).ok());
+  EXPECT_EQ(writes, 0);
+  ASSERT_TRUE(Book(bookings_, "a", Nodes(1, 60)).ok());
+  EXPECT_EQ(writes, 1);
+  store_.fails = true;
+  EXPECT_FALSE(Book(bookings_, "b", Nodes(1, 60)).ok());
+  EXPECT_EQ(writes, 1);
+}
+
+TEST_F(BookingsTest, QuotasGoToWhatRunsThenToTheFirmThenToTheOldest) {
+  SetCluster(
+      "name: 'main' node_pools { name: 'p' gpu_type: 'h100' node_count: 4 } quotas { tenant: 't' max_gpus: 16 }");
+  const auto book = [&](const std::string& id, Micros start_in, int hold_seconds) {
+    Wish wish = Nodes(1, 3600, start_in);
+    wish.tenant = "t";
+    ASSERT_TRUE(Book(bookings_, id, wish, hold_seconds).ok());
+    clock_.Advance(absl::Seconds(1));
+  };
+  book("held", 100, 3000);
+  book("firm", 100, 0);
+  SetCluster("name: 'main' node_pools { name: 'p' gpu_type: 'h100' node_count: 4 } quotas { tenant: 't' max_gpus: 8 }");
+  const auto over = [&] {
+    std::vector<std::string> ids;
+    EXPECT_TRUE(bookings_
+                    .Look(clock_.Now(),
+                          [&](Calendars& calendars) {
+                            for (const auto& [id, why] : calendars.Find("main")->OverQuota(Now())) ids.push_back(id);
+                            return absl::OkStatus();
+                          })
+                    .ok());
+    return ids;
+  };
+  EXPECT_THAT(over(), ElementsAre("held"));
+  // What its occupations use comes before all.
+  SetCluster(
+      "name: 'main' node_pools { name: 'p' gpu_type: 'h100' node_count: 4 occupations { nodes: 'p-3' tenant: 't' "
+      "gpus_per_node: 1 } } "
+      "quotas { tenant: 't' max_gpus: 8 }");
+  EXPECT_THAT(over(), ElementsAre("firm", "held"));
+  SetCluster(
+      "name: 'main' node_pools { name: 'p' gpu_type: 'h100' node_count: 4 } quotas { tenant: 't' node_pool: 'p' "
+      "max_gpus: 8 }");
+  EXPECT_THAT(over(), ElementsAre("held"));
+  SetCluster("name: 'main' node_pools { name: 'p' gpu_type: 'h100' node_count: 4 }");
+  EXPECT_THAT(over(), IsEmpty());
 }
 
 }  // namespace

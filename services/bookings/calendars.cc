@@ -30,12 +30,18 @@ void Calendars::Reset() {
   times_.clear();
   events_.clear();
   passed_.clear();
+  freed_.clear();
 }
 
 absl::Status Calendars::Apply(const store::Changes& changes) {
   if (changes.is_all) Reset();
   for (const auto& [kind, name] : changes.deleted) Remove(kind, name);
-  for (const store::KindRecord& one : changes.written) RETURN_IF_ERROR(Put(one.kind, one.record));
+  // A cluster is made with the reservations that are there: what is new of both costs less together.
+  for (const bool is_cluster : {false, true}) {
+    for (const store::KindRecord& one : changes.written) {
+      if ((one.kind == Kind::kCluster) == is_cluster) RETURN_IF_ERROR(Put(one.kind, one.record));
+    }
+  }
   version_ = changes.version;
   return absl::OkStatus();
 }
@@ -52,12 +58,9 @@ absl::Status Calendars::Put(Kind kind, const store::Record& record) {
       if (known->etag() != record.etag) known->Change(std::move(cluster), record.etag);
       return absl::OkStatus();
     }
-    ClusterCalendar& made =
-        clusters_.emplace(record.name, ClusterCalendar(record.name, std::move(cluster), record.etag, gpus_))
-            .first->second;
-    if (auto orphans = orphans_.extract(record.name)) {
-      for (auto& [id, booking] : orphans.mapped()) made.Put(id, std::move(booking));
-    }
+    std::map<std::string, Booking> bookings;
+    if (auto orphans = orphans_.extract(record.name)) bookings = std::move(orphans.mapped());
+    clusters_.emplace(record.name, ClusterCalendar(record.name, std::move(cluster), record.etag, std::move(bookings), gpus_));
     return absl::OkStatus();
   }
   if (kind != Kind::kReservation) return absl::OkStatus();
@@ -92,7 +95,10 @@ void Calendars::Remove(Kind kind, const std::string& name) {
   if (kind != Kind::kReservation) return;
   Forget(name);
   const auto [cluster, id] = Split(name);
-  if (ClusterCalendar* calendar = Find(cluster)) calendar->Remove(id);
+  if (ClusterCalendar* calendar = Find(cluster)) {
+    calendar->Remove(id);
+    if (!calendar->conflicting().empty()) freed_.insert(cluster);
+  }
   if (const auto orphans = orphans_.find(cluster); orphans != orphans_.end()) orphans->second.erase(id);
 }
 

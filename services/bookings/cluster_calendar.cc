@@ -1,6 +1,7 @@
 #include "services/bookings/cluster_calendar.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
@@ -36,14 +37,6 @@ std::vector<NodeRange> Common(const std::vector<NodeRange>& a, const std::vector
   return common;
 }
 
-/// Whether quotas alone let the job start when it is to.
-bool KeepsQuotas(schedule::Request request) {
-  if (request.quotas.empty()) return true;
-  const cluster::Opening all{0, cluster::kForever, request.shape.nodes};
-  request.not_after = request.not_before;
-  return EarliestStart({request.shape.nodes, request.shape.gpus_per_node, {all}, {all}, {}}, request).has_value();
-}
-
 /// "2026-12-01T08:00:00Z".
 std::string TimeText(Micros micros) {
   return micros == cluster::kForever
@@ -51,25 +44,83 @@ std::string TimeText(Micros micros) {
              : absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", cluster::FromMicros(micros), absl::UTCTimeZone());
 }
 
+/// "plans/…" of a block that names one.
+std::string PlanOf(const convert::NodeBlock& block) {
+  return block.plan.starts_with("plans/") ? block.plan : "plans/" + block.plan;
+}
+
+/// GPUs in use from some moment on.
+class Level {
+ public:
+  explicit Level(Micros from) : from_(from) { levels_[from] = 0; }
+
+  void Add(const schedule::Use& use) {
+    if (use.end <= from_) return;
+    const auto end = Boundary(use.end);
+    for (auto at = Boundary(std::max(from_, use.start)); at != end; ++at) at->second += GpusOf(use);
+  }
+  /// The most that would be in use at once during the use, with it; 0 if it is over.
+  int64_t MostWith(const schedule::Use& use) const {
+    if (use.end <= from_) return 0;
+    int64_t most = 0;
+    for (auto at = std::prev(levels_.upper_bound(std::max(from_, use.start)));
+         at != levels_.end() && at->first < use.end; ++at) {
+      most = std::max(most, at->second);
+    }
+    return most + GpusOf(use);
+  }
+
+ private:
+  static int64_t GpusOf(const schedule::Use& use) { return cluster::CountOf(use.nodes) * use.gpus_per_node; }
+  /// The step that begins at `time`; made if there is none.
+  std::map<Micros, int64_t>::iterator Boundary(Micros time) {
+    const auto next = levels_.lower_bound(time);
+    if (next != levels_.end() && next->first == time) return next;
+    return levels_.emplace_hint(next, time, std::prev(next)->second);
+  }
+
+  const Micros from_;
+  std::map<Micros, int64_t> levels_;  ///< From each time on, up to the next.
+};
+
+/// Who comes first where not all can have what they booked.
+using Rank = std::tuple<bool, bool, absl::Time, std::string>;
+
+Rank RankOf(const std::string& id, const Booking& booking, Micros now) {
+  const v1::Reservation& reservation = booking.reservation;
+  return {StartOf(reservation) > now, reservation.state() == v1::Reservation::HELD, booking.create_time, id};
+}
+
 }  // namespace
 
-ClusterCalendar::ClusterCalendar(std::string id, v1::Cluster cluster, std::string etag,
+ClusterCalendar::ClusterCalendar(std::string id, v1::Cluster cluster, std::string etag, std::map<std::string, Booking> bookings,
                                  const hardware::GpuCatalog& gpus)
     : id_(std::move(id)), gpus_(gpus), cluster_(std::move(cluster)), etag_(std::move(etag)) {
+  for (auto& [record, booking] : bookings) {
+    const Key key{StartOf(booking.reservation), record};
+    keys_[record] = key;
+    if (!booking.reservation.conflict().empty()) conflicting_.insert(record);
+    bookings_[key] = std::move(booking);
+  }
   Rebuild();
 }
 
 void ClusterCalendar::Change(v1::Cluster cluster, std::string etag) {
+  // Text is no reason to make it all anew.
+  cluster_.set_description(cluster.description());
+  const bool is_same = cluster_.SerializeAsString() == cluster.SerializeAsString();
   cluster_ = std::move(cluster);
   etag_ = std::move(etag);
-  Rebuild();
+  if (!is_same) Rebuild();
 }
 
 void ClusterCalendar::Rebuild() {
   pools_.clear();
   tenant_uses_.clear();
   plans_in_use_.clear();
-  for (const v1::TenantQuota& quota : cluster_.quotas()) tenant_uses_[{quota.tenant(), quota.node_pool()}];
+  for (const v1::TenantQuota& quota : cluster_.quotas()) {
+    tenant_uses_.push_back({quota.tenant(), quota.node_pool(), quota.max_gpus(), {}, nullptr});
+  }
   std::set<std::pair<std::string, std::string>> booked;  // Plans and pools.
   for (const auto& [key, booking] : bookings_)
     booked.emplace(booking.reservation.plan(), booking.reservation.node_pool());
@@ -79,24 +130,29 @@ void ClusterCalendar::Rebuild() {
     absl::StatusOr<convert::PoolNodes> nodes = convert::NodesOf("cluster", cluster_, index);
     // What is stored was checked; an older version may have stored less.
     if (!nodes.ok()) nodes = convert::PoolNodes{cluster::HostList::Numbered(pool.name, *pool.node_count), {}};
-    schedule::Ledger ledger(*pool.node_count, pool.gpus_per_node, cluster_.node_pools(index).nodes_per_rack());
+    std::vector<schedule::Use> uses;
     for (const convert::NodeBlock& block : nodes->blocks) {
       if (!block.plan.empty()) {
-        const std::string plan = block.plan.starts_with("plans/") ? block.plan : "plans/" + block.plan;
-        plans_in_use_.insert(plan);
-        if (booked.contains({plan, pool.name})) continue;  // Its reservation stands for it.
+        plans_in_use_.insert(PlanOf(block));
+        if (booked.contains({PlanOf(block), pool.name})) continue;  // Its reservation stands for it.
       }
-      ledger.Add(block.use);
+      uses.push_back(block.use);
       if (!block.tenant.empty()) CountUse(block.tenant, pool.name, block.use, 1);
     }
+    for (const auto& [key, booking] : bookings_) {
+      if (booking.reservation.node_pool() == pool.name) uses.push_back(UseOf(booking.reservation, nodes->names, pool.gpus_per_node));
+    }
+    schedule::Ledger ledger(*pool.node_count, pool.gpus_per_node, cluster_.node_pools(index).nodes_per_rack(), uses);
     pools_.push_back({std::move(pool), *std::move(nodes), std::move(ledger)});
   }
-  for (const auto& [key, booking] : bookings_) {
-    for (PoolState& pool : pools_) {
-      if (pool.pool.name == booking.reservation.node_pool()) pool.ledger.Add(UseOf(booking.reservation, pool));
-    }
-    Count(booking.reservation, 1);
-  }
+  for (const auto& [key, booking] : bookings_) Count(booking.reservation, 1);
+}
+
+bool ClusterCalendar::IsBooked(const convert::NodeBlock& block, const std::string& pool) const {
+  if (block.plan.empty()) return false;
+  return std::any_of(bookings_.begin(), bookings_.end(), [&](const auto& one) {
+    return one.second.reservation.plan() == PlanOf(block) && one.second.reservation.node_pool() == pool;
+  });
 }
 
 bool ClusterCalendar::IsRebuiltFor(const v1::Reservation& reservation) const {
@@ -109,24 +165,23 @@ const ClusterCalendar::PoolState* ClusterCalendar::PoolNamed(const std::string& 
   return pool == pools_.end() ? nullptr : &*pool;
 }
 
-schedule::Use ClusterCalendar::UseOf(const v1::Reservation& reservation, const PoolState& pool) {
+schedule::Use ClusterCalendar::UseOf(const v1::Reservation& reservation, const cluster::HostList& names, int gpus_per_node) {
   const int64_t nodes = std::max<int64_t>(1, reservation.node_count());
-  const int64_t gpus = std::min<int64_t>(pool.ledger.gpus_per_node(), reservation.gpu_count() / nodes);
-  return {pool.nodes.names.FindKnown(reservation.nodes()).nodes, static_cast<int>(gpus), StartOf(reservation),
-          EndOf(reservation)};
+  const int64_t gpus = std::min<int64_t>(gpus_per_node, reservation.gpu_count() / nodes);
+  return {names.FindKnown(reservation.nodes()).nodes, static_cast<int>(gpus), StartOf(reservation), EndOf(reservation)};
+}
+
+schedule::Use ClusterCalendar::UseOf(const v1::Reservation& reservation, const PoolState& pool) {
+  return UseOf(reservation, pool.nodes.names, pool.ledger.gpus_per_node());
 }
 
 void ClusterCalendar::CountUse(const std::string& tenant, const std::string& pool, const schedule::Use& use,
                                int64_t sign) {
   const int64_t gpus = sign * cluster::CountOf(use.nodes) * use.gpus_per_node;
-  for (const std::string& of : {std::string(), pool}) {
-    const auto found = tenant_uses_.find({tenant, of});
-    if (found == tenant_uses_.end()) continue;
-    const auto change = [&](Micros time, int64_t by) {
-      if ((found->second[time] += by) == 0) found->second.erase(time);
-    };
-    change(use.start, gpus);
-    if (use.end != cluster::kForever) change(use.end, -gpus);
+  for (TenantUse& one : tenant_uses_) {
+    if (one.tenant != tenant || (!one.pool.empty() && one.pool != pool)) continue;
+    one.gpus.Add(use.start, use.end, gpus);
+    one.quota.reset();
   }
 }
 
@@ -137,19 +192,19 @@ void ClusterCalendar::Count(const v1::Reservation& reservation, int64_t sign) {
   }
 }
 
-std::vector<cluster::Quota> ClusterCalendar::Quotas() const {
-  std::vector<cluster::Quota> quotas;
-  for (const v1::TenantQuota& proto : cluster_.quotas()) {
-    cluster::Quota& quota = quotas.emplace_back();
-    quota.tenant = proto.tenant();
-    quota.pool = proto.node_pool();
-    quota.max_gpus = proto.max_gpus();
-    const auto uses = tenant_uses_.find({quota.tenant, quota.pool});
-    if (uses == tenant_uses_.end()) continue;
-    int64_t level = 0;
-    for (const auto& [time, change] : uses->second) quota.used.push_back({time, level += change});
+std::vector<const ClusterCalendar::TenantUse*> ClusterCalendar::UsesOf(const std::string& tenant, const std::string& pool) const {
+  std::vector<const TenantUse*> uses;
+  for (const TenantUse& one : tenant_uses_) {
+    if (!tenant.empty() && one.tenant == tenant && (one.pool.empty() || one.pool == pool)) uses.push_back(&one);
   }
-  return quotas;
+  return uses;
+}
+
+std::shared_ptr<const cluster::Quota> ClusterCalendar::QuotaOf(const TenantUse& use) {
+  if (use.quota == nullptr) {
+    use.quota = std::make_shared<const cluster::Quota>(cluster::Quota{use.tenant, use.pool, use.max_gpus, use.gpus.steps()});
+  }
+  return use.quota;
 }
 
 void ClusterCalendar::Put(const std::string& id, Booking booking) {
@@ -161,6 +216,7 @@ void ClusterCalendar::Put(const std::string& id, Booking booking) {
   const Key key{StartOf(reservation), id};
   keys_[id] = key;
   const Booking& stored = bookings_[key] = std::move(booking);
+  if (!stored.reservation.conflict().empty()) conflicting_.insert(id);
   if (IsRebuiltFor(stored.reservation)) return Rebuild();
   for (PoolState& pool : pools_) {
     if (pool.pool.name == stored.reservation.node_pool()) pool.ledger.Add(UseOf(stored.reservation, pool));
@@ -175,6 +231,7 @@ void ClusterCalendar::Remove(const std::string& id) {
   const v1::Reservation reservation = std::move(booking->second.reservation);
   bookings_.erase(booking);
   keys_.erase(key);
+  conflicting_.erase(id);
   if (IsRebuiltFor(reservation)) return Rebuild();
   for (PoolState& pool : pools_) {
     if (pool.pool.name == reservation.node_pool()) pool.ledger.Remove(UseOf(reservation, pool));
@@ -207,25 +264,25 @@ absl::StatusOr<v1::Reservation> ClusterCalendar::Find(const Wish& wish) const {
     nodes = *std::move(named);
     shape = {cluster::CountOf(nodes), ledger.gpus_per_node()};
   }
-  schedule::Request request{.shape = shape, .duration = wish.duration, .not_before = wish.start};
-  const std::vector<cluster::Quota> quotas =
-      wish.tenant.empty() || tenant_uses_.empty() ? std::vector<cluster::Quota>() : Quotas();
-  for (const cluster::Quota& quota : quotas) {
-    if (quota.tenant == wish.tenant && (quota.pool.empty() || quota.pool == pool->pool.name))
-      request.quotas.push_back(&quota);
-  }
-  const std::string when = fmt::format("from {} to {}", TimeText(wish.start), TimeText(wish.start + wish.duration));
+  const Micros end = wish.start + wish.duration;
+  const std::vector<const TenantUse*> uses = UsesOf(wish.tenant, pool->pool.name);
+  const bool in_quota = std::all_of(uses.begin(), uses.end(), [&](const TenantUse* use) {
+    return use->gpus.Highest(wish.start, end) + shape.gpus() <= use->max_gpus;
+  });
+  const std::string when = fmt::format("from {} to {}", TimeText(wish.start), TimeText(end));
   Micros start = wish.start;
-  const bool in_quota = KeepsQuotas(request);
   if (!nodes.empty()) {
-    if (!ledger.IsFree({nodes, shape.gpus_per_node, start, start + wish.duration})) {
+    if (!ledger.IsFree({nodes, shape.gpus_per_node, start, end})) {
       return Failed("NOT_FREE", fmt::format("{}/{}: {} are not all free {}", id_, pool->pool.name, wish.nodes, when));
     }
   } else if (in_quota) {
-    nodes = ledger.Place(shape, start, start + wish.duration);
+    nodes = ledger.Place(shape, start, end);
   }
   // Most wishes come from an estimate, and can be had when it said: only others are searched for.
   if (nodes.empty() && wish.may_wait) {
+    schedule::Request request{.shape = shape, .duration = wish.duration, .not_before = wish.start};
+    std::vector<std::shared_ptr<const cluster::Quota>> quotas;
+    for (const TenantUse* use : uses) request.quotas.push_back(quotas.emplace_back(QuotaOf(*use)).get());
     if (const auto earliest = EarliestStart(*ledger.View(), request)) {
       start = *earliest;
       nodes = ledger.Place(shape, start, start + wish.duration);
@@ -287,10 +344,48 @@ std::string ClusterCalendar::ConflictOf(const v1::Reservation& reservation, Micr
   return goes_on ? "" : "more GPUs of its nodes are booked than there are";
 }
 
+std::map<std::string, std::string> ClusterCalendar::OverQuota(Micros now) const {
+  std::map<std::string, std::string> over;
+  for (const v1::TenantQuota& quota : cluster_.quotas()) {
+    const auto of_quota = [&](const std::string& tenant, const std::string& pool) {
+      return tenant == quota.tenant() && (quota.node_pool().empty() || quota.node_pool() == pool);
+    };
+    Level level(now);
+    // What runs outside of the calendar cannot be moved.
+    for (const PoolState& pool : pools_) {
+      for (const convert::NodeBlock& block : pool.nodes.blocks) {
+        if (!block.tenant.empty() && of_quota(block.tenant, pool.pool.name) && !IsBooked(block, pool.pool.name))
+          level.Add(block.use);
+      }
+    }
+    std::vector<std::pair<Rank, const std::pair<const Key, Booking>*>> ranked;
+    for (const auto& one : bookings_) {
+      if (!of_quota(one.second.reservation.tenant(), one.second.reservation.node_pool())) continue;
+      ranked.emplace_back(RankOf(one.first.second, one.second, now), &one);
+    }
+    std::sort(ranked.begin(), ranked.end());
+    for (const auto& [rank, one] : ranked) {
+      const v1::Reservation& reservation = one->second.reservation;
+      const PoolState* pool = PoolNamed(reservation.node_pool());
+      if (pool == nullptr) continue;
+      const schedule::Use use = UseOf(reservation, *pool);
+      if (level.MostWith(use) <= quota.max_gpus()) {
+        level.Add(use);
+        continue;
+      }
+      over.emplace(
+          one->first.second,
+          fmt::format("tenant \"{}\" may have {} GPUs{} at once, and others of its bookings come first", quota.tenant(),
+                      quota.max_gpus(), quota.node_pool().empty() ? "" : " of " + quota.node_pool()));
+    }
+  }
+  return over;
+}
+
 std::vector<cluster::Pool> ClusterCalendar::Pools() {
   std::vector<cluster::Pool> pools;
-  std::shared_ptr<const std::vector<cluster::Quota>> quotas;
-  if (cluster_.quotas_size() > 0) quotas = std::make_shared<const std::vector<cluster::Quota>>(Quotas());
+  std::vector<std::shared_ptr<const cluster::Quota>> quotas;
+  for (const TenantUse& use : tenant_uses_) quotas.push_back(QuotaOf(use));
   for (PoolState& state : pools_) {
     cluster::Pool& pool = pools.emplace_back(state.pool);
     pool.calendar = state.ledger.View();

@@ -14,6 +14,7 @@
 #include "core/cluster/snapshot.h"
 #include "core/hardware/gpu_catalog.h"
 #include "core/schedule/ledger.h"
+#include "core/schedule/levels.h"
 #include "planner/v1/cluster.pb.h"
 #include "planner/v1/reservation.pb.h"
 #include "services/convert/pool_nodes.h"
@@ -44,8 +45,9 @@ struct Booking {
 /// One cluster: its pools as planning sees them, with who has what of them when. Not safe for concurrent use.
 class ClusterCalendar {
  public:
-  /// `cluster` is a stored one. The catalogue must outlive the calendar.
-  ClusterCalendar(std::string id, v1::Cluster cluster, std::string etag, const hardware::GpuCatalog& gpus);
+  /// `cluster` is a stored one; `bookings` are as if put there one by one. The catalogue must outlive the calendar.
+  ClusterCalendar(std::string id, v1::Cluster cluster, std::string etag, std::map<std::string, Booking> bookings,
+                  const hardware::GpuCatalog& gpus);
 
   /// Takes the place of the cluster as it was; reservations stay.
   void Change(v1::Cluster cluster, std::string etag);
@@ -64,6 +66,13 @@ class ClusterCalendar {
   /// Why a reservation cannot be kept as the cluster is; empty if it can. A job that has begun by `now` goes on on a DRAINED node.
   std::string ConflictOf(const v1::Reservation& reservation, Micros now) const;
 
+  /// Reservations that do not fit into their tenants' quotas from `now` on, by id, with why. Those that have begun come first, then the
+  /// firm ones, then by age: what is left of a quota that was cut is theirs, in this order.
+  std::map<std::string, std::string> OverQuota(Micros now) const;
+
+  /// Ids of those that are marked as being in conflict.
+  const std::set<std::string>& conflicting() const { return conflicting_; }
+
   /// The pools, each with its calendar and the quotas.
   std::vector<cluster::Pool> Pools();
 
@@ -78,15 +87,29 @@ class ClusterCalendar {
     schedule::Ledger ledger;
   };
   using Key = std::pair<Micros, std::string>;
+  /// Of a quota.
+  struct TenantUse {
+    std::string tenant;
+    std::string pool;  ///< Empty: all pools.
+    int64_t max_gpus = 0;
+    schedule::Levels gpus;
+    mutable std::shared_ptr<const cluster::Quota> quota;  ///< Null: to be made anew.
+  };
 
   void Rebuild();
+  /// Whether the block's plan has a reservation in the pool, which stands for it.
+  bool IsBooked(const convert::NodeBlock& block, const std::string& pool) const;
   bool IsRebuiltFor(const v1::Reservation& reservation) const;
   const PoolState* PoolNamed(const std::string& name) const;
   /// What it takes of a pool, as far as the nodes are there.
+  static schedule::Use UseOf(const v1::Reservation& reservation, const cluster::HostList& names, int gpus_per_node);
   static schedule::Use UseOf(const v1::Reservation& reservation, const PoolState& pool);
   void Count(const v1::Reservation& reservation, int64_t sign);
   void CountUse(const std::string& tenant, const std::string& pool, const schedule::Use& use, int64_t sign);
-  std::vector<cluster::Quota> Quotas() const;
+  /// Quotas that the tenant must keep to in the pool.
+  std::vector<const TenantUse*> UsesOf(const std::string& tenant, const std::string& pool) const;
+  /// One that planning can keep; the same one until the tenant's use changes.
+  static std::shared_ptr<const cluster::Quota> QuotaOf(const TenantUse& use);
 
   const std::string id_;
   const hardware::GpuCatalog& gpus_;
@@ -95,8 +118,8 @@ class ClusterCalendar {
   std::vector<PoolState> pools_;
   std::map<Key, Booking> bookings_;
   std::map<std::string, Key> keys_;
-  /// Changes of the use by time, for each (tenant, pool) that has a quota.
-  std::map<std::pair<std::string, std::string>, std::map<Micros, int64_t>> tenant_uses_;
+  std::set<std::string> conflicting_;
+  std::vector<TenantUse> tenant_uses_;  ///< In the order of the cluster's quotas.
   std::set<std::string> plans_in_use_;  ///< That occupations name.
 };
 

@@ -36,11 +36,14 @@ std::string WrongField(const std::string& text) {
 
 TEST(FlagsTest, TakesUnderscoresAndDashes) {
   const Flags flags = *Parse({"--config", "a.textproto", "--listen", "127.0.0.1:0", "--listen", "unix:/run/p.sock",
-                              "--metrics-listen=off", "--state_dir", "/var/lib/planner", "--check-config"});
+                              "--metrics-listen=off", "--state_dir", "/var/lib/planner", "--check-config",
+                              "--postgresql", "host=db dbname=planner", "--backup", "all.backup"});
   EXPECT_EQ(flags.config_file, "a.textproto");
   EXPECT_THAT(flags.listen, ElementsAre("127.0.0.1:0", "unix:/run/p.sock"));
   EXPECT_EQ(flags.metrics_listen, "off");
   EXPECT_EQ(flags.state_dir, "/var/lib/planner");
+  EXPECT_EQ(flags.postgresql, "host=db dbname=planner");
+  EXPECT_EQ(flags.backup_file, "all.backup");
   EXPECT_TRUE(flags.check_config);
   EXPECT_FALSE(flags.version);
 }
@@ -51,9 +54,15 @@ TEST(FlagsTest, WrongOnesAreInvalid) {
   }
 }
 
+TEST(FlagsTest, BackupAndRestoreExcludeEachOther) {
+  EXPECT_TRUE(absl::IsInvalidArgument(Parse({"--backup", "a", "--restore", "b"}).status()));
+  EXPECT_EQ(Parse({"--restore", "b"})->restore_file, "b");
+}
+
 TEST(FlagsTest, HelpNamesEveryFlag) {
   const std::string help = Parse({"--help"})->help;
-  for (const char* flag : {"--config", "--listen", "--metrics_listen", "--state_dir", "--check_config", "--version"}) {
+  for (const char* flag : {"--config", "--listen", "--metrics_listen", "--state_dir", "--postgresql", "--backup",
+                           "--restore", "--check_config", "--version"}) {
     EXPECT_THAT(help, HasSubstr(flag));
   }
 }
@@ -106,6 +115,8 @@ TEST(SettingsTest, FlagsWinOverTheFile) {
   EXPECT_EQ(settings.listen[0].port, 1);
   EXPECT_EQ(settings.metrics_listen->port, 2);
   EXPECT_EQ(settings.state_dir, "a");
+  EXPECT_EQ(FromText("postgresql: 'host=a'")->postgresql, "host=a");
+  EXPECT_EQ(FromText("postgresql: 'host=a'", {.postgresql = "host=b"})->postgresql, "host=b");
   settings = *FromText(text, {.listen = {"127.0.0.1:3", "unix:s"}, .metrics_listen = "off", .state_dir = "b"});
   EXPECT_EQ(settings.listen.size(), 2u);
   EXPECT_EQ(settings.listen[0].port, 3);
@@ -116,10 +127,13 @@ TEST(SettingsTest, FlagsWinOverTheFile) {
 TEST(SettingsTest, LimitsAndClustersAreTaken) {
   const Settings settings = *FromText(
       "max_call_milliseconds: 500 max_concurrent_calls: 2 "
+      "retention { hourly_utilization_seconds: 86400 daily_utilization_seconds: 172800 } "
       "clusters { name: 'main' node_pools { gpu_type: 'h100' node_count: 2 } } "
       "gpu_types { name: 'X1' memory_bytes: 1000 peaks { precision: 'bf16' flops_per_second: 1e12 } }");
   EXPECT_EQ(settings.max_call, absl::Milliseconds(500));
   EXPECT_EQ(settings.max_concurrent_calls, 2);
+  EXPECT_EQ(settings.utilization.keep_hours, absl::Hours(24));
+  EXPECT_EQ(settings.utilization.keep_days, absl::Hours(48));
   EXPECT_EQ(settings.clusters[0].name(), "main");
   EXPECT_EQ(settings.gpu_types[0].gpus_per_node, 8);
   EXPECT_EQ(settings.gpu_types[0].scale_up_domain, 8);
@@ -128,6 +142,8 @@ TEST(SettingsTest, LimitsAndClustersAreTaken) {
 TEST(SettingsTest, WrongValuesNameTheirField) {
   EXPECT_EQ(WrongField("max_call_milliseconds: 0"), "max_call_milliseconds");
   EXPECT_EQ(WrongField("max_concurrent_calls: -1"), "max_concurrent_calls");
+  EXPECT_EQ(WrongField("retention { hourly_utilization_seconds: 60 }"), "retention.hourly_utilization_seconds");
+  EXPECT_EQ(WrongField("retention { daily_utilization_seconds: 3600 }"), "retention.daily_utilization_seconds");
   EXPECT_EQ(WrongField("listen: 'nowhere'"), "listen");
   EXPECT_EQ(WrongField("metrics_listen: 'unix:/run/m.sock'"), "metrics_listen");
   EXPECT_EQ(WrongField("metrics_listen: '[::1]:9464'"), "metrics_listen");

@@ -8,6 +8,7 @@ absl::StatusOr<Flags> ParseFlags(int argc, const char* const* argv) {
   Flags flags;
   std::string metrics_listen;
   std::string state_dir;
+  std::string postgresql;
   CLI::App app("Answers how many GPUs a training job needs, over gRPC.", "plannerd");
   app.add_option("--config", flags.config_file, "Configuration (planner.config.v1.Config in protobuf text format)")
       ->type_name("FILE");
@@ -20,6 +21,18 @@ absl::StatusOr<Flags> ParseFlags(int argc, const char* const* argv) {
           ->type_name("HOST:PORT");
   const CLI::Option* state =
       app.add_option("--state_dir,--state-dir", state_dir, "Folder of planner.db")->type_name("DIR");
+  const CLI::Option* database =
+      app.add_option(
+             "--postgresql", postgresql,
+             "Keep records in this PostgreSQL database, which several plannerds may share, and not in planner.db: "
+             "\"host=db1,db2 dbname=planner\"")
+          ->type_name("CONNINFO");
+  CLI::Option* backup = app.add_option("--backup", flags.backup_file,
+                                       "Write all records to a file and exit; may be done while plannerd runs")
+                            ->type_name("FILE");
+  app.add_option("--restore", flags.restore_file, "Put a backup's records where there are none yet, and exit")
+      ->type_name("FILE")
+      ->excludes(backup);
   app.add_flag("--check_config,--check-config", flags.check_config, "Check the configuration and exit");
   app.add_flag("--version", flags.version, "Print the version and exit");
   try {
@@ -32,6 +45,7 @@ absl::StatusOr<Flags> ParseFlags(int argc, const char* const* argv) {
   }
   if (metrics->count() > 0) flags.metrics_listen = metrics_listen;
   if (state->count() > 0) flags.state_dir = state_dir;
+  if (database->count() > 0) flags.postgresql = postgresql;
   return flags;
 }
 

@@ -99,6 +99,21 @@ absl::Status SetModelFiles(const v1::ModelFileStore& config, model_files::StoreO
   return absl::OkStatus();
 }
 
+absl::Status SetRetention(const v1::Retention& config, utilization::UtilizationOptions& options) {
+  constexpr int64_t kHour = 3600;
+  constexpr int64_t kDay = 24 * kHour;
+  constexpr int64_t kTenYears = 3650 * kDay;
+  if (config.has_hourly_utilization_seconds()) {
+    RETURN_IF_ERROR(validate::Between("retention.hourly_utilization_seconds", config.hourly_utilization_seconds(), kHour, kTenYears));
+    options.keep_hours = absl::Seconds(config.hourly_utilization_seconds());
+  }
+  if (config.has_daily_utilization_seconds()) {
+    RETURN_IF_ERROR(validate::Between("retention.daily_utilization_seconds", config.daily_utilization_seconds(), kDay, 10 * kTenYears));
+    options.keep_days = absl::Seconds(config.daily_utilization_seconds());
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Config> ParseConfig(std::string_view text, std::string_view file_name) {
@@ -131,7 +146,9 @@ absl::StatusOr<Settings> MakeSettings(const Flags& flags, const v1::Config& conf
   RETURN_IF_ERROR(SetListen(flags, config, settings));
   RETURN_IF_ERROR(SetLimits(config, settings));
   RETURN_IF_ERROR(SetModelFiles(config.model_files(), settings.model_files));
+  RETURN_IF_ERROR(SetRetention(config.retention(), settings.utilization));
   settings.state_dir = flags.state_dir.value_or(config.state_dir());
+  settings.postgresql = flags.postgresql.value_or(config.postgresql());
   settings.counter_plugins.assign(config.counter_plugins().begin(), config.counter_plugins().end());
   for (int i = 0; i < config.gpu_types_size(); ++i) {
     RETURN_IF_ERROR(CheckGpuType(fmt::format("gpu_types[{}]", i), config.gpu_types(i)));
@@ -142,8 +159,8 @@ absl::StatusOr<Settings> MakeSettings(const Flags& flags, const v1::Config& conf
     RETURN_IF_ERROR(validate::ValidateCluster(field, config.clusters(i)));
     for (int k = 0; k < i; ++k) {
       if (config.clusters(k).name() != config.clusters(i).name()) continue;
-      return base::InvalidField(field + ".name", fmt::format("is also that of clusters[{}]: name=\"{}\"", k,
-                                                             config.clusters(i).name()));
+      return base::InvalidField(field + ".name",
+                                fmt::format("is also that of clusters[{}]: name=\"{}\"", k, config.clusters(i).name()));
     }
     settings.clusters.push_back(config.clusters(i));
   }

@@ -12,6 +12,7 @@
 #include "services/config/address.h"
 #include "services/config/flags.h"
 #include "services/model_files/model_file_store.h"
+#include "services/utilization/options.h"
 
 namespace planner::config {
 
@@ -20,12 +21,14 @@ struct Settings {
   std::vector<Address> listen;
   std::optional<Address> metrics_listen;  ///< Absent: no metrics port.
   std::string state_dir;                  ///< Empty: nobody has named one.
+  std::string postgresql;  ///< Connection string of the database of records; empty: they are in state_dir.
   std::vector<hardware::GpuType> gpu_types;
   std::vector<planner::v1::Cluster> clusters;
   absl::Duration max_call = absl::Seconds(30);
   int max_concurrent_calls = 64;
   std::vector<v1::CounterPlugin> counter_plugins;  ///< As they are written; app::App::Create checks them.
   model_files::StoreOptions model_files;
+  utilization::UtilizationOptions utilization;
 };
 
 /// Protobuf text format. INVALID_ARGUMENT "FILE:LINE:COLUMN: what" for anything that is no Config, an

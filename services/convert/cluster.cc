@@ -45,10 +45,42 @@ absl::Status CheckPoolNames(std::string_view field, const v1::Cluster& cluster, 
   return absl::OkStatus();
 }
 
+/// As it is stored; an empty one: there is none.
+const v1::NodePool& PoolNamed(const std::string& name, const v1::Cluster* stored) {
+  if (stored != nullptr) {
+    for (const v1::NodePool& pool : stored->node_pools()) {
+      if (pool.name() == name) return pool;
+    }
+  }
+  return v1::NodePool::default_instance();
+}
+
+absl::Status CheckCount(const std::string& field, int count, int before) {
+  constexpr int kMostNodeEntries = 10'000;
+  if (count <= std::max(kMostNodeEntries, before)) return absl::OkStatus();
+  const std::string name = field.substr(field.rfind('.') + 1);
+  return base::InvalidField(field, fmt::format("must be at most {}: {}={}", kMostNodeEntries, name, count), "OUT_OF_RANGE",
+                            {{name, fmt::to_string(count)}});
+}
+
+/// Whether two pools differ in nothing that tells how many GPUs of each node are in use.
+bool SameOccupations(const v1::NodePool& a, const v1::NodePool& b) {
+  const auto relevant = [](const v1::NodePool& pool) {
+    v1::NodePool kept;
+    kept.set_node_count(pool.node_count());
+    kept.set_gpus_per_node(pool.gpus_per_node());
+    kept.set_node_names(pool.node_names());
+    *kept.mutable_node_conditions() = pool.node_conditions();
+    *kept.mutable_occupations() = pool.occupations();
+    return kept.SerializeAsString();
+  };
+  return relevant(a) == relevant(b);
+}
+
 }  // namespace
 
-absl::StatusOr<v1::Cluster> NormalizedCluster(std::string_view field, const v1::Cluster& cluster,
-                                              const hardware::GpuCatalog& gpus) {
+absl::StatusOr<v1::Cluster> NormalizedCluster(std::string_view field, const v1::Cluster& cluster, const hardware::GpuCatalog& gpus,
+                                              const v1::Cluster* stored) {
   v1::Cluster normalized;
   normalized.set_name(cluster.name().substr(cluster.name().starts_with(kPrefix) ? kPrefix.size() : 0));
   normalized.set_currency(cluster.currency().empty() ? kUsualCurrency : cluster.currency());
@@ -72,8 +104,14 @@ absl::StatusOr<v1::Cluster> NormalizedCluster(std::string_view field, const v1::
   }
   RETURN_IF_ERROR(CheckPoolNames(field, normalized, names));
   for (int i = 0; i < normalized.node_pools_size(); ++i) {
+    const v1::NodePool& pool = normalized.node_pools(i);
+    const v1::NodePool& before = PoolNamed(pool.name(), stored);
+    const std::string at = fmt::format("{}.node_pools[{}]", field, i);
+    RETURN_IF_ERROR(CheckCount(at + ".node_conditions", pool.node_conditions_size(), before.node_conditions_size()));
+    RETURN_IF_ERROR(CheckCount(at + ".occupations", pool.occupations_size(), before.occupations_size()));
     ASSIGN_OR_RETURN(const PoolNodes nodes, NodesOf(field, normalized, i));
-    RETURN_IF_ERROR(CheckOccupations(fmt::format("{}.node_pools[{}]", field, i), normalized.node_pools(i), nodes));
+    if (SameOccupations(pool, before)) continue;
+    RETURN_IF_ERROR(CheckOccupations(at, pool, nodes));
   }
   return normalized;
 }

@@ -132,6 +132,35 @@ TEST_F(ClusterTest, ErrorsNameThePool) {
             "c.node_pools[1].name");
 }
 
+TEST_F(ClusterTest, WhatAnOlderVersionHasStoredMayStayAsItIs) {
+  const auto pool = [](int count, const std::string& more = "") {
+    std::string text = "name: 'm' node_pools { name: 'p' gpu_type: 'h100' node_count: 20000 gpus_per_node: 8 " + more;
+    for (int i = 0; i < count; ++i) text += " occupations { nodes: 'p-" + std::to_string(i) + "' gpus_per_node: 5 }";
+    return Parse<v1::Cluster>(text + " }");
+  };
+  const auto field = [&](const v1::Cluster& cluster, const v1::Cluster* stored) {
+    return base::DetailOf(NormalizedCluster("c", cluster, gpus_, stored).status()).field;
+  };
+  const v1::Cluster many = pool(10'002);
+  EXPECT_EQ(field(many, nullptr), "c.node_pools[0].occupations");
+  EXPECT_EQ(field(many, &many), "");
+  EXPECT_EQ(field(pool(10'001, "price_per_gpu_hour: 2"), &many), "")
+      << "less is better, and a new price is nobody's business";
+  EXPECT_EQ(field(pool(10'003), &many), "c.node_pools[0].occupations");
+  // More GPUs in use than there are.
+  const v1::Cluster overfull = pool(2, "occupations { nodes: 'p-1' gpus_per_node: 5 }");
+  const v1::Cluster stored = [&] {
+    v1::Cluster cluster = overfull;
+    cluster.mutable_node_pools(0)->set_gpu_type("H100-SXM-80GB");
+    return cluster;
+  }();
+  EXPECT_EQ(field(overfull, nullptr), "c.node_pools[0].occupations[2].gpus_per_node");
+  EXPECT_EQ(field(overfull, &stored), "");
+  v1::Cluster changed = overfull;
+  changed.mutable_node_pools(0)->mutable_occupations(0)->set_nodes("p-7");
+  EXPECT_NE(field(changed, &stored), "") << "what changes is looked at";
+}
+
 TEST_F(ClusterTest, PoolsHaveTheirOwnFigures) {
   const std::vector<cluster::Pool> pools = PoolsOf(
       Parse<v1::Cluster>(

@@ -8,6 +8,7 @@
 #include "services/server/clusters.h"
 #include "services/server/methods.h"
 #include "services/server/paging.h"
+#include "services/server/watch_stream.h"
 
 namespace planner::server {
 namespace {
@@ -100,6 +101,18 @@ grpc::Status ClusterServer::DeleteReservation(grpc::ServerContext* context,
                     RETURN_IF_ERROR(reservations_.Delete(*request));
                     return google::protobuf::Empty();
                   });
+}
+
+grpc::ServerWriteReactor<v1::WatchClusterResponse>* ClusterServer::WatchCluster(grpc::CallbackServerContext* context,
+                                                                                const v1::WatchClusterRequest* request) {
+  return WatchStream<v1::WatchClusterResponse>::Start(method::kWatchCluster, *context,
+                                                      std::make_shared<ClusterWatch>(request->name(), mirrors_), feed_, watches_,
+                                                      rpc_);
+}
+
+grpc::Status ClusterServer::GetUtilization(grpc::ServerContext* context, const v1::GetUtilizationRequest* request,
+                                           v1::GetUtilizationResponse* response) {
+  return rpc_.Run(method::kGetUtilization, *context, response, [&](const Call&) { return utilization_.Get(*request); });
 }
 
 }  // namespace planner::server

@@ -4,18 +4,35 @@
 #include "core/hardware/gpu_catalog.h"
 #include "core/store/store.h"
 #include "planner/v1/cluster_service.grpc.pb.h"
+#include "services/feed/change_feed.h"
+#include "services/server/cluster_watch.h"
+#include "services/server/live_streams.h"
 #include "services/server/reservations.h"
 #include "services/server/rpc.h"
+#include "services/server/utilization_reports.h"
+#include "services/utilization/utilization.h"
 
 namespace planner::server {
 
 /// planner.v1.ClusterService: the inventory, and the GPU types that it may name.
-class ClusterServer final : public v1::ClusterService::Service {
+class ClusterServer final : public v1::ClusterService::WithCallbackMethod_WatchCluster<
+                                v1::ClusterService::WithCallbackMethod_ReportUtilization<v1::ClusterService::Service>> {
  public:
   /// All must outlive it.
   ClusterServer(RpcRunner& rpc, store::Store& store, bookings::Bookings& bookings, Reservations& reservations,
-                const hardware::GpuCatalog& gpus, const base::Clock& clock)
-      : rpc_(rpc), store_(store), bookings_(bookings), reservations_(reservations), gpus_(gpus), clock_(clock) {}
+                utilization::Utilization& utilization, feed::ChangeFeed& feed, LiveStreams& watches,
+                LiveStreams& reports, const hardware::GpuCatalog& gpus, const base::Clock& clock)
+      : rpc_(rpc),
+        store_(store),
+        bookings_(bookings),
+        reservations_(reservations),
+        utilization_(utilization),
+        feed_(feed),
+        watches_(watches),
+        gpus_(gpus),
+        clock_(clock),
+        mirrors_(store, bookings),
+        reports_(rpc, utilization, reports) {}
 
   grpc::Status CreateCluster(grpc::ServerContext* context, const v1::CreateClusterRequest* request,
                              v1::Cluster* response) override;
@@ -39,14 +56,27 @@ class ClusterServer final : public v1::ClusterService::Service {
                                 v1::ListReservationsResponse* response) override;
   grpc::Status DeleteReservation(grpc::ServerContext* context, const v1::DeleteReservationRequest* request,
                                  google::protobuf::Empty* response) override;
+  grpc::ServerWriteReactor<v1::WatchClusterResponse>* WatchCluster(grpc::CallbackServerContext* context,
+                                                                   const v1::WatchClusterRequest* request) override;
+  UtilizationReports::Reactor* ReportUtilization(grpc::CallbackServerContext* context,
+                                                 v1::ReportUtilizationResponse* response) override {
+    return reports_.Start(context, response);
+  }
+  grpc::Status GetUtilization(grpc::ServerContext* context, const v1::GetUtilizationRequest* request,
+                              v1::GetUtilizationResponse* response) override;
 
  private:
   RpcRunner& rpc_;
   store::Store& store_;
   bookings::Bookings& bookings_;
   Reservations& reservations_;
+  utilization::Utilization& utilization_;
+  feed::ChangeFeed& feed_;
+  LiveStreams& watches_;
   const hardware::GpuCatalog& gpus_;
   const base::Clock& clock_;
+  ClusterMirrors mirrors_;
+  UtilizationReports reports_;
 };
 
 }  // namespace planner::server

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
+#include "services/bookings/conflicts.h"
 #include "services/convert/cluster.h"
 #include "services/convert/pool_nodes.h"
 #include "services/convert/time.h"
@@ -16,19 +17,6 @@ namespace {
 
 constexpr store::Kind kKind = store::Kind::kCluster;
 constexpr int kClustersOfAPage = 100;
-
-absl::StatusOr<v1::Cluster> FromRecord(const store::Record& record, absl::Time now) {
-  v1::Cluster cluster;
-  if (!cluster.ParseFromString(record.value)) {
-    return absl::DataLossError(fmt::format("clusters/{}: the stored value cannot be read", record.name));
-  }
-  cluster.set_name("clusters/" + record.name);
-  cluster.set_etag(record.etag);
-  *cluster.mutable_create_time() = convert::TimeToProto(record.create_time);
-  *cluster.mutable_update_time() = convert::TimeToProto(record.update_time);
-  convert::SetStatus(now, cluster);
-  return cluster;
-}
 
 /// The answer to a request that only checks: no etag, no times.
 v1::Cluster Unstored(v1::Cluster cluster) {
@@ -55,7 +43,6 @@ bool SameCalendar(v1::Cluster a, v1::Cluster b) {
   for (v1::Cluster* cluster : {&a, &b}) {
     cluster->clear_description();
     cluster->clear_currency();
-    cluster->clear_quotas();
   }
   return a.SerializeAsString() == b.SerializeAsString();
 }
@@ -88,7 +75,7 @@ void WarnOfChange(const bookings::ClusterCalendar* calendar, const v1::Cluster& 
   if (calendar == nullptr) return;
   bookings::ClusterCalendar after = *calendar;
   after.Change(changed, "");
-  WarnOf(ChangedConflicts(after, /*gone=*/false, now), calendar->id(), answer);
+  WarnOf(bookings::ChangedConflicts(after, /*gone=*/false, now), calendar->id(), answer);
 }
 
 /// FAILED_PRECONDITION, reason HAS_RESERVATIONS, where anything is held or firm.
@@ -113,6 +100,19 @@ absl::Status CheckNothingIsBooked(const bookings::ClusterCalendar* calendar) {
 
 }  // namespace
 
+absl::StatusOr<v1::Cluster> ClusterFromRecord(const store::Record& record, absl::Time now) {
+  v1::Cluster cluster;
+  if (!cluster.ParseFromString(record.value)) {
+    return absl::DataLossError(fmt::format("clusters/{}: the stored value cannot be read", record.name));
+  }
+  cluster.set_name("clusters/" + record.name);
+  cluster.set_etag(record.etag);
+  *cluster.mutable_create_time() = convert::TimeToProto(record.create_time);
+  *cluster.mutable_update_time() = convert::TimeToProto(record.update_time);
+  convert::SetStatus(now, cluster);
+  return cluster;
+}
+
 absl::StatusOr<v1::Cluster> CreateCluster(const v1::CreateClusterRequest& request, const hardware::GpuCatalog& gpus,
                                           bookings::Bookings& bookings) {
   RETURN_IF_ERROR(validate::Validate(request));
@@ -122,8 +122,8 @@ absl::StatusOr<v1::Cluster> CreateCluster(const v1::CreateClusterRequest& reques
   const absl::Status done = bookings.Run([&](bookings::Ledgers& ledgers) -> absl::Status {
     ASSIGN_OR_RETURN(const store::Record record,
                      ledgers.Create(kKind, cluster.name(), cluster.SerializeAsString(), request.request_id()));
-    ASSIGN_OR_RETURN(const auto changed, MarkConflicts(record.name, /*gone=*/false, ledgers));
-    ASSIGN_OR_RETURN(created, FromRecord(record, ledgers.now()));
+    ASSIGN_OR_RETURN(const auto changed, bookings::MarkConflicts(record.name, /*gone=*/false, ledgers));
+    ASSIGN_OR_RETURN(created, ClusterFromRecord(record, ledgers.now()));
     WarnOf(changed, record.name, created);
     return absl::OkStatus();
   });
@@ -134,7 +134,7 @@ absl::StatusOr<v1::Cluster> CreateCluster(const v1::CreateClusterRequest& reques
 absl::StatusOr<v1::Cluster> GetCluster(const v1::GetClusterRequest& request, absl::Time now, store::Store& store) {
   ASSIGN_OR_RETURN(const std::string id, validate::ClusterId("name", request.name()));
   ASSIGN_OR_RETURN(const store::Record record, store.Get(kKind, id));
-  return FromRecord(record, now);
+  return ClusterFromRecord(record, now);
 }
 
 absl::StatusOr<v1::ListClustersResponse> ListClusters(const v1::ListClustersRequest& request, absl::Time now,
@@ -143,7 +143,7 @@ absl::StatusOr<v1::ListClustersResponse> ListClusters(const v1::ListClustersRequ
   ASSIGN_OR_RETURN(const store::Page page, store.List(kKind, {store::Order::kByName, page_size, request.page_token()}));
   v1::ListClustersResponse response;
   for (const store::Record& record : page.records) {
-    ASSIGN_OR_RETURN(*response.add_clusters(), FromRecord(record, now));
+    ASSIGN_OR_RETURN(*response.add_clusters(), ClusterFromRecord(record, now));
   }
   response.set_next_page_token(page.next_page_token);
   return response;
@@ -166,7 +166,7 @@ absl::StatusOr<v1::Cluster> UpdateCluster(const v1::UpdateClusterRequest& reques
     }
     // Checked as a whole: what is given may name pools that are there.
     v1::Cluster merged = is_missing ? request.cluster() : Merge(stored, request.cluster(), request.update_mask());
-    ASSIGN_OR_RETURN(merged, convert::NormalizedCluster("cluster", merged, gpus));
+    ASSIGN_OR_RETURN(merged, convert::NormalizedCluster("cluster", merged, gpus, &stored));
     if (request.validate_only()) {
       const v1::Cluster after = merged;
       updated = Unstored(std::move(merged));
@@ -176,9 +176,9 @@ absl::StatusOr<v1::Cluster> UpdateCluster(const v1::UpdateClusterRequest& reques
     const std::string value = merged.SerializeAsString();
     ASSIGN_OR_RETURN(const store::Record written,
                      is_missing ? ledgers.Create(kKind, id, value, "") : ledgers.Update(kKind, id, "", value));
-    ASSIGN_OR_RETURN(updated, FromRecord(written, ledgers.now()));
+    ASSIGN_OR_RETURN(updated, ClusterFromRecord(written, ledgers.now()));
     if (!is_missing && SameCalendar(stored, merged)) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const auto changed, MarkConflicts(id, /*gone=*/false, ledgers));
+    ASSIGN_OR_RETURN(const auto changed, bookings::MarkConflicts(id, /*gone=*/false, ledgers));
     WarnOf(changed, id, updated);
     return absl::OkStatus();
   });
@@ -196,7 +196,7 @@ absl::Status DeleteCluster(const v1::DeleteClusterRequest& request, store::Store
       return store::EtagChanged(kKind, id, request.etag(), record.etag);
     }
     if (!request.force()) RETURN_IF_ERROR(CheckNothingIsBooked(ledgers.calendars().Find(id)));
-    RETURN_IF_ERROR(MarkConflicts(id, /*gone=*/true, ledgers).status());
+    RETURN_IF_ERROR(bookings::MarkConflicts(id, /*gone=*/true, ledgers).status());
     return ledgers.Delete(kKind, id, "");
   });
 }

@@ -21,6 +21,9 @@ absl::StatusOr<v1::Cluster> UpdateCluster(const v1::UpdateClusterRequest& reques
                                           bookings::Bookings& bookings);
 absl::Status DeleteCluster(const v1::DeleteClusterRequest& request, store::Store& store, bookings::Bookings& bookings);
 
+/// A stored cluster as it is shown at `now`. DATA_LOSS where it cannot be read.
+absl::StatusOr<v1::Cluster> ClusterFromRecord(const store::Record& record, absl::Time now);
+
 /// Creates a cluster of the configuration where the store has none of its name. `field` is its path there.
 absl::Status SeedCluster(std::string_view field, const v1::Cluster& cluster, const hardware::GpuCatalog& gpus,
                          store::Store& store);

@@ -27,12 +27,22 @@ inline constexpr std::string_view kCreateReservation = "ClusterService/CreateRes
 inline constexpr std::string_view kGetReservation = "ClusterService/GetReservation";
 inline constexpr std::string_view kListReservations = "ClusterService/ListReservations";
 inline constexpr std::string_view kDeleteReservation = "ClusterService/DeleteReservation";
+inline constexpr std::string_view kWatchCluster = "ClusterService/WatchCluster";
+inline constexpr std::string_view kReportUtilization = "ClusterService/ReportUtilization";
+inline constexpr std::string_view kGetUtilization = "ClusterService/GetUtilization";
 inline constexpr std::string_view kCreatePlan = "PlanService/CreatePlan";
 inline constexpr std::string_view kGetPlan = "PlanService/GetPlan";
 inline constexpr std::string_view kListPlans = "PlanService/ListPlans";
 inline constexpr std::string_view kConfirmPlan = "PlanService/ConfirmPlan";
 inline constexpr std::string_view kCancelPlan = "PlanService/CancelPlan";
 inline constexpr std::string_view kDeletePlan = "PlanService/DeletePlan";
+inline constexpr std::string_view kStartRun = "RunService/StartRun";
+inline constexpr std::string_view kReportProgress = "RunService/ReportProgress";
+inline constexpr std::string_view kFinishRun = "RunService/FinishRun";
+inline constexpr std::string_view kGetRun = "RunService/GetRun";
+inline constexpr std::string_view kListRuns = "RunService/ListRuns";
+inline constexpr std::string_view kDeleteRun = "RunService/DeleteRun";
+inline constexpr std::string_view kWatchPlan = "PlanService/WatchPlan";
 
 }  // namespace method
 
@@ -44,6 +54,10 @@ inline constexpr std::string_view kMethods[] = {
     method::kGetPlan,        method::kListPlans,     method::kConfirmPlan,   method::kCancelPlan, method::kDeletePlan,
     method::kUploadModel,    method::kValidateRuns,  method::kCreateReservation, method::kGetReservation,
     method::kListReservations, method::kDeleteReservation,
+    method::kStartRun,       method::kReportProgress, method::kFinishRun,    method::kGetRun,     method::kListRuns,
+    method::kDeleteRun,
+    method::kWatchCluster, method::kReportUtilization,
+    method::kGetUtilization, method::kWatchPlan,
 };
 
 }  // namespace planner::server

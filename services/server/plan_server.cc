@@ -2,6 +2,8 @@
 
 #include "core/base/status_macros.h"
 #include "services/server/methods.h"
+#include "services/server/plan_watch.h"
+#include "services/server/watch_stream.h"
 
 namespace planner::server {
 
@@ -36,6 +38,12 @@ grpc::Status PlanServer::DeletePlan(grpc::ServerContext* context, const v1::Dele
     RETURN_IF_ERROR(plans_.Delete(*request));
     return google::protobuf::Empty();
   });
+}
+
+grpc::ServerWriteReactor<v1::Plan>* PlanServer::WatchPlan(grpc::CallbackServerContext* context,
+                                                          const v1::WatchPlanRequest* request) {
+  return WatchStream<v1::Plan>::Start(method::kWatchPlan, *context,
+                                      std::make_shared<PlanWatch>(request->name(), plans_), feed_, watches_, rpc_);
 }
 
 }  // namespace planner::server

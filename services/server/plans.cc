@@ -151,15 +151,7 @@ absl::Status MakeFirm(const std::string& id, v1::Plan& plan, bookings::Ledgers& 
   return absl::OkStatus();
 }
 
-/// What has expired or ended is released already.
-absl::Status Release(const std::string& /*id*/, v1::Plan& plan, bookings::Ledgers& ledgers) {
-  if (!plan.has_reservation()) return absl::OkStatus();
-  const absl::Status status = ledgers.Delete(store::Kind::kReservation, RecordName(plan.reservation()), "");
-  if (!status.ok()) return absl::IsNotFound(status) ? absl::OkStatus() : status;
-  plan.mutable_reservation()->set_state(v1::Reservation::RELEASED);
-  plan.mutable_reservation()->clear_expire_time();
-  return absl::OkStatus();
-}
+absl::Status Release(const std::string& /*id*/, v1::Plan& plan, bookings::Ledgers& ledgers) { return ReleaseHeld(plan, ledgers); }
 
 }  // namespace
 
@@ -313,7 +305,7 @@ absl::Status Plans::Delete(const v1::DeletePlanRequest& request) {
       return store::EtagChanged(kKind, id, request.etag(), record.etag);
     }
     ASSIGN_OR_RETURN(v1::Plan plan, Parse(record));
-    RETURN_IF_ERROR(Release(id, plan, ledgers));
+    RETURN_IF_ERROR(ReleaseHeld(plan, ledgers));
     return ledgers.Delete(kKind, id, "");
   });
 }

@@ -30,6 +30,8 @@ class Plans {
   absl::StatusOr<v1::Plan> Confirm(const v1::ConfirmPlanRequest& request);
   absl::StatusOr<v1::Plan> Cancel(const v1::CancelPlanRequest& request);
   absl::Status Delete(const v1::DeletePlanRequest& request);
+  /// A stored plan as it is shown now: a hold whose time is over is EXPIRED. DATA_LOSS where it cannot be read.
+  absl::StatusOr<v1::Plan> FromRecord(const store::Record& record) const;
 
  private:
   /// Moves a plan to `to` if `may_leave` says so of its state; `with` does what goes along with it.
@@ -37,7 +39,6 @@ class Plans {
                                 bool (*may_leave)(v1::Plan::State),
                                 absl::Status (*with)(const std::string& id, v1::Plan& plan,
                                                      bookings::Ledgers& ledgers));
-  absl::StatusOr<v1::Plan> FromRecord(const store::Record& record) const;
   absl::StatusOr<v1::Plan> Store(const v1::CreatePlanRequest& request, v1::Plan plan);
 
   Estimator& estimator_;

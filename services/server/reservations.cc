@@ -40,14 +40,6 @@ v1::Reservation Complete(v1::Reservation reservation, const std::string& record_
   return reservation;
 }
 
-absl::StatusOr<v1::Reservation> FromRecord(const store::Record& record) {
-  v1::Reservation reservation;
-  if (!reservation.ParseFromString(record.value)) {
-    return absl::DataLossError(fmt::format("reservation {}: the stored value cannot be read", record.name));
-  }
-  return Complete(std::move(reservation), record.name, record.etag, record.create_time, record.update_time);
-}
-
 /// What the request asks for. INVALID_ARGUMENT for what lies in the past.
 absl::StatusOr<bookings::Wish> WishOf(const v1::Reservation& reservation, absl::Time now) {
   const auto past = [&](std::string_view field, absl::Time time) {
@@ -91,23 +83,19 @@ absl::StatusOr<v1::Reservation> Found(const v1::CreateReservationRequest& reques
   return found;
 }
 
-/// The copy that a plan keeps, after a change.
-absl::Status UpdatePlan(const v1::Reservation& reservation, Ledgers& ledgers) {
-  constexpr std::string_view kPlans = "plans/";
-  if (!reservation.plan().starts_with(kPlans)) return absl::OkStatus();
-  const std::string id = reservation.plan().substr(kPlans.size());
-  const absl::StatusOr<store::Record> record = ledgers.Get(Kind::kPlan, id);
-  if (absl::IsNotFound(record.status())) return absl::OkStatus();
-  RETURN_IF_ERROR(record.status());
-  v1::Plan plan;
-  if (!plan.ParseFromString(record->value)) {
-    return absl::DataLossError(fmt::format("plans/{}: the stored value cannot be read", id));
+}  // namespace
+
+absl::StatusOr<v1::Reservation> ReservationFromRecord(const store::Record& record) {
+  v1::Reservation reservation;
+  if (!reservation.ParseFromString(record.value)) {
+    return absl::DataLossError(fmt::format("reservation {}: the stored value cannot be read", record.name));
   }
-  plan.mutable_reservation()->set_conflict(reservation.conflict());
-  return ledgers.Update(Kind::kPlan, id, "", plan.SerializeAsString()).status();
+  return Complete(std::move(reservation), record.name, record.etag, record.create_time, record.update_time);
 }
 
-}  // namespace
+v1::Reservation ReservationOf(const std::string& cluster, const std::string& id, const Booking& booking) {
+  return Complete(booking.reservation, cluster + "/" + id, booking.etag, booking.create_time, booking.update_time);
+}
 
 std::string RecordName(const v1::Reservation& reservation) {
   const std::string_view name = reservation.name();
@@ -122,34 +110,16 @@ absl::StatusOr<v1::Reservation> StoreReservation(const std::string& cluster, con
                                                  Ledgers& ledgers) {
   ASSIGN_OR_RETURN(const store::Record record,
                    ledgers.Create(Kind::kReservation, cluster + "/" + id, reservation.SerializeAsString(), request_id));
-  return FromRecord(record);
+  return ReservationFromRecord(record);
 }
 
-std::vector<std::pair<std::string, v1::Reservation>> ChangedConflicts(const ClusterCalendar& calendar, bool gone,
-                                                                      absl::Time now) {
-  std::vector<std::pair<std::string, v1::Reservation>> changed;
-  for (const auto& [key, booking] : calendar.bookings()) {
-    std::string conflict =
-        gone ? "the cluster was deleted" : calendar.ConflictOf(booking.reservation, cluster::ToMicros(now));
-    if (conflict == booking.reservation.conflict()) continue;
-    changed.emplace_back(key.second, booking.reservation).second.set_conflict(std::move(conflict));
-  }
-  return changed;
-}
-
-absl::StatusOr<std::vector<std::pair<std::string, v1::Reservation>>> MarkConflicts(const std::string& cluster,
-                                                                                   bool gone, Ledgers& ledgers) {
-  std::vector<std::pair<std::string, v1::Reservation>> changed;
-  const ClusterCalendar* calendar = ledgers.calendars().Find(cluster);
-  if (calendar == nullptr) return changed;
-  // First all, then the writes, which change what is walked over.
-  changed = ChangedConflicts(*calendar, gone, ledgers.now());
-  for (const auto& [id, reservation] : changed) {
-    RETURN_IF_ERROR(
-        ledgers.Update(Kind::kReservation, cluster + "/" + id, "", reservation.SerializeAsString()).status());
-    RETURN_IF_ERROR(UpdatePlan(reservation, ledgers));
-  }
-  return changed;
+absl::Status ReleaseHeld(v1::Plan& plan, Ledgers& ledgers) {
+  if (!plan.has_reservation()) return absl::OkStatus();
+  const absl::Status status = ledgers.Delete(Kind::kReservation, RecordName(plan.reservation()), "");
+  if (!status.ok()) return absl::IsNotFound(status) ? absl::OkStatus() : status;
+  plan.mutable_reservation()->set_state(v1::Reservation::RELEASED);
+  plan.mutable_reservation()->clear_expire_time();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::Reservation> Reservations::Create(const v1::CreateReservationRequest& request) {
@@ -172,7 +142,7 @@ absl::StatusOr<v1::Reservation> Reservations::Create(const v1::CreateReservation
     if (!request.request_id().empty()) {
       const absl::StatusOr<store::Record> earlier = ledgers.GetByRequestId(Kind::kReservation, request.request_id());
       if (earlier.ok()) {
-        ASSIGN_OR_RETURN(made, FromRecord(*earlier));
+        ASSIGN_OR_RETURN(made, ReservationFromRecord(*earlier));
         return absl::OkStatus();
       }
       if (!absl::IsNotFound(earlier.status())) return earlier.status();
@@ -195,7 +165,7 @@ absl::StatusOr<v1::Reservation> Reservations::Get(const v1::GetReservationReques
     const ClusterCalendar* calendar = calendars.Find(id.substr(0, slash));
     const Booking* booking = calendar == nullptr ? nullptr : calendar->Find(id.substr(slash + 1));
     if (booking == nullptr) return store::NoSuchRecord(Kind::kReservation, id);
-    reservation = Complete(booking->reservation, id, booking->etag, booking->create_time, booking->update_time);
+    reservation = ReservationOf(calendar->id(), id.substr(slash + 1), *booking);
     return absl::OkStatus();
   });
   RETURN_IF_ERROR(done);
@@ -228,9 +198,7 @@ absl::StatusOr<v1::ListReservationsResponse> Reservations::List(const v1::ListRe
         response.set_next_page_token(store::EncodePageToken(scope, fmt::format("{}/{}", last.first, last.second)));
         break;
       }
-      const Booking& booking = at->second;
-      *response.add_reservations() = Complete(booking.reservation, cluster + "/" + at->first.second, booking.etag,
-                                              booking.create_time, booking.update_time);
+      *response.add_reservations() = ReservationOf(cluster, at->first.second, at->second);
     }
     return absl::OkStatus();
   });
@@ -242,7 +210,7 @@ absl::Status Reservations::Delete(const v1::DeleteReservationRequest& request) {
   ASSIGN_OR_RETURN(const std::string id, validate::ReservationId("name", request.name()));
   return bookings_.Run([&](Ledgers& ledgers) -> absl::Status {
     ASSIGN_OR_RETURN(const store::Record record, ledgers.Get(Kind::kReservation, id));
-    ASSIGN_OR_RETURN(const v1::Reservation reservation, FromRecord(record));
+    ASSIGN_OR_RETURN(const v1::Reservation reservation, ReservationFromRecord(record));
     if (!request.etag().empty() && request.etag() != record.etag) {
       return store::EtagChanged(Kind::kReservation, id, request.etag(), record.etag);
     }

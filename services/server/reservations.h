@@ -2,8 +2,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -21,21 +19,19 @@ namespace planner::server {
 /// "main/20260101-000000-4f3a9c01" of a reservation that is stored.
 std::string RecordName(const v1::Reservation& reservation);
 
+/// A stored reservation as it is shown. DATA_LOSS where it cannot be read.
+absl::StatusOr<v1::Reservation> ReservationFromRecord(const store::Record& record);
+/// The same of a calendar's.
+v1::Reservation ReservationOf(const std::string& cluster, const std::string& id, const bookings::Booking& booking);
+
 /// Writes a reservation with its name; `id` is new. OK, or the store's error.
 absl::StatusOr<v1::Reservation> StoreReservation(const std::string& cluster, const std::string& id,
                                                  v1::Reservation reservation, std::string_view request_id,
                                                  bookings::Ledgers& ledgers);
 
-/// The reservations, by id, whose mark is not what it should be as the cluster is at `now`, with the right one. `gone`: there is no
-/// cluster any more.
-std::vector<std::pair<std::string, v1::Reservation>> ChangedConflicts(const bookings::ClusterCalendar& calendar,
-                                                                      bool gone, absl::Time now);
-
-/// Marks the cluster's reservations that cannot be kept as it is now, and takes the marks off that do not hold any more; with
-/// their plans. What was changed, by id.
-absl::StatusOr<std::vector<std::pair<std::string, v1::Reservation>>> MarkConflicts(const std::string& cluster,
-                                                                                   bool gone,
-                                                                                   bookings::Ledgers& ledgers);
+/// Gives back what a plan still holds, and marks its copy as released; what has expired or ended is released already. The plan is the caller's
+/// to write.
+absl::Status ReleaseHeld(v1::Plan& plan, bookings::Ledgers& ledgers);
 
 /// ClusterService's reservations. Thread-safe.
 class Reservations {

@@ -1,6 +1,10 @@
 #include "services/storage/sqlite.h"
 
+#include <cerrno>
+#include <system_error>
+
 #include "absl/strings/str_cat.h"
+#include "core/base/error.h"
 #include "core/base/status_macros.h"
 
 namespace planner::storage {
@@ -8,22 +12,39 @@ namespace {
 
 constexpr int kBusyMilliseconds = 5000;
 
-absl::StatusCode CodeOf(int code) {
+/// What an error is to callers. `reason` is empty where nobody but a developer could do anything about it.
+struct Meaning {
+  absl::StatusCode code;
+  const char* reason;
+  const char* text;  ///< Where SQLite's own does not say it.
+};
+
+/// `error` is the system's, of the call that has failed.
+Meaning MeaningOf(int code, int error) {
+  constexpr Meaning kFull = {absl::StatusCode::kResourceExhausted, "DISK_FULL", "there is no room on the disk: "};
+  constexpr Meaning kReadOnly = {absl::StatusCode::kFailedPrecondition, kReadOnlyReason, "cannot be written: "};
+  constexpr Meaning kNotOurs = {absl::StatusCode::kPermissionDenied, "NO_PERMISSION", "cannot be opened: "};
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return absl::StatusCode::kUnavailable;
-    case SQLITE_CANTOPEN:
+      return {absl::StatusCode::kUnavailable, "LOCKED", "another process holds its lock: "};
     case SQLITE_PERM:
+      return kNotOurs;
     case SQLITE_READONLY:
-      return absl::StatusCode::kPermissionDenied;
+      return kReadOnly;
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
-      return absl::StatusCode::kDataLoss;
+      return {absl::StatusCode::kDataLoss, "", ""};
     case SQLITE_FULL:
-      return absl::StatusCode::kResourceExhausted;
+      return kFull;
+    case SQLITE_CANTOPEN:
+    case SQLITE_IOERR:
+      if (error == ENOSPC || error == EDQUOT || error == EFBIG) return kFull;
+      if (error == EROFS) return kReadOnly;
+      if ((code & 0xff) == SQLITE_CANTOPEN) return kNotOurs;
+      return {absl::StatusCode::kUnavailable, "DISK_ERROR", "the disk does not work: "};
     default:
-      return absl::StatusCode::kInternal;
+      return {absl::StatusCode::kInternal, "", ""};
   }
 }
 
@@ -41,12 +62,24 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
 }
 
 absl::Status Database::Execute(const char* sql) {
+  errno = 0;
   const int code = sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
   return code == SQLITE_OK ? absl::OkStatus() : ErrorOf(code);
 }
 
 absl::Status Database::ErrorOf(int code) const {
-  return absl::Status(CodeOf(code), absl::StrCat(path_, ": ", sqlite3_errmsg(handle_.get()), ": sqlite=", code));
+  const int low = code & 0xff;
+  // Of other errors it would be that of some call before. SQLite forgets that of a commit, but errno has it.
+  int error = 0;
+  if (low == SQLITE_IOERR || low == SQLITE_CANTOPEN) {
+    const int now = errno;
+    error = sqlite3_system_errno(handle_.get());
+    if (error == 0) error = now;
+  }
+  const Meaning meaning = MeaningOf(code, error);
+  const std::string cause = error == 0 ? "" : absl::StrCat(" error=", std::generic_category().message(error));
+  const absl::Status status(meaning.code, absl::StrCat(path_, ": ", meaning.text, sqlite3_errmsg(handle_.get()), ": sqlite=", code, cause));
+  return *meaning.reason == '\0' ? status : base::WithReason(status, meaning.reason);
 }
 
 absl::StatusOr<Statement> Statement::Prepare(Database& database, const char* sql) {
@@ -57,6 +90,7 @@ absl::StatusOr<Statement> Statement::Prepare(Database& database, const char* sql
 }
 
 absl::StatusOr<bool> Statement::Step() {
+  errno = 0;
   const int code = sqlite3_step(handle_.get());
   if (code == SQLITE_ROW) return true;
   // The message must be read before the reset that releases the locks.

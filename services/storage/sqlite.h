@@ -12,6 +12,9 @@
 
 namespace planner::storage {
 
+/// Reason of the error where nothing can be written.
+inline constexpr char kReadOnlyReason[] = "READ_ONLY";
+
 /// One connection to a database. Not thread-safe: its owner locks.
 class Database {
  public:
@@ -22,9 +25,9 @@ class Database {
   /// Statements without results.
   absl::Status Execute(const char* sql);
 
-  /// What SQLite last said, with the file's path: UNAVAILABLE where another process holds the lock,
-  /// PERMISSION_DENIED for files that cannot be written, DATA_LOSS for what is no database,
-  /// RESOURCE_EXHAUSTED for a full disk, else INTERNAL.
+  /// What SQLite last said, with the file's path and a reason: UNAVAILABLE where another process holds the lock (LOCKED) or the disk
+  /// does not work (DISK_ERROR), RESOURCE_EXHAUSTED for a full one (DISK_FULL), FAILED_PRECONDITION where nothing can be written
+  /// (READ_ONLY), PERMISSION_DENIED for files that are not ours (NO_PERMISSION), DATA_LOSS for what is no database, else INTERNAL.
   absl::Status ErrorOf(int code) const;
 
   sqlite3* handle() { return handle_.get(); }

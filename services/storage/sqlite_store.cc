@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/base/error.h"
 #include "core/base/status_macros.h"
 #include "core/store/page_token.h"
 #include "services/storage/schema.h"
@@ -20,6 +21,9 @@ using store::Record;
 // What every statement that reads records gives, in this order; see RecordOf.
 #define PLANNER_RECORD_COLUMNS "name, value, etag, create_time, update_time, sequence"
 constexpr int kSequenceColumn = 5;
+// What kAll gives beside them.
+constexpr int kKindColumn = 6;
+constexpr int kRequestIdColumn = 7;
 
 constexpr char kGet[] = "SELECT " PLANNER_RECORD_COLUMNS " FROM records WHERE kind = ? AND name = ?";
 constexpr char kGetByRequestId[] =
@@ -29,7 +33,8 @@ constexpr char kListByName[] =
 constexpr char kListNewestFirst[] =
     "SELECT " PLANNER_RECORD_COLUMNS " FROM records WHERE kind = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?";
 constexpr char kInsert[] =
-    "INSERT INTO records (kind, name, value, etag, request_id, create_time, update_time, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO records (kind, name, value, etag, request_id, create_time, update_time, revision) VALUES (?, ?, ?, ?, "
+    "?, ?, ?, ?)";
 constexpr char kUpdate[] =
     "UPDATE records SET value = ?, etag = ?, update_time = ?, revision = ? WHERE kind = ? AND name = ?";
 constexpr char kDelete[] = "DELETE FROM records WHERE kind = ? AND name = ?";
@@ -38,6 +43,7 @@ constexpr char kForgetDeletions[] = "DELETE FROM deletions WHERE revision <= ?";
 constexpr char kWrittenSince[] =
     "SELECT " PLANNER_RECORD_COLUMNS " FROM records WHERE kind = ? AND revision > ? ORDER BY revision, sequence";
 constexpr char kDeletedSince[] = "SELECT name, kind FROM deletions WHERE revision > ? ORDER BY revision";
+constexpr char kAll[] = "SELECT " PLANNER_RECORD_COLUMNS ", kind, request_id FROM records ORDER BY sequence";
 constexpr char kRevision[] = "SELECT number FROM revision";
 constexpr char kNextRevision[] = "UPDATE revision SET number = number + 1 RETURNING number";
 
@@ -68,8 +74,10 @@ absl::Status CreateFolder(const std::string& directory) {
   if (!std::filesystem::create_directories(directory, error) && !error) return absl::OkStatus();
   if (!error) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
   if (!error) return absl::OkStatus();
-  return absl::PermissionDeniedError(
-      absl::StrCat("state_dir: cannot be created: path=", directory, " error=", error.message()));
+  const std::string message = absl::StrCat("state_dir: cannot be created: path=", directory, " error=", error.message());
+  if (error == std::errc::no_space_on_device) return base::WithReason(absl::ResourceExhaustedError(message), "DISK_FULL");
+  if (error == std::errc::read_only_file_system) return base::WithReason(absl::FailedPreconditionError(message), kReadOnlyReason);
+  return absl::PermissionDeniedError(message);
 }
 
 }  // namespace
@@ -181,15 +189,8 @@ class SqliteStore::Writes : public store::Transaction {
     const absl::Status taken = Get(kind, name).status();
     if (taken.ok()) return RecordExists(kind, name);
     if (!absl::IsNotFound(taken)) return taken;
-    Record record{std::string(name), std::string(value), "", clock_.Now(), {}};
-    record.update_time = record.create_time;
-    ASSIGN_OR_RETURN(const int64_t revision, NextRevision());
-    record.etag = EtagOf(revision);
-    const int64_t now = absl::ToUnixNanos(record.create_time);
-    ASSIGN_OR_RETURN(Statement * insert, connection_.Prepared(kInsert));
-    insert->Start(Number(kind), name, value, record.etag, request_id, now, now, revision);
-    RETURN_IF_ERROR(Run(*insert));
-    return record;
+    const absl::Time now = clock_.Now();
+    return Insert({kind, {std::string(name), std::string(value), "", now, now}, std::string(request_id)});
   }
   absl::StatusOr<Record> Get(Kind kind, std::string_view name) override { return GetFrom(connection_, kind, name); }
   absl::StatusOr<Record> GetByRequestId(Kind kind, std::string_view request_id) override {
@@ -226,8 +227,25 @@ class SqliteStore::Writes : public store::Transaction {
   absl::StatusOr<store::Changes> ChangesSince(const std::vector<Kind>& kinds, int64_t version) override {
     return ChangesFrom(connection_, kinds, version);
   }
+  absl::StatusOr<Record> Restore(const store::KeptRecord& kept) override {
+    const absl::Status taken = Get(kept.kind, kept.record.name).status();
+    if (taken.ok()) return RecordExists(kept.kind, kept.record.name);
+    if (!absl::IsNotFound(taken)) return taken;
+    return Insert(kept);
+  }
 
  private:
+  /// A record whose name is not used.
+  absl::StatusOr<Record> Insert(const store::KeptRecord& kept) {
+    Record record = kept.record;
+    ASSIGN_OR_RETURN(const int64_t revision, NextRevision());
+    record.etag = EtagOf(revision);
+    ASSIGN_OR_RETURN(Statement * insert, connection_.Prepared(kInsert));
+    insert->Start(Number(kept.kind), record.name, record.value, record.etag, kept.request_id,
+                  absl::ToUnixNanos(record.create_time), absl::ToUnixNanos(record.update_time), revision);
+    RETURN_IF_ERROR(Run(*insert));
+    return record;
+  }
   static std::string EtagOf(int64_t revision) { return absl::StrFormat("%x", revision); }
   absl::StatusOr<int64_t> NextRevision() {
     ASSIGN_OR_RETURN(Statement * statement, connection_.Prepared(kNextRevision));
@@ -244,6 +262,13 @@ class SqliteStore::Writes : public store::Transaction {
 
 absl::Status SqliteStore::Transact(const store::Body& body) {
   base::MutexLock lock(writer_mutex_);
+  const absl::Status status = TransactWith(body);
+  // What SQLite has once opened for reading alone it never writes: the next one may find the file system as it should be.
+  if (base::DetailOf(status).reason == kReadOnlyReason) writer_.reset();
+  return status;
+}
+
+absl::Status SqliteStore::TransactWith(const store::Body& body) {
   ASSIGN_OR_RETURN(Connection * writer, Writer());
   ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(writer->database()));
   Writes writes(*writer, clock_);
@@ -310,6 +335,24 @@ absl::StatusOr<store::Changes> SqliteStore::ChangesSince(const std::vector<Kind>
   const absl::Status end = reader->database().Execute("COMMIT");
   RETURN_IF_ERROR(end);
   return changes;
+}
+
+absl::Status SqliteStore::Export(const store::Take& take) {
+  base::MutexLock lock(reader_mutex_);
+  ASSIGN_OR_RETURN(Connection * reader, Reader());
+  if (reader == nullptr) return absl::OkStatus();
+  // One statement reads one state.
+  ASSIGN_OR_RETURN(Statement * all, reader->Prepared(kAll));
+  all->Start();
+  while (true) {
+    ASSIGN_OR_RETURN(const bool found, all->Step());
+    if (!found) return absl::OkStatus();
+    const absl::Status taken =
+        take({static_cast<Kind>(all->Integer(kKindColumn)), RecordOf(*all), all->Bytes(kRequestIdColumn)});
+    if (taken.ok()) continue;
+    all->Reset();
+    return taken;
+  }
 }
 
 absl::StatusOr<int64_t> SqliteStore::Version() {

@@ -26,7 +26,7 @@ class SqliteStore : public store::Store {
   SqliteStore(std::string directory, const base::Clock& clock);
 
   /// Creates or migrates the file now. FAILED_PRECONDITION: a newer version wrote it.
-  absl::Status Open();
+  absl::Status Open() override;
 
   absl::Status Transact(const store::Body& body) override;
   absl::StatusOr<store::Record> Get(store::Kind kind, std::string_view name) override;
@@ -34,6 +34,8 @@ class SqliteStore : public store::Store {
   absl::StatusOr<store::Page> List(store::Kind kind, const store::ListOptions& options) override;
   absl::StatusOr<store::Changes> ChangesSince(const std::vector<store::Kind>& kinds, int64_t version) override;
   absl::StatusOr<int64_t> Version() override;
+  /// Other reads wait for it, writes do not.
+  absl::Status Export(const store::Take& take) override;
 
  private:
   /// A connection with the statements that it has prepared, by their text's address.
@@ -54,6 +56,7 @@ class SqliteStore : public store::Store {
   /// Null where there is nothing to read yet.
   absl::StatusOr<Connection*> Reader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reader_mutex_);
   absl::StatusOr<Connection*> Writer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mutex_);
+  absl::Status TransactWith(const store::Body& body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mutex_);
   static absl::StatusOr<store::Record> GetFrom(Connection& connection, store::Kind kind, std::string_view name);
   static absl::StatusOr<store::Record> GetByRequestIdFrom(Connection& connection, store::Kind kind,
                                                           std::string_view request_id);

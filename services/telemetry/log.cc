@@ -2,10 +2,11 @@
 
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <unistd.h>
 
 #include "absl/time/time.h"
 #include "fmt/format.h"
+#include "services/telemetry/unwaiting_sink.h"
 
 namespace planner::telemetry {
 namespace {
@@ -56,7 +57,7 @@ std::string Logfmt(std::initializer_list<Field> fields) {
   return line;
 }
 
-Log::Log(const base::Clock& clock) : Log(clock, std::make_shared<spdlog::sinks::stderr_sink_mt>()) {}
+Log::Log(const base::Clock& clock) : Log(clock, std::make_shared<UnwaitingSink>(STDERR_FILENO)) {}
 
 Log::Log(const base::Clock& clock, std::shared_ptr<spdlog::sinks::sink> sink)
     : clock_(clock), logger_(std::make_unique<spdlog::logger>("planner", std::move(sink))) {

@@ -30,7 +30,7 @@ std::string Logfmt(std::initializer_list<Field> fields);
 /// The daemon's log: `ts=2026-01-01T00:00:00.000Z level=info event=listening …`. Thread-safe.
 class Log {
  public:
-  /// To standard error.
+  /// To standard error, without waiting for whoever reads it (UnwaitingSink).
   explicit Log(const base::Clock& clock);
   /// To a sink of one's own, for tests.
   Log(const base::Clock& clock, std::shared_ptr<spdlog::sinks::sink> sink);

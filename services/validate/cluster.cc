@@ -14,7 +14,8 @@ namespace {
 constexpr int kMaxPools = 1000;
 constexpr size_t kMaxDescriptionBytes = 1000;
 constexpr size_t kMaxRequestIdBytes = 128;
-constexpr int kMaxNodeEntries = 10'000;
+/// What a message could hold at all: an update may leave a pool as many entries as it has, which is not told from the request.
+constexpr int kMaxNodeEntriesOfUpdate = 1'000'000;
 constexpr int kMaxWindows = 1000;
 constexpr size_t kMaxHostListBytes = size_t{1} << 20;
 
@@ -58,7 +59,7 @@ absl::Status ValidateOccupation(const std::string& field, const v1::NodePool& po
   return Text(field + ".description", occupation.description(), kMaxDescriptionBytes);
 }
 
-absl::Status ValidatePool(const std::string& field, const v1::NodePool& pool) {
+absl::Status ValidatePool(const std::string& field, const v1::NodePool& pool, int most_entries) {
   // A pool's name is written like a cluster's.
   if (!pool.name().empty()) RETURN_IF_ERROR(ClusterId(field + ".name", pool.name()).status());
   if (pool.gpu_type().empty()) return base::InvalidField(field + ".gpu_type", "is missing");
@@ -77,11 +78,11 @@ absl::Status ValidatePool(const std::string& field, const v1::NodePool& pool) {
   }
   RETURN_IF_ERROR(Text(field + ".node_names", pool.node_names(), kMaxHostListBytes));
   if (pool.has_nodes_per_rack()) RETURN_IF_ERROR(Between(field + ".nodes_per_rack", pool.nodes_per_rack(), 1, 1'000'000));
-  RETURN_IF_ERROR(Between(field + ".node_conditions", pool.node_conditions_size(), 0, kMaxNodeEntries));
+  RETURN_IF_ERROR(Between(field + ".node_conditions", pool.node_conditions_size(), 0, most_entries));
   for (int i = 0; i < pool.node_conditions_size(); ++i) {
     RETURN_IF_ERROR(ValidateCondition(fmt::format("{}.node_conditions[{}]", field, i), pool, pool.node_conditions(i)));
   }
-  RETURN_IF_ERROR(Between(field + ".occupations", pool.occupations_size(), 0, kMaxNodeEntries));
+  RETURN_IF_ERROR(Between(field + ".occupations", pool.occupations_size(), 0, most_entries));
   for (int i = 0; i < pool.occupations_size(); ++i) {
     RETURN_IF_ERROR(ValidateOccupation(fmt::format("{}.occupations[{}]", field, i), pool, pool.occupations(i)));
   }
@@ -106,16 +107,14 @@ absl::Status ValidateQuota(const std::string& field, const v1::TenantQuota& quot
   return Between(field + ".max_gpus", quota.max_gpus(), 0, kMaxGpus);
 }
 
-}  // namespace
-
-absl::Status ValidateCluster(std::string_view field, const v1::Cluster& cluster) {
+absl::Status ValidateCluster(std::string_view field, const v1::Cluster& cluster, int most_entries) {
   const std::string prefix = std::string(field) + ".";
   RETURN_IF_ERROR(ClusterId(prefix + "name", cluster.name()).status());
   RETURN_IF_ERROR(ValidateCurrency(prefix + "currency", cluster.currency()));
   RETURN_IF_ERROR(Text(prefix + "description", cluster.description(), kMaxDescriptionBytes));
   RETURN_IF_ERROR(Between(prefix + "node_pools", cluster.node_pools_size(), 0, kMaxPools));
   for (int i = 0; i < cluster.node_pools_size(); ++i) {
-    RETURN_IF_ERROR(ValidatePool(fmt::format("{}node_pools[{}]", prefix, i), cluster.node_pools(i)));
+    RETURN_IF_ERROR(ValidatePool(fmt::format("{}node_pools[{}]", prefix, i), cluster.node_pools(i), most_entries));
   }
   RETURN_IF_ERROR(Between(prefix + "maintenance_windows", cluster.maintenance_windows_size(), 0, kMaxWindows));
   for (int i = 0; i < cluster.maintenance_windows_size(); ++i) {
@@ -126,6 +125,27 @@ absl::Status ValidateCluster(std::string_view field, const v1::Cluster& cluster)
     RETURN_IF_ERROR(ValidateQuota(fmt::format("{}quotas[{}]", prefix, i), cluster.quotas(i)));
   }
   return absl::OkStatus();
+}
+
+/// What an update takes of the cluster that it is given: what it does not take cannot be wrong.
+v1::Cluster TakenBy(const v1::UpdateClusterRequest& request) {
+  v1::Cluster taken = request.cluster();
+  const auto& paths = request.update_mask().paths();
+  const auto takes = [&](std::string_view field) {
+    return paths.empty() || std::any_of(paths.begin(), paths.end(), [&](const std::string& path) { return path == field || path == "*"; });
+  };
+  if (!takes("node_pools")) taken.clear_node_pools();
+  if (!takes("currency")) taken.clear_currency();
+  if (!takes("description")) taken.clear_description();
+  if (!takes("maintenance_windows")) taken.clear_maintenance_windows();
+  if (!takes("quotas")) taken.clear_quotas();
+  return taken;
+}
+
+}  // namespace
+
+absl::Status ValidateCluster(std::string_view field, const v1::Cluster& cluster) {
+  return ValidateCluster(field, cluster, kMaxNodeEntries);
 }
 
 absl::Status Validate(const v1::CreateClusterRequest& request) {
@@ -141,7 +161,7 @@ absl::Status Validate(const v1::UpdateClusterRequest& request) {
                                                            path.substr(0, kMaxNameBytes)));
     }
   }
-  return ValidateCluster("cluster", request.cluster());
+  return ValidateCluster("cluster", request.allow_missing() ? request.cluster() : TakenBy(request), kMaxNodeEntriesOfUpdate);
 }
 
 absl::Status Validate(const v1::CreateReservationRequest& request) {

@@ -31,8 +31,12 @@ absl::Status Between(std::string_view field, int64_t value, int64_t low, int64_t
   return absl::OkStatus();
 }
 
+absl::Status Number(std::string_view field, double value) {
+  return std::isfinite(value) ? absl::OkStatus() : Wrong(field, "must be a number", fmt::to_string(value));
+}
+
 absl::Status AboveZero(std::string_view field, double value, double high) {
-  if (!std::isfinite(value)) return Wrong(field, "must be a number", fmt::to_string(value));
+  RETURN_IF_ERROR(Number(field, value));
   if (value <= 0) return Wrong(field, "must be above 0", fmt::to_string(value));
   if (value > high) return Wrong(field, fmt::format("must be at most {:g}", high), fmt::to_string(value));
   return absl::OkStatus();

@@ -22,6 +22,9 @@ absl::Status AboveZero(std::string_view field, double value, double high);
 /// 0 <= value <= high; no NaN, no infinity.
 absl::Status NotNegative(std::string_view field, double value, double high);
 
+/// No NaN, no infinity.
+absl::Status Number(std::string_view field, double value);
+
 /// At most `bytes` of valid UTF-8 (protobuf has checked that) without control characters but new lines
 /// and tabs.
 absl::Status Text(std::string_view field, std::string_view value, size_t bytes);

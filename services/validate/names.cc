@@ -42,6 +42,8 @@ absl::StatusOr<std::string> ClusterId(std::string_view field, std::string_view n
 
 absl::StatusOr<std::string> PlanId(std::string_view field, std::string_view name) { return Id(field, name, "plans/"); }
 
+absl::StatusOr<std::string> RunId(std::string_view field, std::string_view name) { return Id(field, name, "runs/"); }
+
 absl::StatusOr<std::string> ReservationId(std::string_view field, std::string_view name) {
   constexpr std::string_view kReservations = "/reservations/";
   const size_t at = name.find(kReservations);

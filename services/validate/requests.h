@@ -5,12 +5,15 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "planner/v1/cluster.pb.h"
 #include "planner/v1/cluster_service.pb.h"
 #include "planner/v1/count.pb.h"
 #include "planner/v1/estimate.pb.h"
 #include "planner/v1/estimation_service.pb.h"
 #include "planner/v1/plan_service.pb.h"
+#include "planner/v1/run_service.pb.h"
+#include "planner/v1/utilization.pb.h"
 #include "planner/v1/validation.pb.h"
 
 namespace planner::validate {
@@ -30,7 +33,11 @@ inline constexpr int64_t kMaxSize = (int64_t{1} << 31) - 1;  ///< Of a batch, a 
 inline constexpr int64_t kMaxGpus = 1'000'000;
 inline constexpr int64_t kMaxDegree = 65'536;
 inline constexpr double kMaxCount = 1e18;
+inline constexpr int kMaxNodeEntries = 10'000;  ///< Conditions, and occupations, of a pool.
 inline constexpr int kMaxPageSize = 1000;
+inline constexpr int kMaxProgressSamples = 1000;      ///< Of a message of ReportProgress.
+inline constexpr int64_t kMaxSteps = 1'000'000'000'000'000;  ///< Of a run: exact as a double.
+inline constexpr int kMaxUtilizationSamples = 10'000;  ///< Of one message of ReportUtilization.
 
 absl::Status Validate(const v1::EstimateRequest& request);
 absl::Status Validate(const v1::CountRequest& request);
@@ -40,8 +47,22 @@ absl::Status Validate(const v1::UploadModelRequest& request);
 absl::Status Validate(const v1::ValidateRunsRequest& request);
 absl::Status Validate(const v1::CreatePlanRequest& request);
 absl::Status Validate(const v1::CreateClusterRequest& request);
+/// Of the fields that the mask names. How many entries a pool may have depends on how many it has (convert::NormalizedCluster).
 absl::Status Validate(const v1::UpdateClusterRequest& request);
 absl::Status Validate(const v1::CreateReservationRequest& request);
+absl::Status Validate(const v1::GetUtilizationRequest& request);
+
+/// One sample that has arrived at `now`; `field` is its path. Whether its node and GPU are there is not looked at here.
+absl::Status ValidateSample(const std::string& field, const v1::UtilizationSample& sample, absl::Time now);
+
+absl::Status Validate(const v1::StartRunRequest& request);
+/// One message of the stream, without its samples: each of those is refused on its own.
+absl::Status Validate(const v1::ReportProgressRequest& request);
+absl::Status Validate(const v1::FinishRunRequest& request);
+absl::Status Validate(const v1::ListRunsRequest& request);
+
+/// What can be told of a sample without its run; `field` is its path.
+absl::Status ValidateSample(std::string_view field, const v1::ProgressSample& sample);
 
 /// A cluster as its user writes it; `field` is its path.
 absl::Status ValidateCluster(std::string_view field, const v1::Cluster& cluster);
@@ -55,6 +76,9 @@ absl::StatusOr<std::string> ClusterId(std::string_view field, std::string_view n
 
 /// "20260101-000000-4f3a" of "plans/20260101-000000-4f3a", by the same rules.
 absl::StatusOr<std::string> PlanId(std::string_view field, std::string_view name);
+
+/// "20260101-000000-4f3a9c01" of "runs/20260101-000000-4f3a9c01", by the same rules.
+absl::StatusOr<std::string> RunId(std::string_view field, std::string_view name);
 
 /// "main/20260101-000000-4f3a9c01", as stores name it, of "clusters/main/reservations/20260101-000000-4f3a9c01".
 absl::StatusOr<std::string> ReservationId(std::string_view field, std::string_view name);

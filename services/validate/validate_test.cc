@@ -258,5 +258,43 @@ TEST(ValidateRunsTest, QuotesHideCommasAndLinesFromTheCountAsTheyDoFromTheReader
   }
 }
 
+TEST(ValidateRunTest, SamplesNameWhatIsWrong) {
+  const auto wrong = [](const std::string& text) { return WrongField(ValidateSample("s", Parse<v1::ProgressSample>(text))); };
+  EXPECT_EQ(wrong("step: 0"), "OK");
+  EXPECT_EQ(wrong("token_count: 0"), "OK");
+  EXPECT_EQ(wrong("step: 1 loss: -3 gpu_utilization_ratio: 1 tokens_per_second: 0"), "OK");
+  EXPECT_EQ(wrong(""), "s.step");
+  EXPECT_EQ(wrong("step: -1"), "s.step");
+  EXPECT_EQ(wrong("step: 1000000000000001"), "s.step");
+  EXPECT_EQ(wrong("token_count: -1"), "s.token_count");
+  EXPECT_EQ(wrong("step: 1 token_count: inf"), "s.token_count");
+  EXPECT_EQ(wrong("step: 1 tokens_per_second: nan"), "s.tokens_per_second");
+  EXPECT_EQ(wrong("step: 1 loss: nan"), "s.loss");
+  EXPECT_EQ(wrong("step: 1 loss: -inf"), "s.loss");
+  EXPECT_EQ(wrong("step: 1 gpu_utilization_ratio: 1.1"), "s.gpu_utilization_ratio");
+  EXPECT_EQ(wrong("step: 1 gpu_utilization_ratio: -0.1"), "s.gpu_utilization_ratio");
+  EXPECT_EQ(wrong("step: 1 time { seconds: -1 }"), "s.time.seconds");
+  EXPECT_EQ(wrong("step: 1 time { nanos: 1000000000 }"), "s.time.nanos");
+}
+
+TEST(ValidateRunTest, RequestsNameWhatIsWrong) {
+  const auto start = [](const std::string& text) { return WrongField(Validate(Parse<v1::StartRunRequest>(text))); };
+  EXPECT_EQ(start("run { plan: 'plans/p' }"), "OK");
+  EXPECT_EQ(start(""), "run");
+  EXPECT_EQ(start("run {}"), "run.plan");
+  EXPECT_EQ(start("run { plan: 'p' description: '" + std::string(1001, 'x') + "' }"), "run.description");
+  EXPECT_EQ(start("run { plan: 'p' } request_id: '" + std::string(129, 'x') + "'"), "request_id");
+  v1::ReportProgressRequest report;
+  for (int i = 0; i < 1000; ++i) report.add_samples();
+  EXPECT_EQ(WrongField(Validate(report)), "OK");
+  report.add_samples();
+  EXPECT_EQ(WrongField(Validate(report)), "samples");
+  const auto finish = [](const std::string& text) { return WrongField(Validate(Parse<v1::FinishRunRequest>(text))); };
+  EXPECT_EQ(finish("name: 'runs/r' state: FAILED last { step: 1 }"), "OK");
+  EXPECT_EQ(finish(""), "name");
+  EXPECT_EQ(finish("name: 'r' state: RUNNING"), "state");
+  EXPECT_EQ(finish("name: 'r' last {}"), "last.step");
+}
+
 }  // namespace
 }  // namespace planner::validate

@@ -18,9 +18,6 @@ namespace planner::behaviour {
 DaemonProcess::DaemonProcess(const std::vector<std::string>& flags) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return;
-  // Nobody reads while a test asks: the log of thousands of calls has to fit.
-  constexpr int kPipeBytes = 1 << 20;
-  fcntl(ends[1], F_SETPIPE_SZ, kPipeBytes);
   output_fd_ = ends[0];
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);

@@ -18,6 +18,7 @@ class DaemonProcess {
   DaemonProcess& operator=(const DaemonProcess&) = delete;
 
   bool ready() const { return ready_; }
+  pid_t pid() const { return pid_; }
   /// Of the line `event=listening service=… address=…`, in the order of the lines.
   std::vector<std::string> Addresses(const std::string& service) const;
   /// Everything on standard output and error so far.

@@ -154,6 +154,28 @@ TEST_F(DaemonTest, CallsAreLoggedWithTheirRequestId) {
           R"(event=rpc method=EstimationService/GetModel code=NOT_FOUND request_id="job 17" duration_seconds=0.)"));
 }
 
+TEST_F(DaemonTest, ALogThatNobodyReadsHoldsUpNothing) {
+  DaemonProcess daemon(OnAFreePort());
+  ASSERT_TRUE(daemon.ready()) << daemon.output();
+  // More than a pipe takes; what it does not take comes when it is read.
+  constexpr int kCalls = 1'500;
+  int answered = 0;
+  {
+    v1::EstimationService::Stub stub(grpc::CreateChannel(daemon.Addresses("grpc").at(0), grpc::InsecureChannelCredentials()));
+    for (int i = 0; i < kCalls; ++i) {
+      grpc::ClientContext context;
+      v1::VersionInfo version;
+      answered += stub.GetVersion(&context, v1::GetVersionRequest(), &version).ok() ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(answered, kCalls);
+  daemon.Terminate();
+  EXPECT_EQ(daemon.Wait(), 0);
+  EXPECT_GT(daemon.output().size(), size_t{1} << 17);
+  EXPECT_THAT(daemon.output(), HasSubstr("event=stopped"));
+  EXPECT_THAT(daemon.output(), Not(HasSubstr("event=log_lines_lost")));
+}
+
 TEST_F(DaemonTest, ClustersOfTheConfigurationAreCreatedOnce) {
   const std::string config = folder_.Write("c.textproto", "clusters { name: 'main' description: 'from the file' }");
   const auto describe = [](const std::string& address, const std::string& description) {

@@ -433,6 +433,110 @@ TEST_P(ReservationBehaviour, ManyClientsGetTheLastGpusOnce) {
   for (auto at = std::next(times.begin()); at != times.end(); ++at) EXPECT_GE(at->first, std::prev(at)->second);
 }
 
+TEST_P(ReservationBehaviour, AThousandDuplicatesOfManyClientsAreOneReservation) {
+  constexpr int kThreads = 8;
+  constexpr int kRepeats = 125;
+  const auto request = Parse<v1::CreateReservationRequest>(Request(32, 1, 2, "request_id: 'again'"));
+  std::vector<std::set<std::string>> names(kThreads);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      for (int j = 0; j < kRepeats; ++j) {
+        v1::Reservation reservation;
+        const grpc::Status status = Call(&Clusters::CreateReservation, request, reservation);
+        EXPECT_TRUE(status.ok()) << status.error_message();
+        names[static_cast<size_t>(i)].insert(reservation.name());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::set<std::string> all;
+  for (const std::set<std::string>& some : names) all.insert(some.begin(), some.end());
+  EXPECT_EQ(all.size(), 1u);
+  EXPECT_EQ(Ask(&Clusters::ListReservations, "parent: 'main'").reservations_size(), 1);
+}
+
+TEST_P(ReservationBehaviour, AQuotaThatIsCutMarksTheYoungestAndWarns) {
+  const auto reserve = [&](int gpus, const std::string& tenant) {
+    return Ask(&Clusters::CreateReservation, "parent: 'main' reservation { gpu_count: " + std::to_string(gpus) +
+                                                 " tenant: '" + tenant + "' start_time " + At(1) + " end_time " +
+                                                 At(2) + " }");
+  };
+  const v1::Reservation first = reserve(8, "t");
+  const v1::Reservation second = reserve(8, "t");
+  const v1::Reservation others = reserve(8, "u");
+  const auto conflict = [&](const v1::Reservation& of) {
+    return Ask(&Clusters::GetReservation, "name: '" + of.name() + "'").conflict();
+  };
+  const std::string cut = "cluster { name: 'main' " + Pool("") + " quotas { tenant: 't' max_gpus: 8 } }";
+  const v1::Cluster checked = Ask(&Clusters::UpdateCluster, "validate_only: true " + cut);
+  ASSERT_EQ(checked.warnings_size(), 1);
+  EXPECT_THAT(checked.warnings(0),
+              StartsWith(second.name() + " no longer holds: tenant \"t\" may have 8 GPUs at once"));
+  EXPECT_EQ(conflict(second), "");
+  EXPECT_EQ(Ask(&Clusters::UpdateCluster, cut).warnings_size(), 1);
+  EXPECT_EQ(conflict(first), "");
+  EXPECT_THAT(conflict(second), StartsWith("tenant \"t\" may have 8 GPUs at once"));
+  EXPECT_EQ(conflict(others), "");
+  // As soon as the first is gone there is room for it, without any change of the cluster.
+  Ask(&Clusters::DeleteReservation, "name: '" + first.name() + "'");
+  EXPECT_EQ(conflict(second), "");
+  // And a quota that goes takes its marks along.
+  Ask(&Clusters::UpdateCluster, "update_mask { paths: 'quotas' } cluster { name: 'main' quotas { tenant: 't' } }");
+  EXPECT_THAT(conflict(second), StartsWith("tenant \"t\" may have 0 GPUs at once"));
+  Ask(&Clusters::UpdateCluster, "update_mask { paths: 'quotas' } cluster { name: 'main' }");
+  EXPECT_EQ(conflict(second), "");
+}
+
+TEST_P(ReservationBehaviour, APlanBeyondItsQuotaCannotBeConfirmed) {
+  const std::string of_tenant =
+      "plan { request { model { preset: 'llama-7b' } data_set { token_count: 2e10 } resources { cluster: 'main' "
+      "min_gpus: 16 max_gpus: 16 tenant: 't' } } } hold { }";
+  const v1::Plan plan = Ask(&Plans::CreatePlan, of_tenant);
+  Update(Pool("") + "quotas { tenant: 't' max_gpus: 8 }");
+  EXPECT_THAT(Ask(&Plans::GetPlan, Named(plan)).reservation().conflict(), HasSubstr("may have 8 GPUs"));
+  EXPECT_EQ(Reason(Fail(&Plans::ConfirmPlan, Named(plan))), "NO_LONGER_HOLDS");
+  Update(Pool("") + "quotas { tenant: 't' max_gpus: 16 }");
+  EXPECT_EQ(Ask(&Plans::ConfirmPlan, Named(plan)).state(), v1::Plan::CONFIRMED);
+}
+
+TEST_P(ReservationBehaviour, TheMarkOfAPairGoesWithOneOfThem) {
+  const v1::Reservation one = Reserve(4, 1, 2);
+  const v1::Reservation other = Reserve(4, 1, 2);
+  EXPECT_EQ(one.nodes(), other.nodes());
+  Update(Pool("gpus_per_node: 4"));
+  const auto conflict = [&](const v1::Reservation& of) {
+    return Ask(&Clusters::GetReservation, "name: '" + of.name() + "'").conflict();
+  };
+  EXPECT_NE(conflict(one), "");
+  Ask(&Clusters::DeleteReservation, "name: '" + other.name() + "'");
+  EXPECT_EQ(conflict(one), "");
+}
+
+TEST_P(ReservationBehaviour, UpdatesThatLeaveThePoolsAloneDoNotMindThem) {
+  const std::string before = Ask(&Clusters::GetCluster, "name: 'main'").etag();
+  // What the mask does not name is not looked at.
+  EXPECT_EQ(Ask(&Clusters::UpdateCluster,
+                "update_mask { paths: 'description' } cluster { name: 'main' description: 'd' node_pools { } "
+                "currency: 'no' }")
+                .description(),
+            "d");
+  EXPECT_EQ(FieldOf(Fail(&Clusters::UpdateCluster,
+                         "update_mask { paths: 'currency' } cluster { name: 'main' currency: 'no' }")),
+            "cluster.currency");
+  EXPECT_NE(Ask(&Clusters::GetCluster, "name: 'main'").etag(), before);
+}
+
+TEST_P(ReservationBehaviour, TooManyEntriesAreRefused) {
+  std::string pool = "node_pools { name: 'h' gpu_type: 'h100' node_count: 20000 ";
+  for (int i = 0; i <= 10'000; ++i) pool += "occupations { nodes: 'h-" + std::to_string(i) + "' } ";
+  const grpc::Status refused = Fail(&Clusters::UpdateCluster, "cluster { name: 'main' " + pool + "} }");
+  EXPECT_EQ(FieldOf(refused), "cluster.node_pools[0].occupations");
+  EXPECT_EQ(Reason(refused), "OUT_OF_RANGE");
+  EXPECT_EQ(FieldOf(Fail(&Clusters::CreateCluster, "cluster { name: 'new' " + pool + "} }")),
+            "cluster.node_pools[0].occupations");
+}
+
 TEST_P(ReservationBehaviour, OutlivesTheProcess) {
   const v1::Plan plan = Ask(&Plans::CreatePlan, Plan(32, "hold { }"));
   Restart();

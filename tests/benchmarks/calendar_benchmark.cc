@@ -1,56 +1,25 @@
-// Calendars at the size of a large site: 20,000 nodes of 8 GPUs and up to 50,000 reservations. `bin/calendar_benchmark`; the lines
-// with BigO fit the cost to the number of reservations.
-
-#include <unistd.h>
+// Calendars at the size of a large site (large_site.h). `bin/calendar_benchmark`; the lines with BigO fit the cost to the number of
+// reservations, and calendar_growth.py draws it.
 
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
-#include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "benchmark/benchmark.h"
 #include "core/base/clock.h"
-#include "core/base/status_macros.h"
 #include "core/counting/analytic_counter.h"
-#include "core/hardware/gpu_catalog.h"
 #include "core/planning/fake_models.h"
 #include "core/planning/planner.h"
 #include "core/schedule/earliest_start.h"
 #include "core/schedule/ledger.h"
-#include "core/store/memory_store.h"
-#include "services/bookings/bookings.h"
-#include "services/convert/cluster.h"
-#include "services/convert/time.h"
 #include "services/storage/sqlite_store.h"
+#include "tests/benchmarks/large_site.h"
 
-namespace planner::bookings {
+namespace planner::benchmarks {
 namespace {
-
-constexpr int64_t kNodes = 20'000;
-constexpr int64_t kReservations = 50'000;
-constexpr Micros kHour = int64_t{3600} * 1'000'000;
-
-/// Jobs as sites have them: most of a few nodes, some of a hundred, some of less than a node; hours to weeks, over two years. 50,000 of
-/// them have not quite half of all that there is.
-struct Jobs {
-  std::mt19937_64 random{1};
-  int64_t Any(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); }
-  int64_t Gpus() {
-    const int64_t kind = Any(0, 9);
-    if (kind < 2) return Any(1, 7);
-    if (kind < 8) return 8 * (int64_t{1} << Any(0, 5));
-    return 8 * Any(16, 128);
-  }
-  Micros Duration() { return Any(1, 300) * kHour + Any(0, 3'599'999'999); }
-  Micros Start() { return Any(0, 2 * 365 * 24) * kHour; }
-};
 
 /// A ledger with so many reservations, each as early as it fits after a random moment.
 schedule::Ledger& Filled(int64_t reservations) {
@@ -135,68 +104,69 @@ BENCHMARK(ViewAfterAChange)
     ->Unit(benchmark::kMicrosecond)
     ->Complexity();
 
-double ResidentMegabytes() {
-  std::ifstream file("/proc/self/statm");
-  int64_t pages = 0, resident = 0;
-  file >> pages >> resident;
-  return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e6;
-}
-
-/// A site's store: a cluster of all the nodes, and its reservations.
-class Site {
- public:
-  explicit Site(store::Store& store) : store_(store) {
-    v1::Cluster cluster;
-    cluster.set_name("main");
-    v1::NodePool& pool = *cluster.add_node_pools();
-    pool.set_name("h100");
-    pool.set_gpu_type("h100");
-    pool.set_node_count(kNodes);
-    pool.set_nodes_per_rack(32);
-    const auto normalized = convert::NormalizedCluster("cluster", cluster, gpus_);
-    store.Create(store::Kind::kCluster, "main", normalized->SerializeAsString(), "").IgnoreError();
-  }
-
-  /// Books one job after another, `count` in all, as early as each fits after a random moment.
-  absl::Status Book(int64_t count, const std::string& prefix, Jobs& jobs) {
-    for (int64_t made = 0; made < count;) {
-      Wish wish{.pool = "h100", .gpu_count = jobs.Gpus()};
-      const Micros from = cluster::ToMicros(base::Clock::Real().Now()) + kHour;
-      wish.start = from + jobs.Start();
-      wish.duration = jobs.Duration();
-      const absl::Status status = bookings_.Run([&](Ledgers& ledgers) -> absl::Status {
-        ASSIGN_OR_RETURN(const ClusterCalendar* calendar, ledgers.Find("cluster", "main"));
-        ASSIGN_OR_RETURN(v1::Reservation reservation, calendar->Find(wish));
-        reservation.set_state(v1::Reservation::FIRM);
-        return ledgers
-            .Create(store::Kind::kReservation, "main/" + prefix + std::to_string(made), reservation.SerializeAsString(),
-                    "")
-            .status();
-      });
-      if (absl::IsFailedPrecondition(status)) continue;  // Nothing is free for so long just then.
-      RETURN_IF_ERROR(status);
-      ++made;
-    }
-    return absl::OkStatus();
-  }
-
-  Bookings& bookings() { return bookings_; }
-
- private:
-  store::Store& store_;
-  const hardware::GpuCatalog gpus_ = *hardware::GpuCatalog::Create();
-  Bookings bookings_{store_, gpus_, base::Clock::Real()};
+/// Reservations on SQLite, with the store: filled once, and used by several benchmarks, each of which adds little.
+struct FilledSite {
+  Folder folder;
+  std::unique_ptr<storage::SqliteStore> store = std::make_unique<storage::SqliteStore>(folder.path(), base::Clock::Real());
+  std::unique_ptr<Site> site = std::make_unique<Site>(*store);
+  double seconds = 0;  ///< That the filling has taken.
 };
 
-/// A plan on 50,000 reservations: counting, search and start times, with one booking before each fourth, so that calendars are made
-/// anew. The memory is the process's, with the store in memory, too.
+FilledSite& OnSqlite(int64_t reservations) {
+  static std::map<int64_t, std::unique_ptr<FilledSite>> sites;
+  std::unique_ptr<FilledSite>& site = sites[reservations];
+  if (site == nullptr) {
+    site = std::make_unique<FilledSite>();
+    const absl::Time start = base::Clock::Real().Now();
+    site->site->Fill(reservations).IgnoreError();
+    site->seconds = absl::ToDoubleSeconds(base::Clock::Real().Now() - start);
+  }
+  return *site;
+}
+
+/// All reservations, one after another, in transactions of 500. (Once: it is what the other benchmarks work on.)
+void FillOnSqlite(benchmark::State& state) {
+  for (auto _ : state) state.SetIterationTime(OnSqlite(state.range(0)).seconds);
+  state.SetComplexityN(state.range(0));
+  state.counters["a_second"] = static_cast<double>(state.range(0)) / OnSqlite(state.range(0)).seconds;
+}
+BENCHMARK(FillOnSqlite)
+    ->RangeMultiplier(2)
+    ->Range(1'562, kReservations)
+    ->Iterations(1)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond)
+    ->Complexity();
+
+/// From a file to the first view, as after a restart; the memory is what the calendars have then, with their view.
+void Load(benchmark::State& state) {
+  FilledSite& filled = OnSqlite(state.range(0));
+  double memory = 0;
+  for (auto _ : state) {
+    state.PauseTiming();
+    const double before = ResidentMegabytes();
+    state.ResumeTiming();
+    Site site(*filled.store);
+    const auto views = site.bookings().Current(base::Clock::Real().Now());
+    benchmark::DoNotOptimize(views);
+    state.PauseTiming();
+    memory = std::max(memory, ResidentMegabytes() - before);
+    state.ResumeTiming();
+  }
+  state.SetComplexityN(state.range(0));
+  state.counters["memory_MB"] = memory;
+}
+BENCHMARK(Load)
+    ->RangeMultiplier(2)
+    ->Range(1'562, kReservations)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond)
+    ->Complexity();
+
+/// A plan with start times: counting and search, with one booking before each fourth, so that views are made anew.
 void PlanWithStartTimes(benchmark::State& state) {
-  const double before = ResidentMegabytes();
-  store::MemoryStore store(base::Clock::Real());
-  Site site(store);
+  Site& site = *OnSqlite(state.range(0)).site;
   Jobs jobs;
-  if (const absl::Status filled = site.Book(state.range(0), "r", jobs); !filled.ok())
-    return state.SkipWithError("not filled");
   const counting::AnalyticCounter counter;
   const planning::Planner planner(counter);
   planning::JobSpec job;
@@ -204,7 +174,7 @@ void PlanWithStartTimes(benchmark::State& state) {
   job.token_count = 1e12;
   job.goal = planning::Goal::kFastest;
   std::vector<double> seconds;
-  int64_t number = 0;
+  static int64_t number = 0;
   for (auto _ : state) {
     state.PauseTiming();
     if (number++ % 4 == 0) site.Book(1, "x" + std::to_string(number), jobs).IgnoreError();
@@ -216,46 +186,42 @@ void PlanWithStartTimes(benchmark::State& state) {
     benchmark::DoNotOptimize(plan);
     seconds.push_back(absl::ToDoubleSeconds(base::Clock::Real().Now() - start));
   }
-  std::sort(seconds.begin(), seconds.end());
-  state.counters["p50_ms"] = 1e3 * seconds[seconds.size() / 2];
-  state.counters["p99_ms"] = 1e3 * seconds[seconds.size() * 99 / 100];
-  state.counters["memory_MB"] = ResidentMegabytes() - before;
+  state.counters["p50_ms"] = 1e3 * Quantile(seconds, 0.5);
+  state.counters["p99_ms"] = 1e3 * Quantile(seconds, 0.99);
   state.SetComplexityN(state.range(0));
 }
 BENCHMARK(PlanWithStartTimes)
-    ->RangeMultiplier(4)
-    ->Range(3'125, kReservations)
+    ->RangeMultiplier(2)
+    ->Range(1'562, kReservations)
     ->Unit(benchmark::kMillisecond)
     ->MinTime(2)
     ->Complexity();
 
-/// Clients that book at once, on a disk: every booking is kept when it is acknowledged.
+/// Clients that book at once, on a disk, beside what is booked already: every booking is kept when it is acknowledged.
 void BookOnSqlite(benchmark::State& state) {
-  std::string folder = (std::filesystem::temp_directory_path() / "planner-calendar-XXXXXX").string();
-  if (mkdtemp(folder.data()) == nullptr) return state.SkipWithError("no folder");
-  {
-    storage::SqliteStore store(folder, base::Clock::Real());
-    Site site(store);
-    Jobs jobs;
-    constexpr int64_t kEach = 25;
-    int64_t round = 0;
-    for (auto _ : state) {
-      std::vector<std::thread> threads;
-      for (int64_t i = 0; i < state.range(0); ++i) {
-        threads.emplace_back([&site, i, round] {
-          Jobs own;
-          own.random.seed(static_cast<uint64_t>(1000 * round + i));
-          site.Book(kEach, std::to_string(round) + "-" + std::to_string(i) + "-", own).IgnoreError();
-        });
-      }
-      for (std::thread& thread : threads) thread.join();
-      ++round;
+  Site& site = *OnSqlite(state.range(0)).site;
+  const int64_t clients = state.range(1);
+  constexpr int64_t kEach = 25;
+  static int64_t round = 0;
+  for (auto _ : state) {
+    std::vector<std::thread> threads;
+    for (int64_t i = 0; i < clients; ++i) {
+      threads.emplace_back([&site, i] {
+        Jobs own;
+        own.random.seed(static_cast<uint64_t>(1000 * round + i));
+        site.Book(kEach, "b" + std::to_string(round) + "-" + std::to_string(i) + "-", own).IgnoreError();
+      });
     }
-    state.SetItemsProcessed(state.iterations() * state.range(0) * kEach);
+    for (std::thread& thread : threads) thread.join();
+    ++round;
   }
-  std::filesystem::remove_all(folder);
+  state.SetItemsProcessed(state.iterations() * clients * kEach);
 }
-BENCHMARK(BookOnSqlite)->Arg(1)->Arg(8)->Arg(64)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BookOnSqlite)
+    ->ArgNames({"", "clients"})
+    ->ArgsProduct({{1'562, 3'125, 6'250, 12'500, 25'000, kReservations}, {1, 8, 64}})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
-}  // namespace planner::bookings
+}  // namespace planner::benchmarks

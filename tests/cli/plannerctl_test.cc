@@ -226,13 +226,15 @@ TEST_P(PlannerctlTest, FlagsThatDoNotApplyAreIgnoredWithAWarning) {
   EXPECT_FALSE(answer["batchShape"].contains("seqLen")) << "what is ignored was not counted";
 
   // A text has one input; its length is said once.
-  const Outcome twice = Run({"estimate", "--model", "gpt2", "--gpus", "1", "--gpu", "a100", "--seq-len", "77", "--input",
-                             "x=1x128", "--input", "2x3"});
+  const Outcome twice = Run({"estimate", "--model", "gpt2", "--gpus", "1", "--gpu", "a100", "--seq-len", "77",
+                             "--input", "x=1x128", "--input", "2x3"});
   EXPECT_EQ(twice.exit_code, 0) << twice.err;
-  EXPECT_THAT(twice.err, AllOf(HasSubstr("warning: --seq-len is ignored: "), HasSubstr("warning: --input[1] is ignored: "),
-                               HasSubstr("warning: --input[0].name is ignored: ")));
+  EXPECT_THAT(twice.err,
+              AllOf(HasSubstr("warning: --seq-len is ignored: "), HasSubstr("warning: --input[1] is ignored: "),
+                    HasSubstr("warning: --input[0].name is ignored: ")));
   const Outcome count = Run({"count", "--model", "gpt2", "--seq-len", "77", "--input", "1x128", "--input", "2x3"});
-  EXPECT_THAT(count.err, AllOf(HasSubstr("warning: --seq-len is ignored: "), HasSubstr("warning: --input[1] is ignored: ")));
+  EXPECT_THAT(count.err,
+              AllOf(HasSubstr("warning: --seq-len is ignored: "), HasSubstr("warning: --input[1] is ignored: ")));
   EXPECT_THAT(count.out, AllOf(HasSubstr("input 1x128"), Not(HasSubstr("77 positions")), Not(HasSubstr("2x3"))));
 }
 
@@ -350,6 +352,90 @@ TEST_P(PlannerctlTest, PlansLiveTheirStates) {
   EXPECT_EQ(Run({"plan", "get", name}).exit_code, 2);
 }
 
+TEST_P(PlannerctlTest, ReservationsAreMadeListedAndGivenBack) {
+  Run({"cluster", "apply", "-f", "-"}, "name: main\nnode_pools: [{name: h, gpu_type: h100, node_count: 4}]\n");
+  const nlohmann::json made =
+      Json({"cluster", "reserve", "main", "--gpus", "16", "--start", "2099-01-01", "--for", "2d", "--tenant", "t"});
+  EXPECT_EQ(made["nodes"], "h-[0-1]");
+  EXPECT_EQ(made["endTime"], "2099-01-03T00:00:00Z");
+  EXPECT_EQ(made["state"], "FIRM");
+  const Outcome overlapping =
+      Run({"cluster", "reserve", "main", "--nodes", "h-1", "--start", "2099-01-02", "--end", "2099-01-04"});
+  EXPECT_EQ(overlapping.exit_code, 1);
+  EXPECT_THAT(overlapping.err, HasSubstr("not all free"));
+  EXPECT_EQ(Run({"cluster", "reserve", "main", "--gpus", "8", "--start", "2020-01-01", "--for", "1h"}).exit_code, 2);
+  EXPECT_EQ(Run({"cluster", "reserve", "main", "--nodes", "x", "--for", "1h"}).exit_code, 2);
+  EXPECT_THAT(Run({"cluster", "reserve", "main", "--gpus", "8", "--for", "1h", "--hold", "5m"}).out,
+              HasSubstr("held until"));
+  EXPECT_EQ(Json({"cluster", "reservations", "main"})["reservations"].size(), 2U);
+  EXPECT_THAT(Run({"cluster", "calendar", "main"}).out, HasSubstr("(t)"));
+  EXPECT_EQ(Run({"cluster", "release", made["name"]}).exit_code, 0);
+  EXPECT_EQ(Run({"cluster", "release", made["name"]}).exit_code, 2);
+  EXPECT_EQ(Json({"cluster", "reservations", "main"})["reservations"].size(), 1U);
+}
+
+TEST_P(PlannerctlTest, UtilizationIsReportedAndShown) {
+  Run({"cluster", "apply", "-f", "-"}, "name: main\nnode_pools: [{name: h, gpu_type: h100, node_count: 2}]\n");
+  const std::string now = Json({"cluster", "get", "main"})["updateTime"];
+  const Outcome reported =
+      Run({"cluster", "report-utilization", "main", "-f", "-"},
+          "node,gpu,time,busy_ratio\nh-0,0," + now + ",0.25\nh-1,7," + now + ",0.75\nh-2,0," + now + ",1\n");
+  EXPECT_EQ(reported.exit_code, 1) << "one is of no node";
+  EXPECT_EQ(reported.out, "2 samples taken, 1 refused\n");
+  EXPECT_THAT(reported.err, HasSubstr("samples[2].node: is no node of the cluster: node=\"h-2\""));
+  const nlohmann::json summary = Json({"cluster", "utilization", "main", "--since", "1h"})["pools"][0]["summary"];
+  EXPECT_EQ(summary["sampleCount"], "2");
+  EXPECT_EQ(summary["busyRatio"], 0.5);
+  EXPECT_THAT(Run({"cluster", "utilization", "main"}).out, HasSubstr("50.0 %"));
+  EXPECT_EQ(Run({"cluster", "utilization", "none"}).exit_code, 2);
+  EXPECT_EQ(Run({"cluster", "report-utilization", "none", "-f", "-"}, "node\n").exit_code, 2);
+}
+
+TEST_P(PlannerctlTest, AWatchEndsWithThePlan) {
+  const std::string name = Json({"plan", "create", "--model", "gpt2", "--gpus", "1", "--gpu", "a100"})["name"];
+  EXPECT_EQ(Run({"plan", "cancel", name}).exit_code, 0);
+  const Outcome watched = Run({"plan", "watch", name});
+  EXPECT_EQ(watched.exit_code, 0) << watched.err;
+  EXPECT_THAT(watched.out, HasSubstr("cancelled"));
+  EXPECT_EQ(Run({"plan", "watch", "none"}).exit_code, 2);
+  EXPECT_EQ(Run({"cluster", "watch", "none"}).exit_code, 2);
+}
+
+TEST_P(PlannerctlTest, RunsLiveTheirStates) {
+  const std::string plan = Json({"plan", "create", "--model", "llama-7b", "--tokens", "1B", "--gpu", "h100", "--gpus", "64"})["name"];
+  const nlohmann::json run = Json({"run", "start", plan, "--description", "job 7", "--start-time", "2025-01-01T00:00:00Z", "--request-id", "r1"});
+  const std::string name = run["name"];
+  EXPECT_THAT(name, StartsWith("runs/"));
+  EXPECT_EQ(Json({"run", "start", plan, "--request-id", "r1"})["name"], name);
+  EXPECT_EQ(run["state"], "RUNNING");
+  EXPECT_EQ(run["planned"]["gpuCount"], "64");
+  EXPECT_EQ(Run({"run", "start", "plans/nope"}).exit_code, 2);
+
+  const nlohmann::json once = Json({"run", "report", name, "--step", "10", "--time", "2025-01-01T00:01:00Z", "--loss", "9.5"});
+  EXPECT_EQ(once["acceptedCount"], "1");
+  const nlohmann::json lines =
+      Json({"run", "report", name, "-f", "-"}, "step,time,loss\n20,2025-01-01T00:02:00Z,8.5\n30,2025-01-01T00:03:00Z,7.5\n");
+  EXPECT_EQ(lines["acceptedCount"], "2");
+  EXPECT_EQ(lines["run"]["actual"]["reportCount"], "3");
+  EXPECT_EQ(lines["run"]["actual"]["stepDuration"], "6s");
+  const Outcome wrong = Run({"run", "report", name, "-f", "-"}, "{\"step\": 40, \"time\": \"2024-01-01T00:00:00Z\"}\n{\"step\": NaN}\n");
+  EXPECT_EQ(wrong.exit_code, 1);
+  EXPECT_THAT(wrong.err, AllOf(HasSubstr("line 1: time: lies before the run"), HasSubstr("line 2: is no JSON object")));
+  const Outcome future = Run({"run", "report", name, "--step", "40", "--time", "2999-01-01"});
+  EXPECT_EQ(future.exit_code, 2);
+  EXPECT_THAT(future.err, HasSubstr("--time: lies in the future"));
+
+  EXPECT_EQ(Json({"run", "get", name})["samples"].size(), 3u);
+  EXPECT_THAT(Run({"run", "get", name}).out, AllOf(HasSubstr("PLANNED"), HasSubstr("job 7"), HasSubstr("Loss")));
+  EXPECT_THAT(Run({"run", "list", "--state", "running"}).out, HasSubstr("job 7"));
+  EXPECT_EQ(Run({"run", "delete", name}).exit_code, 1);  // It still runs.
+  EXPECT_EQ(Json({"run", "finish", name, "--state", "failed", "--message", "disk full"})["state"], "FAILED");
+  EXPECT_EQ(Run({"run", "finish", name}).exit_code, 1);
+  EXPECT_EQ(Run({"run", "report", name, "--step", "50"}).exit_code, 1);
+  EXPECT_EQ(Run({"run", "delete", name}).exit_code, 0);
+  EXPECT_EQ(Run({"run", "get", name}).exit_code, 2);
+}
+
 TEST_P(PlannerctlTest, YamlIsTheSameAnswer) {
   const Outcome outcome = Run({"gpu", "get", "a100", "-o", "yaml"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
@@ -443,7 +529,8 @@ TEST_P(PlannerctlTest, CountsBeyond64BitsAreAtTheSizeThatWasAskedFor) {
   EXPECT_THAT(positions.err, AllOf(StartsWith("plannerctl: error: --seq-len: "), HasSubstr("seq_len=2000000000")));
   EXPECT_THAT(Run({"estimate", "--model", "llama-3-8b", "--seq-len", "2000000000"}).err,
               StartsWith("plannerctl: error: --seq-len: "));
-  EXPECT_THAT(Run({"count", "--model", "vgg16", "--batch", "2000000000"}).err, StartsWith("plannerctl: error: --batch: "));
+  EXPECT_THAT(Run({"count", "--model", "vgg16", "--batch", "2000000000"}).err,
+              StartsWith("plannerctl: error: --batch: "));
   EXPECT_THAT(Run({"count", "--model", "llama-3-8b", "--input", "1x2000000000"}).err,
               StartsWith("plannerctl: error: --input[0]: "));
 }
@@ -467,7 +554,8 @@ TEST_P(PlannerctlTest, SeveralNamesAreDoneAsFarAsTheyGo) {
 }
 
 TEST_P(PlannerctlTest, ANamelessConfigurationGoesByItsClassOrType) {
-  const std::string sizes = R"("model_type":"gpt2","n_embd":64,"n_layer":2,"n_head":2,"vocab_size":100,"n_positions":64})";
+  const std::string sizes =
+      R"("model_type":"gpt2","n_embd":64,"n_layer":2,"n_head":2,"vocab_size":100,"n_positions":64})";
   EXPECT_THAT(Run({"count", "--model", "-"}, R"({"architectures":["GPT2LMHeadModel"],)" + sizes).out,
               HasSubstr("Counted      GPT2LMHeadModel on batch 1"));
   EXPECT_THAT(Run({"count", "--model", "-"}, "{" + sizes).out, HasSubstr("Counted      gpt2 on batch 1"));
@@ -610,7 +698,8 @@ TEST_F(PlannerctlAloneTest, SlipsOfTheHandAreUnderstood) {
     EXPECT_EQ(outcome.exit_code, 2);
     return outcome.err;
   };
-  EXPECT_THAT(error({"estimte", "--model", "gpt2"}), HasSubstr("\"estimte\" is no command or flag here; did you mean estimate?\n"));
+  EXPECT_THAT(error({"estimte", "--model", "gpt2"}),
+              HasSubstr("\"estimte\" is no command or flag here; did you mean estimate?\n"));
   EXPECT_THAT(error({"plan", "crete"}), HasSubstr("did you mean create?"));
   EXPECT_THAT(error({"estimate", "--modle", "gpt2"}), HasSubstr("did you mean --model?"));
   EXPECT_THAT(error({"estimate", "--model", "gpt2", "--sever=x"}), HasSubstr("did you mean --server?"));

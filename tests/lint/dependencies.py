@@ -11,10 +11,12 @@ CORE_ALLOWS = {
     "counting": ["base", "model"],
     "hardware": ["base"],
     "cluster": ["base", "hardware"],
+    "utilization": ["base"],
     "perf": ["base", "model", "counting", "hardware"],
     "parallel": ["base", "model", "counting", "hardware", "perf"],
     "schedule": ["base", "model", "counting", "hardware", "cluster", "perf", "parallel"],
     "calibration": ["base", "model", "counting", "hardware", "cluster", "perf"],
+    "runs": ["base"],
     "planning": ["base", "model", "counting", "hardware", "cluster", "perf", "parallel", "schedule", "calibration"],
     "store": ["base"],
 }

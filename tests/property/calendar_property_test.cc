@@ -86,12 +86,13 @@ class SmallCalendar {
     ledger_.Remove(*one);
     uses_.erase(one);
   }
-  /// One made from the same bookings at once, in another order.
+  /// One made from the same bookings in another order: some at once, the others one by one.
   std::shared_ptr<const cluster::Calendar> MadeAnew() {
-    Ledger anew(nodes_, gpus_);
     std::vector<Use> shuffled = uses_;
     std::shuffle(shuffled.begin(), shuffled.end(), random_);
-    for (const Use& use : shuffled) anew.Add(use);
+    const auto middle = shuffled.begin() + Any(0, static_cast<int>(shuffled.size()));
+    Ledger anew(nodes_, gpus_, 0, {shuffled.begin(), middle});
+    for (auto use = middle; use != shuffled.end(); ++use) anew.Add(*use);
     return anew.View();
   }
   std::vector<cluster::Step> TenantSteps() const {

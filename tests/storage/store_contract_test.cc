@@ -1,12 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <set>
-#include <ostream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,32 +12,12 @@
 #include "core/base/fake_clock.h"
 #include "core/store/memory_store.h"
 #include "core/store/store.h"
-#include "services/storage/sqlite_store.h"
+#include "tests/storage/store_contract.h"
 
 namespace planner::store {
 namespace {
 
 using ::testing::ElementsAre;
-
-/// A folder of its own, gone at the end.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "planner-store-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~ScratchFolder() { std::filesystem::remove_all(path_); }
-  std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
-struct Implementation {
-  std::string name;
-  std::function<std::unique_ptr<Store>(const ScratchFolder&, const base::Clock&)> make;
-};
-void PrintTo(const Implementation& implementation, std::ostream* out) { *out << implementation.name; }
 
 class StoreContractTest : public ::testing::TestWithParam<Implementation> {
  protected:
@@ -364,16 +341,77 @@ TEST_P(StoreContractTest, Rule12ATransactionIsToldItsOwnChangesToo) {
   EXPECT_THAT(NamesOf(*store_->ChangesSince({Kind::kCluster}, inside)), ElementsAre());
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, StoreContractTest,
-                         ::testing::Values(Implementation{"Memory",
-                                                          [](const ScratchFolder&, const base::Clock& clock) {
-                                                            return std::make_unique<MemoryStore>(clock);
-                                                          }},
-                                           Implementation{"Sqlite",
-                                                          [](const ScratchFolder& folder, const base::Clock& clock) {
-                                                            return std::make_unique<storage::SqliteStore>(
-                                                                folder.path() + "/state", clock);
-                                                          }}),
+/// Everything of a store but etags.
+std::vector<std::string> Everything(Store& store) {
+  std::vector<std::string> all;
+  const absl::Status status = store.Export([&](const KeptRecord& one) {
+    all.push_back(std::string(KindName(one.kind)) + " " + one.record.name + " " + one.record.value + " " +
+                  one.request_id + " " + absl::FormatTime(one.record.create_time) + " " +
+                  absl::FormatTime(one.record.update_time));
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(status.ok()) << status;
+  return all;
+}
+
+TEST_P(StoreContractTest, Rule13ExportGivesAllOfOneMoment) {
+  for (const char* name : {"b", "a", "c"}) MustCreate(name);
+  MustCreate("p", Kind::kPlan, "id");
+  ASSERT_TRUE(store_->Delete(Kind::kCluster, "c", "").ok());
+  ASSERT_TRUE(store_->Update(Kind::kCluster, "b", "", To("2")).ok());
+  std::vector<std::string> names;
+  ASSERT_TRUE(store_
+                  ->Export([&](const KeptRecord& one) {
+                    if (names.empty()) MustCreate("late");
+                    names.push_back(one.record.name + ":" + one.record.value + ":" + one.request_id);
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  EXPECT_THAT(names, ElementsAre("b:2:", "a:value of a:", "p:value of p:id"));
+  // An error of whoever takes them ends it, and the store goes on.
+  const absl::Status enough = absl::CancelledError("enough");
+  EXPECT_EQ(store_->Export([&](const KeptRecord&) { return enough; }), enough);
+  EXPECT_EQ(Everything(*store_).size(), 4u);
+}
+
+TEST_P(StoreContractTest, Rule13ImportMakesAllAnew) {
+  MemoryStore source(clock_);
+  ASSERT_TRUE(source.Create(Kind::kReservation, "z", std::string("\0\xff", 2), "").ok());
+  clock_.Advance(absl::Nanoseconds(1));
+  ASSERT_TRUE(source.Create(Kind::kPlan, "a", "", "id").ok());
+  ASSERT_TRUE(source.Create(Kind::kPlan, "b", "1", "").ok());
+  ASSERT_TRUE(source.Update(Kind::kReservation, "z", "", To("3")).ok());
+  clock_.Advance(absl::Hours(1));
+  const Source all = [&](const Take& take) { return source.Export(take); };
+  // What breaks off leaves nothing.
+  const absl::Status broken = absl::DataLossError("broken");
+  EXPECT_EQ(
+      store_->Import([&](const Take& take) -> absl::Status { return all(take).ok() ? broken : absl::OkStatus(); }),
+      broken);
+  EXPECT_THAT(Everything(*store_), ElementsAre());
+  ASSERT_TRUE(store_->Import(all).ok());
+  EXPECT_EQ(Everything(*store_), Everything(source));
+  EXPECT_THAT(Names(Kind::kPlan, {Order::kNewestFirst, 10, ""}), ElementsAre("b", "a"));
+  EXPECT_EQ(store_->Create(Kind::kPlan, "other", "", "id")->name, "a");
+  EXPECT_EQ(store_->ChangesSince({Kind::kPlan, Kind::kReservation}, 0)->written.size(), 3u);
+  EXPECT_TRUE(absl::IsFailedPrecondition(store_->Import(all)));
+  EXPECT_TRUE(store_->Update(Kind::kReservation, "z", store_->Get(Kind::kReservation, "z")->etag, To("4")).ok());
+}
+
+TEST_P(StoreContractTest, Rule14AWaitEndsWithAChangeOrWithItsTime) {
+  MustCreate("a");
+  const int64_t version = *store_->Version();
+  EXPECT_EQ(*store_->WaitForChange(version, absl::Milliseconds(1)), version);
+  EXPECT_EQ(*store_->WaitForChange(version - 1, absl::Minutes(1)), version);
+  std::thread writer([&] { MustCreate("b"); });
+  int64_t now = version;
+  for (int i = 0; i < 10 && now == version; ++i) now = *store_->WaitForChange(version, absl::Minutes(1));
+  writer.join();
+  EXPECT_EQ(now, *store_->Version());
+  EXPECT_NE(now, version);
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreContractTest, ::testing::ValuesIn(Implementations()),
                          [](const ::testing::TestParamInfo<Implementation>& implementation) {
                            return implementation.param.name;
                          });

@@ -36,19 +36,27 @@ absl::Status LeaveOut(Fit& fit, const std::vector<Row>& rows, const perf::StepTi
 }  // namespace
 
 absl::StatusOr<CrossValidation> CrossValidate(Fit& fit, const std::vector<Row>& rows,
-                                              const perf::StepTimeConstants& constants) {
+                                              const perf::StepTimeConstants& constants,
+                                              const CrossValidationOptions& options) {
+  const auto wanted = [&](const std::string& publication) {
+    return options.publications.empty() ||
+           std::any_of(options.publications.begin(), options.publications.end(),
+                       [&](const std::string& part) { return publication.find(part) != std::string::npos; });
+  };
   std::map<std::string, std::set<std::string>> publications;
   for (const Row& row : rows) publications[Publication(row.source)].insert(row.source);
   CrossValidation crossed;
-  crossed.by_publication.resize(rows.size());
-  for (const auto& [publication, tables] : publications) {
+  for (const Row& row : rows) crossed.by_publication.push_back(LogRatio(row, constants));
+  for (const auto& [publication, its_tables] : publications) {
+    if (!wanted(publication)) continue;
     const auto left_out = [name = &publication](const Row& row) { return Publication(row.source) == *name; };
     RETURN_IF_ERROR(LeaveOut(fit, rows, constants, publication, left_out, crossed.by_publication));
   }
   crossed.by_table = crossed.by_publication;
-  for (const auto& [publication, tables] : publications) {
-    if (tables.size() < 2) continue;
-    for (const std::string& table : tables) {
+  if (!options.tables) return crossed;
+  for (const auto& [publication, its_tables] : publications) {
+    if (its_tables.size() < 2 || !wanted(publication)) continue;
+    for (const std::string& table : its_tables) {
       const auto left_out = [name = &table](const Row& row) { return row.source == *name; };
       RETURN_IF_ERROR(LeaveOut(fit, rows, constants, table, left_out, crossed.by_table));
     }

@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <string>
+#include <utility>
 
 namespace planner::fitting {
 
 using perf::StepTimeConstants;
 
 namespace {
-
-constexpr double kRidge = 0.0005;
 
 /// (normal + damping diagonal) step = gradient, by Cholesky.
 std::vector<double> Solve(std::vector<double> a, std::vector<double> b, double damping) {
@@ -35,6 +36,56 @@ std::vector<double> Solve(std::vector<double> a, std::vector<double> b, double d
 }
 
 }  // namespace
+
+Fit::Fit(std::vector<Parameter> parameters, const std::vector<Row>& rows, PriorStrength strength)
+    : parameters_(std::move(parameters)), rows_(rows), strength_(strength) {
+  std::map<std::string, std::vector<size_t>> fields;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const Parameter& parameter = parameters_[i];
+    fields[parameter.field.empty() ? parameter.name : parameter.field].push_back(i);
+  }
+  for (auto& [field, numbers] : fields) alike_.push_back(std::move(numbers));
+}
+
+std::vector<double> Fit::Distances(const std::vector<double>& x) const {
+  std::vector<double> distances(x.size());
+  for (size_t i = 0; i < x.size(); ++i) distances[i] = (x[i] - std::log(parameters_[i].prior)) / parameters_[i].spread;
+  return distances;
+}
+
+double Fit::PriorLoss(const std::vector<double>& x) const {
+  const std::vector<double> distances = Distances(x);
+  double loss = 0;
+  for (const std::vector<size_t>& field : alike_) {
+    const double n = static_cast<double>(field.size());
+    const double alike = field.size() > 1 ? strength_.alike : 0;
+    double sum = 0, squares = 0;
+    for (const size_t i : field) {
+      sum += distances[i];
+      squares += distances[i] * distances[i];
+    }
+    loss += 0.5 * strength_.ridge * (squares - alike / (1 - alike + n * alike) * sum * sum) / (1 - alike);
+  }
+  return loss;
+}
+
+void Fit::AddPrior(const std::vector<double>& x, std::vector<double>& normal, std::vector<double>& gradient) const {
+  const size_t size = x.size();
+  const std::vector<double> distances = Distances(x);
+  for (const std::vector<size_t>& field : alike_) {
+    const double n = static_cast<double>(field.size());
+    const double alike = field.size() > 1 ? strength_.alike : 0;
+    const double common = alike / (1 - alike + n * alike);
+    const double ridge = strength_.ridge / (1 - alike);
+    for (const size_t i : field) {
+      for (const size_t j : field) {
+        const double precision = ridge * ((i == j ? 1 : 0) - common) / (parameters_[i].spread * parameters_[j].spread);
+        normal[i * size + j] += precision;
+        gradient[i] += precision * distances[j] * parameters_[j].spread;
+      }
+    }
+  }
+}
 
 double Fit::Run(StepTimeConstants& constants, const Rows& left_out, int iterations, double scale) {
   scale_ = scale;
@@ -75,11 +126,7 @@ double Fit::Run(StepTimeConstants& constants, const Rows& left_out, int iteratio
         for (const size_t j : moved) normal[i * n + j] += w * jacobian[i][r] * jacobian[j][r];
       }
     }
-    for (size_t i = 0; i < n; ++i) {
-      const double ridge = kRidge / (parameters_[i].spread * parameters_[i].spread);
-      normal[i * n + i] += ridge;
-      gradient[i] += ridge * (x[i] - std::log(parameters_[i].prior));
-    }
+    AddPrior(x, normal, gradient);
     bool better = false;
     for (int attempt = 0; attempt < 20 && !better; ++attempt) {
       std::vector<double> step = Solve(normal, gradient, damping);
@@ -117,11 +164,9 @@ double Fit::Loss(StepTimeConstants& constants, const std::vector<const Row*>& us
     const double r = LogRatio(*row, constants) / scale_;
     loss += row->weight * scale_ * scale_ * (std::sqrt(1 + r * r) - 1);
   }
-  for (const Parameter& parameter : parameters_) {
-    const double d = std::log(parameter.at(constants) / parameter.prior) / parameter.spread;
-    loss += 0.5 * kRidge * d * d;
-  }
-  return loss;
+  std::vector<double> x(parameters_.size());
+  for (size_t i = 0; i < x.size(); ++i) x[i] = std::log(parameters_[i].at(constants));
+  return loss + PriorLoss(x);
 }
 
 }  // namespace planner::fitting

@@ -2,6 +2,7 @@
 // tests/accuracy/README.md. Started by tests/accuracy/fit.
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -69,15 +70,25 @@ void PrintMoved(const std::vector<Parameter>& parameters, StepTimeConstants cons
 int Main(int argc, char** argv) {
   std::string constants_path, residuals_path;
   std::vector<std::string> runs_paths;
-  bool cross = true, fit_it = true, memory_rows = false;
+  bool cross = true, fit_it = true, memory_rows = false, tables = true;
+  std::vector<std::string> only;
+  PriorStrength strength;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     if (flag == "--no-cross-validation") {
       cross = false;
     } else if (flag == "--no-fit") {
       fit_it = cross = false;
+    } else if (flag == "--publications-only") {
+      tables = false;
     } else if (flag == "--memory") {
       memory_rows = true;
+    } else if (i + 1 < argc && flag == "--leave-out") {
+      only.emplace_back(argv[++i]);
+    } else if (i + 1 < argc && flag == "--ridge") {
+      strength.ridge = std::atof(argv[++i]);
+    } else if (i + 1 < argc && flag == "--alike") {
+      strength.alike = std::atof(argv[++i]);
     } else if (i + 1 < argc && flag == "--runs") {
       runs_paths.push_back(argv[++i]);
     } else if (i + 1 < argc && flag == "--constants") {
@@ -111,13 +122,14 @@ int Main(int argc, char** argv) {
   std::vector<planning::KnownModel> models;
   const auto entries = catalog::ModelCatalog().Entries();
   for (const auto& entry : *entries) {
-    if (entry->description.transformer) models.push_back({entry->name, *entry->description.transformer,
-                                                        static_cast<double>(entry->description.default_seq_len)});
+    if (entry->description.transformer)
+      models.push_back(
+          {entry->name, *entry->description.transformer, static_cast<double>(entry->description.default_seq_len)});
   }
 
   std::vector<Row> rows = RowsOf(runs, {gpus, models, *values});
   StepTimeConstants constants = *values;
-  Fit fit(ParametersOf(*priors), rows);
+  Fit fit(ParametersOf(*priors), rows, strength);
   if (fit_it) {
     constants = FitAll(fit, rows, *priors);
     constants.intervals = values->intervals;
@@ -125,7 +137,7 @@ int Main(int argc, char** argv) {
   nlohmann::ordered_json intervals;
   std::optional<CrossValidation> crossed;
   if (cross) {
-    auto validation = CrossValidate(fit, rows, constants);
+    auto validation = CrossValidate(fit, rows, constants, {.publications = only, .tables = tables});
     if (!validation.ok()) {
       std::cerr << validation.status().message() << "\n";
       return 1;
@@ -149,7 +161,8 @@ int Main(int argc, char** argv) {
   if (!constants_path.empty()) {
     nlohmann::ordered_json json = nlohmann::ordered_json::parse(file);
     json["values"] = Values(constants);
-    if (cross) json["intervals"] = intervals;
+    // Of some publications alone, the widths would be those of a fit that has seen the others.
+    if (cross && only.empty()) json["intervals"] = intervals;
     std::ofstream(constants_path) << json.dump(1) << "\n";
   }
   return 0;

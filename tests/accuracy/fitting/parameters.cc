@@ -18,7 +18,8 @@ std::vector<Parameter> ParametersOf(const StepTimeConstants& priors) {
                             [name = family, member = field.member](StepTimeConstants& c) -> double& {
                               return c.families.find(name)->second.*member;
                             },
-                            values.*field.member, field.spread, field.low, field.high, family});
+                            values.*field.member, field.spread, field.low, field.high, family, "", true,
+                            fmt::format("families.{}", field.name)});
     }
   }
   for (const auto& [framework, values] : priors.frameworks) {
@@ -29,14 +30,15 @@ std::vector<Parameter> ParametersOf(const StepTimeConstants& priors) {
                             [name = framework, member = field.member](StepTimeConstants& c) -> double& {
                               return c.frameworks.find(name)->second.*member;
                             },
-                            values.*field.member, field.spread, field.low, field.high, "", framework, false});
+                            values.*field.member, field.spread, field.low, field.high, "", framework, false,
+                            fmt::format("frameworks.{}", field.name)});
     }
   }
   for (const auto& field : perf::SharedFields()) {
     if (field.spread <= 0) continue;
     parameters.push_back({fmt::format("shared.{}", field.name),
                           [member = field.member](StepTimeConstants& c) -> double& { return c.shared.*member; },
-                          priors.shared.*field.member, field.spread, field.low, field.high, "", "", true});
+                          priors.shared.*field.member, field.spread, field.low, field.high, "", "", true, ""});
   }
   return parameters;
 }

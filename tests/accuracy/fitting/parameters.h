@@ -18,12 +18,12 @@ struct Parameter {
   double low = 0, high = 0;
   std::string family, framework;  ///< Rows of others do not depend on it; empty: all do.
   bool all_frameworks = true;
+  std::string field;  ///< Constants of one field are believed to be off their priors alike: see Fit.
 
   bool Concerns(const Row& row) const {
     return (family.empty() || row.family == family) && (all_frameworks || row.framework_key == framework);
   }
 };
-
 
 /// All that the fields' spreads let move, but for the typical framework.
 std::vector<Parameter> ParametersOf(const perf::StepTimeConstants& priors);

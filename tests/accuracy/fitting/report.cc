@@ -63,6 +63,21 @@ void PrintErrors(const std::vector<Row>& rows, const perf::StepTimeConstants& co
   for (auto& [family, errors] : families) print("family " + family, errors, 0, 0);
   for (auto& [framework, errors] : frameworks) print("framework " + framework, errors, 0, 0);
   print("all", all, all_by_table.mape(), all_by_publication.mape());
+  // Publications as equals: what a new one may expect is the mean of those that were left out.
+  std::map<std::string, std::pair<Errors, Errors>> publications;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    auto& [fitted, left_out] = publications[Publication(rows[r].source)];
+    fitted.Add(LogRatio(rows[r], constants));
+    if (crossed) left_out.Add(crossed->by_publication[r]);
+  }
+  double fitted_sum = 0, left_out_sum = 0;
+  for (const auto& [name, errors] : publications) {
+    fitted_sum += errors.first.mape();
+    left_out_sum += errors.second.mape();
+  }
+  const double count = static_cast<double>(std::max<size_t>(1, publications.size()));
+  std::printf("%zu publications: mean of their errors %.2f %%, left out %.2f %%\n", publications.size(),
+              fitted_sum / count, left_out_sum / count);
 }
 
 void PrintMemory(const std::vector<MeasuredRun>& runs, const planning::RunCatalogs& catalogs, bool each) {

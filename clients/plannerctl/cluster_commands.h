@@ -1,0 +1,16 @@
+#pragma once
+
+#include "clients/plannerctl/command.h"
+
+namespace planner::plannerctl {
+
+// Parts of `plannerctl cluster`, each in a file of its own: each adds its commands to the noun.
+
+/// `reserve`, `release`, `reservations`.
+void AddReservationCommands(CLI::App& noun, Action& chosen);
+/// `watch`.
+void AddClusterWatchCommand(CLI::App& noun, Action& chosen);
+/// `utilization`, `report-utilization`.
+void AddUtilizationCommands(CLI::App& noun, Action& chosen);
+
+}  // namespace planner::plannerctl
