@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "core/base/clock.h"
+#include "planner/v1/run.pb.h"
 #include "services/storage/sqlite_store.h"
 #include "tests/behaviour/planner_fixture.h"
 
@@ -79,7 +80,7 @@ TEST_P(LearningBehaviour, RunsCorrectTheNextEstimate) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, LearningBehaviour, ::testing::Values(InProcess(), Spawned()),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& place) { return place.param.name; });
 
 }  // namespace
 }  // namespace planner::behaviour
