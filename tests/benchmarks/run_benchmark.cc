@@ -15,6 +15,7 @@
 #include "core/base/fake_clock.h"
 #include "core/store/memory_store.h"
 #include "fmt/format.h"
+#include "planner/v1/plan_service.pb.h"
 #include "services/convert/time.h"
 #include "services/server/fake_id_source.h"
 #include "services/server/run_metrics.h"

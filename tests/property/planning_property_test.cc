@@ -100,8 +100,8 @@ calibration::Calibration AnyRunsLike(const Plan& plan) {
     for (int runs = *rc::gen::inRange(0, 12); runs > 0; --runs) {
       calibration::Kind kind = option.calibrated->kind;
       kind.recompute = *rc::gen::element<std::string>("none", "selective", "full");
-      kind.tensor_parallel = *rc::gen::element<double>(kind.tensor_parallel, 1, 2, 4);
-      kind.micro_batch = *rc::gen::element<double>(kind.micro_batch, 1, 2);
+      kind.tensor_parallel = *rc::gen::elementOf(std::vector<double>{kind.tensor_parallel, 1, 2, 4});
+      kind.micro_batch = *rc::gen::elementOf(std::vector<double>{kind.micro_batch, 1, 2});
       kind.hidden += *rc::gen::element(0, 0, 128);
       const double log_ratio = static_cast<double>(*rc::gen::inRange(-50, 50)) / 100;
       RC_ASSERT(learned.Learn({kind, log_ratio, absl::UnixEpoch()}).ok());
