@@ -125,9 +125,9 @@ void PrintCandidates(const v1::EstimateResponse& estimate, const TableStyle& sty
   const bool has_data = HasDataSet(all.Get(0));
   const bool has_cost = std::any_of(all.begin(), all.end(), [](const auto& one) { return !one.currency().empty(); });
   const bool has_cluster = std::any_of(all.begin(), all.end(), [](const auto& one) { return !one.cluster().empty(); });
-  std::vector<Table::Column> columns = {{"GPU TYPE"},    {"GPUS", kRight},           {"LAYOUT"},
-                                        {"RECOMPUTE"},   {"MEMORY PER GPU", kRight}, {"MFU", kRight},
-                                        {"BATCH", kRight}, {"STEP", kRight},         {"SOURCE"}};
+  std::vector<Table::Column> columns = {{"GPU TYPE"},      {"GPUS", kRight},           {"LAYOUT"},
+                                        {"RECOMPUTE"},     {"MEMORY PER GPU", kRight}, {"MFU", kRight},
+                                        {"BATCH", kRight}, {"STEP", kRight},           {"SOURCE"}};
   if (has_data) columns.insert(columns.end(), {{"TOTAL", kRight}, {"GPU HOURS", kRight}});
   if (has_cost) columns.push_back({"COST", kRight});
   if (has_cluster) columns.insert(columns.end(), {{"CLUSTER"}, {"START"}});
@@ -218,7 +218,8 @@ void PrintExplanation(const v1::Recommendation& best, const TableStyle& style, s
                                FormatPercent(best.hardware_flops_utilization()), SourceText(best.utilization_source()),
                                Rate(best), best.limited_by().empty() ? "nothing" : best.limited_by()))
       << '\n';
-  if (const std::string correction = CorrectionText(best); !correction.empty()) out << Printable("  " + correction) << '\n';
+  if (const std::string correction = CorrectionText(best); !correction.empty())
+    out << Printable("  " + correction) << '\n';
   if (!best.next_better().empty()) out << Printable(fmt::format("  Not possible: {}", best.next_better())) << '\n';
 
   if (!best.launch().empty()) out << "\nLaunch\n";

@@ -30,7 +30,8 @@ class CalibratedPlanTest : public ::testing::Test {
     return pool;
   }
   Plan Make(const JobSpec& job, std::vector<cluster::Pool> pools, bool corrected = true) const {
-    auto plan = planner_.MakePlan(job, {kNow, std::move(pools), {}}, absl::InfiniteFuture(), {}, corrected ? &learned_ : nullptr);
+    auto plan = planner_.MakePlan(job, {kNow, std::move(pools), {}}, absl::InfiniteFuture(), {},
+                                  corrected ? &learned_ : nullptr);
     EXPECT_TRUE(plan.ok()) << plan.status();
     return plan.ok() ? *std::move(plan) : Plan{};
   }
@@ -103,10 +104,13 @@ TEST_F(CalibratedPlanTest, EveryFigureIsOfTheCorrectedTime) {
   EXPECT_NEAR(after.energy_kwh / before.energy_kwh, factor, 1e-9);
   EXPECT_NEAR(before.model_flops_utilization / after.model_flops_utilization, factor, 1e-9);
   EXPECT_NEAR(before.tokens_per_second / after.tokens_per_second, factor, 1e-9);
-  const auto width = [](const Recommendation& one) { return std::log(absl::FDivDuration(one.total_duration_high, one.total_duration)); };
+  const auto width = [](const Recommendation& one) {
+    return std::log(absl::FDivDuration(one.total_duration_high, one.total_duration));
+  };
   EXPECT_LT(width(after), 0.7 * width(before));
   EXPECT_NEAR(width(after), after.calibrated->correction.HalfWidth(1), 1e-6);
-  EXPECT_THAT(after.explanation, Contains(HasSubstr("20 runs like it, on as many cards: they are expected to take 1.29")));
+  EXPECT_THAT(after.explanation,
+              Contains(HasSubstr("20 runs like it, on as many cards: they are expected to take 1.29")));
 }
 
 TEST_F(CalibratedPlanTest, TheBetterLayoutIsTheOneThatIsFasterAsCorrected) {
@@ -213,8 +217,10 @@ TEST_F(CalibratedPlanTest, CountedModelsAreCorrectedToo) {
   EXPECT_NEAR(Seconds(after.step_duration) / Seconds(before.step_duration), after.calibrated->correction.factor, 1e-8);
   EXPECT_THAT(after.calibrated->correction.factor, DoubleNear(1.5, 0.01));
   const auto ratio = [](absl::Duration a, absl::Duration b) { return absl::FDivDuration(a, b); };
-  EXPECT_LT(ratio(after.total_duration_high, after.total_duration), ratio(before.total_duration_high, before.total_duration));
-  EXPECT_LT(ratio(after.total_duration, after.total_duration_low), ratio(before.total_duration, before.total_duration_low));
+  EXPECT_LT(ratio(after.total_duration_high, after.total_duration),
+            ratio(before.total_duration_high, before.total_duration));
+  EXPECT_LT(ratio(after.total_duration, after.total_duration_low),
+            ratio(before.total_duration, before.total_duration_low));
   EXPECT_THAT(after.explanation, Contains(HasSubstr("corrected by what runs took")));
   EXPECT_THAT(before.explanation, Not(Contains(HasSubstr("corrected by"))));
 }

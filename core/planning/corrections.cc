@@ -23,7 +23,8 @@ Corrections::Corrections(const calibration::Calibration& learned, absl::Time now
     for (const bool sharded : {false, true}) {
       const calibration::Kind kind = WithLayout(like_, {.zero_stage = sharded ? 3 : 0, .recompute = recompute});
       least_factor_ = std::min(least_factor_, learned_->LeastFactor(kind, calibration::Level::kModel, now_));
-      tells_layouts_apart_[static_cast<size_t>(recompute)][sharded ? 1 : 0] = learned_->Knows(kind, calibration::Level::kModel);
+      tells_layouts_apart_[static_cast<size_t>(recompute)][sharded ? 1 : 0] =
+          learned_->Knows(kind, calibration::Level::kModel);
     }
   }
 }
@@ -34,7 +35,8 @@ const calibration::Correction& Corrections::Of(const perf::Layout& layout) {
   const bool sharded = layout.zero_stage >= 3;
   Key key{layout.recompute, sharded};
   if (tells_layouts_apart_[static_cast<size_t>(layout.recompute)][sharded ? 1 : 0])
-    key = {layout.recompute, sharded, layout.tensor_parallel, layout.pipeline_parallel, layout.micro_batch_size, layout.gpus()};
+    key = {layout.recompute,        sharded,      layout.tensor_parallel, layout.pipeline_parallel,
+           layout.micro_batch_size, layout.gpus()};
   const auto [found, is_new] = known_.try_emplace(key);
   if (is_new) found->second = learned_->CorrectionFor(WithLayout(like_, layout), now_);
   return found->second;

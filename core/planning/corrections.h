@@ -42,7 +42,8 @@ class Corrections {
   absl::Time now_;
   calibration::Kind like_;
   double least_factor_ = 1;
-  std::array<std::array<bool, 2>, 3> tells_layouts_apart_ = {};  ///< By recomputation, and whether everything is sharded.
+  std::array<std::array<bool, 2>, 3> tells_layouts_apart_ =
+      {};  ///< By recomputation, and whether everything is sharded.
   std::unordered_map<Key, calibration::Correction, Hash> known_;
 };
 

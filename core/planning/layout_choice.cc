@@ -64,7 +64,8 @@ class Ranking {
   Ranking(const Workload& work, const parallel::LayoutSpace& space, StepModel* step_model, Corrections* corrections)
       : space_(space),
         step_model_(step_model),
-        corrections_(step_model != nullptr && corrections != nullptr && corrections->corrects() ? corrections : nullptr),
+        corrections_(step_model != nullptr && corrections != nullptr && corrections->corrects() ? corrections
+                                                                                                : nullptr),
         least_factor_(corrections_ != nullptr ? corrections_->least_factor() : 1),
         // By Recompute. A model without matrix products is ranked by the losses alone.
         flops_{std::max(1.0, work.HardwareFlops(parallel::Recompute::kNone)),

@@ -91,11 +91,15 @@ TEST(ChooseLayoutTest, FindsTheBestOfAllCorrectedLayouts) {
       const calibration::Kind like = KindOf(work, pool, {}, perf::BuiltInStepTimeConstants());
       Corrections corrections(learned, absl::UnixEpoch(), like);
       const LayoutChoice choice = ChooseLayout(work, work.space, gpus, 80 * kGib, &*step_model, &corrections);
-      const std::optional<parallel::Layout> best = BestOfAll(work, work.space, gpus, 80 * kGib, &*step_model, &corrections);
+      const std::optional<parallel::Layout> best =
+          BestOfAll(work, work.space, gpus, 80 * kGib, &*step_model, &corrections);
       ASSERT_TRUE(choice.best.has_value());
       EXPECT_EQ(choice.best->batched.layout, *best) << round << " x " << gpus;
       EXPECT_GE(corrections.Of(*best).factor, corrections.least_factor());
-      changed += choice.best->batched.layout == ChooseLayout(work, work.space, gpus, 80 * kGib, &*step_model).best->batched.layout ? 0 : 1;
+      changed += choice.best->batched.layout ==
+                         ChooseLayout(work, work.space, gpus, 80 * kGib, &*step_model).best->batched.layout
+                     ? 0
+                     : 1;
       for (int i = 0; i < 4; ++i) {
         const double log_ratio = round % 3 == 0 ? -0.2 : 0.3;
         ASSERT_TRUE(learned.Learn({WithLayout(like, *best), log_ratio, absl::UnixEpoch()}).ok());

@@ -293,8 +293,9 @@ Trial PoolContext::Try(int64_t gpus) {
     trial.predicted_step_seconds = trial.step.total();
     if (factor != 1) trial.step = trial.step * factor;
   } else {
-    trial.predicted_step_seconds = batch * perf::Seconds(work.TimedFlops(batched.layout.recompute), static_cast<double>(gpus),
-                                                         peak.flops_per_second, utilization.ratio);
+    trial.predicted_step_seconds =
+        batch * perf::Seconds(work.TimedFlops(batched.layout.recompute), static_cast<double>(gpus),
+                              peak.flops_per_second, utilization.ratio);
     if (machine) {
       trial.wait = perf::CountedWaitOf({.compute_seconds = trial.predicted_step_seconds,
                                         .gradient_bytes = work.memory.recipe.gradient_bytes * work.memory.parameters,
@@ -364,7 +365,8 @@ TimeInterval PoolContext::IntervalOf(const Trial& trial) const {
   // A higher utilization is a shorter time; equal ones are the same time to the last bit.
   const TimeInterval interval{utilization.ratio / utilization.high, utilization.ratio / utilization.low};
   if (!trial.correction.level) return interval;
-  return {std::exp(-trial.correction.HalfWidth(-std::log(interval.low))), std::exp(trial.correction.HalfWidth(std::log(interval.high)))};
+  return {std::exp(-trial.correction.HalfWidth(-std::log(interval.low))),
+          std::exp(trial.correction.HalfWidth(std::log(interval.high)))};
 }
 
 absl::StatusOr<PoolContext> MakePoolContext(const Workload& work, const cluster::Pool& pool, const JobSpec& job,

@@ -76,11 +76,13 @@ std::string TimeSentence(const PoolContext& context, const Trial& trial) {
 
 std::string UtilizationSentence(const PoolContext& context, const Trial& trial, const Recommendation& answer) {
   if (context.time_is_modelled()) {
-    return fmt::format("Utilization {:.3g} of the dense {} peak: what the step-time model makes of it{}; nine of ten measured steps of "
-                       "such jobs on {} lie within a factor of {:.3g}.",
-                       answer.hardware_flops_utilization, context.peak.precision,
-                       trial.correction.factor != 1 ? ", corrected by what runs took" : "", context.pool.gpu.architecture,
-                       context.IntervalOf(trial).high);
+    return fmt::format(
+        "Utilization {:.3g} of the dense {} peak: what the step-time model makes of it{}; nine of ten measured steps "
+        "of "
+        "such jobs on {} lie within a factor of {:.3g}.",
+        answer.hardware_flops_utilization, context.peak.precision,
+        trial.correction.factor != 1 ? ", corrected by what runs took" : "", context.pool.gpu.architecture,
+        context.IntervalOf(trial).high);
   }
   const perf::Utilization& utilization = context.utilization;
   if (context.work.ratio_is_given) {
@@ -90,8 +92,9 @@ std::string UtilizationSentence(const PoolContext& context, const Trial& trial, 
   }
   const double ratio = utilization.ratio / trial.correction.factor;
   const TimeInterval interval = context.IntervalOf(trial);
-  return fmt::format("Utilization {:.3g} of the dense {} peak: {}{}; 90 % interval {:.3g} to {:.3g}.", ratio, context.peak.precision,
-                     utilization.source, trial.correction.factor != 1 ? ", corrected by what runs took" : "", ratio / interval.high,
+  return fmt::format("Utilization {:.3g} of the dense {} peak: {}{}; 90 % interval {:.3g} to {:.3g}.", ratio,
+                     context.peak.precision, utilization.source,
+                     trial.correction.factor != 1 ? ", corrected by what runs took" : "", ratio / interval.high,
                      ratio / interval.low);
 }
 
@@ -122,11 +125,13 @@ const char* Alike(calibration::Level level) {
 /// multiplied by that."
 std::string CorrectionSentence(const Trial& trial) {
   const calibration::Correction& correction = trial.correction;
-  const std::string runs = fmt::format("{:.3g} run{} {}", correction.runs, std::abs(correction.runs - 1) < 0.005 ? "" : "s",
-                                       Alike(*correction.level));
-  if (correction.factor == 1) return fmt::format("{}: what they say is within its own uncertainty, so nothing is corrected.", runs);
+  const std::string runs = fmt::format("{:.3g} run{} {}", correction.runs,
+                                       std::abs(correction.runs - 1) < 0.005 ? "" : "s", Alike(*correction.level));
+  if (correction.factor == 1)
+    return fmt::format("{}: what they say is within its own uncertainty, so nothing is corrected.", runs);
   return fmt::format(
-      "{}: they are expected to take {:.4g} times as long as the model alone says, which is {:.4g} s a step; every part of the step is "
+      "{}: they are expected to take {:.4g} times as long as the model alone says, which is {:.4g} s a step; every "
+      "part of the step is "
       "multiplied by that.",
       runs, correction.factor, trial.predicted_step_seconds);
 }
@@ -265,12 +270,12 @@ Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial
     answer.tokens_per_second = batch * (work.tokens_per_sample > 0 ? work.tokens_per_sample : 1) / trial.step_seconds;
   }
   if (context.time_is_modelled()) answer.step = trial.step;
-  answer.utilization_source = work.ratio_is_given                ? UtilizationSource::kGiven
+  answer.utilization_source = work.ratio_is_given              ? UtilizationSource::kGiven
                               : trial.correction.is_measured() ? UtilizationSource::kMeasured
                                                                : UtilizationSource::kPredicted;
   if (!work.ratio_is_given) {
-    answer.calibrated = Calibrated{KindOf(work, context.pool, batched.layout, perf::BuiltInStepTimeConstants()), trial.correction,
-                                   absl::Seconds(trial.predicted_step_seconds)};
+    answer.calibrated = Calibrated{KindOf(work, context.pool, batched.layout, perf::BuiltInStepTimeConstants()),
+                                   trial.correction, absl::Seconds(trial.predicted_step_seconds)};
   }
   answer.limited_by = std::move(limited_by);
   answer.goodput = GoodputOf(gpus, CheckpointBytes(work) / gpus);

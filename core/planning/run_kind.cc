@@ -27,7 +27,8 @@ std::string ClassOf(const perf::StepJob& job) {
 std::string ClassOf(const Workload& work) {
   const double positions = std::max(1.0, work.tokens_per_sample);
   const double intensity = work.flops.model() / positions / static_cast<double>(std::max<int64_t>(1, work.parameters));
-  std::string name = intensity > 0 ? fmt::format("module, 4^{:.0f} FLOPs a parameter", std::log2(intensity) / 2) : "module";
+  std::string name =
+      intensity > 0 ? fmt::format("module, 4^{:.0f} FLOPs a parameter", std::log2(intensity) / 2) : "module";
   if (work.memory.frozen_base) name += ", adapters";
   return name;
 }
@@ -59,7 +60,8 @@ const char* NameOf(perf::Recompute recompute) {
 }
 
 calibration::Kind KindOf(const perf::StepJob& job, std::string_view framework, const hardware::GpuType& gpu,
-                         const hardware::Precision& precision, const perf::Layout& layout, const perf::StepTimeConstants& constants) {
+                         const hardware::Precision& precision, const perf::Layout& layout,
+                         const perf::StepTimeConstants& constants) {
   calibration::Kind kind = Common(framework, gpu, precision, layout, constants);
   kind.model_class = ClassOf(job);
   kind.parameters = ParametersOf(job.shape);

@@ -19,7 +19,8 @@ const char* NameOf(perf::Recompute recompute);
 /// the one can learn from the other. `framework` is what the caller or the table named; a layout that shards everything (ZeRO-3) is another
 /// way to run it, "megatron-deepspeed, ZeRO-3": what it waits for is other communication.
 calibration::Kind KindOf(const perf::StepJob& job, std::string_view framework, const hardware::GpuType& gpu,
-                         const hardware::Precision& precision, const perf::Layout& layout, const perf::StepTimeConstants& constants);
+                         const hardware::Precision& precision, const perf::Layout& layout,
+                         const perf::StepTimeConstants& constants);
 
 /// The same of any workload on a pool. A model that is no transformer, or was loaded, is of the class "module" with its FLOPs for each
 /// parameter and position to the next power of four: ResNet-50, 25.6e6 parameters and 24.5e9 FLOPs an image, forward and backward, is

@@ -60,7 +60,9 @@ std::vector<calibration::Evidence> Learning::Apply(const store::Changes& changes
   for (const auto& [kind, record] : changes.written) {
     v1::Run run;
     if (!run.ParseFromString(record.value)) {
-      if (log_ != nullptr) log_->Write(telemetry::Level::kError, {{"event", "run_not_learned"}, {"run", record.name}, {"reason", "cannot be read"}});
+      if (log_ != nullptr)
+        log_->Write(telemetry::Level::kError,
+                    {{"event", "run_not_learned"}, {"run", record.name}, {"reason", "cannot be read"}});
       continue;
     }
     const std::optional<calibration::Evidence> evidence = EvidenceOf(run, record.update_time);

@@ -98,7 +98,8 @@ TEST_F(LearningTest, WhatCannotTeachIsNoEvidence) {
   EXPECT_TRUE(without([](v1::Run& run) { run.mutable_actual()->clear_step_duration(); }));
   EXPECT_TRUE(without([](v1::Run& run) { run.mutable_planned()->clear_calibration(); }));
   EXPECT_TRUE(without([](v1::Run& run) { run.mutable_planned()->mutable_calibration()->clear_kind(); }));
-  EXPECT_TRUE(without([](v1::Run& run) { run.mutable_planned()->mutable_calibration()->clear_predicted_step_duration(); }));
+  EXPECT_TRUE(
+      without([](v1::Run& run) { run.mutable_planned()->mutable_calibration()->clear_predicted_step_duration(); }));
 }
 
 TEST_F(LearningTest, LearnsWhatAnyReplicaRecords) {
@@ -126,7 +127,8 @@ TEST_F(LearningTest, IsTheSameValueUntilARunOrTheDayChanges) {
 TEST_F(LearningTest, DoesNotDependOnWhenItWasRead) {
   for (int i = 0; i < 12; ++i) {
     // Now and then one is recorded days after it has ended, and two end at the same time.
-    Record("runs/" + std::to_string(i * 7 % 12), Finished(2.2 + 0.05 * (i % 3), clock_.Now() - absl::Hours(i % 4 == 3 ? 100 : 0)));
+    Record("runs/" + std::to_string(i * 7 % 12),
+           Finished(2.2 + 0.05 * (i % 3), clock_.Now() - absl::Hours(i % 4 == 3 ? 100 : 0)));
     Now();
     ExpectAgreement();
     if (i % 2 == 1) clock_.Advance(absl::Hours(31));

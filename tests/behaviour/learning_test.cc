@@ -16,8 +16,10 @@ using Plans = v1::PlanService::Stub;
 using Runs = v1::RunService::Stub;
 
 constexpr char kJob[] =
-    "model { preset: 'llama-7b' } data_set { token_count: 2e8 } resources { gpu_types: 'h100' min_gpus: 64 max_gpus: 64 }"
-    "layout { tensor_parallel: 1 pipeline_parallel: 1 data_parallel: 64 context_parallel: 1 micro_batch_size: 1 zero_stage: 1 }"
+    "model { preset: 'llama-7b' } data_set { token_count: 2e8 } resources { gpu_types: 'h100' min_gpus: 64 max_gpus: "
+    "64 }"
+    "layout { tensor_parallel: 1 pipeline_parallel: 1 data_parallel: 64 context_parallel: 1 micro_batch_size: 1 "
+    "zero_stage: 1 }"
     "training { recompute: SELECTIVE framework: 'megatron-core' }";
 
 double Seconds(const google::protobuf::Duration& duration) {
@@ -35,7 +37,8 @@ class LearningBehaviour : public PlannerTest {
   std::string Train(double ratio) {
     const v1::Plan plan = Ask(&Plans::CreatePlan, std::string("plan { request { ") + kJob + " } }");
     const int64_t begin = absl::ToUnixSeconds(base::Clock::Real().Now()) - 3600;
-    const v1::Run run = Ask(&Runs::StartRun, "run { plan: '" + plan.name() + "' start_time { seconds: " + std::to_string(begin) + " } }");
+    const v1::Run run = Ask(
+        &Runs::StartRun, "run { plan: '" + plan.name() + "' start_time { seconds: " + std::to_string(begin) + " } }");
     const double step_seconds = ratio * Seconds(run.planned().calibration().predicted_step_duration());
     v1::ReportProgressRequest reports;
     reports.set_run(run.name());

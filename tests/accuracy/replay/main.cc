@@ -21,15 +21,17 @@ namespace {
 constexpr size_t kLeastRows = 10;
 
 void Print(const Summary& s) {
-  fmt::print("{:58.58} {:5} {:8} {:6.1f} % {:6.1f} % {:+6.0f} % {:6.1f} % {:6.1f} % {:6.1f} % {:6.1f} % {:6.1f} % {:7.2f}\n",
-             s.source, s.rows, s.measured, 100 * s.median_before, 100 * s.median_after, 100 * s.change(), 100 * s.median_again,
-             100 * s.mean_before, 100 * s.mean_after, 100 * s.coverage_before, 100 * s.coverage_after, s.narrowed);
+  fmt::print(
+      "{:58.58} {:5} {:8} {:6.1f} % {:6.1f} % {:+6.0f} % {:6.1f} % {:6.1f} % {:6.1f} % {:6.1f} % {:6.1f} % {:7.2f}\n",
+      s.source, s.rows, s.measured, 100 * s.median_before, 100 * s.median_after, 100 * s.change(), 100 * s.median_again,
+      100 * s.mean_before, 100 * s.mean_after, 100 * s.coverage_before, 100 * s.coverage_after, s.narrowed);
 }
 
 void Print(const std::vector<Outcome>& outcomes, Sites sites) {
-  fmt::print("\n{}\n", sites == Sites::kOne ? "One planner learns from all sources" : "Each source has a planner of its own");
-  fmt::print("{:58} {:>5} {:>8} {:>17} {:>8} {:>8} {:>17} {:>17} {:>7}\n", "SOURCE", "ROWS", "MEASURED", "MEDIAN ERROR", "CHANGE", "AGAIN",
-             "MEAN ERROR", "WITHIN INTERVAL", "WIDTH");
+  fmt::print("\n{}\n",
+             sites == Sites::kOne ? "One planner learns from all sources" : "Each source has a planner of its own");
+  fmt::print("{:58} {:>5} {:>8} {:>17} {:>8} {:>8} {:>17} {:>17} {:>7}\n", "SOURCE", "ROWS", "MEASURED", "MEDIAN ERROR",
+             "CHANGE", "AGAIN", "MEAN ERROR", "WITHIN INTERVAL", "WIDTH");
   const std::vector<Summary> sources = SummariesBySource(outcomes, kLeastRows);
   size_t lower = 0, higher = 0;
   for (const Summary& source : sources) {
@@ -45,8 +47,8 @@ void Print(const std::vector<Outcome>& outcomes, Sites sites) {
   }
   Print(SummaryOf("these sources", large));
   Print(SummaryOf("all rows", outcomes));
-  fmt::print("{} sources of {} rows or more: the median error is at least 30 % lower on {}, higher on {}\n", sources.size(), kLeastRows,
-             lower, higher);
+  fmt::print("{} sources of {} rows or more: the median error is at least 30 % lower on {}, higher on {}\n",
+             sources.size(), kLeastRows, lower, higher);
 }
 
 /// By the id of the row: ln(measured / predicted) by constants that were fitted without its publication, of accuracy_fit's
@@ -101,11 +103,11 @@ int Main(int argc, char** argv) {
     }
   }
   if (paths.empty() || !usable) {
-    std::cerr
-        << "usage: accuracy_replay --runs FILE.csv... [--priors | --left-out FILE.csv] [--components]\n"
-           "  --priors      predict by the constants from before any run was seen, as on cards of a new kind\n"
-           "  --left-out    predict by constants that were fitted without a row's publication: accuracy_fit's --residuals\n"
-           "  --components  print what core/calibration's constants are from\n";
+    std::cerr << "usage: accuracy_replay --runs FILE.csv... [--priors | --left-out FILE.csv] [--components]\n"
+                 "  --priors      predict by the constants from before any run was seen, as on cards of a new kind\n"
+                 "  --left-out    predict by constants that were fitted without a row's publication: accuracy_fit's "
+                 "--residuals\n"
+                 "  --components  print what core/calibration's constants are from\n";
     return 2;
   }
   auto constants = *perf::ReadStepTimeConstants(perf::StepTimeConstantsFile(), part);
@@ -138,7 +140,8 @@ int Main(int argc, char** argv) {
       log_ratios[i] = -found->second;
       ++count;
     }
-    fmt::print("{} of {} rows are predicted by constants that were fitted without their publication\n", count, rows.size());
+    fmt::print("{} of {} rows are predicted by constants that were fitted without their publication\n", count,
+               rows.size());
   }
   for (const Sites sites : {Sites::kOne, Sites::kEachOwn}) Print(Replay(rows, log_ratios, constants, sites), sites);
   return 0;

@@ -22,7 +22,7 @@ struct Outcome {
   std::string source;                                ///< Publication.
   double before = 0;                                 ///< |predicted / measured - 1| of the model alone,
   double after = 0;                                  ///< and corrected by what all rows before it taught,
-  double again = 0;                                  ///< and once more when the whole table is learned: of the same job a second time.
+  double again = 0;  ///< and once more when the whole table is learned: of the same job a second time.
   bool within_before = false, within_after = false;  ///< The 90 % interval.
   double narrowed = 1;                               ///< Width of the interval over that of the model alone.
   bool is_measured = false;
@@ -30,7 +30,7 @@ struct Outcome {
 
 /// Whose runs a row is corrected by.
 enum class Sites {
-  kOne,        ///< All before it: one planner for everybody.
+  kOne,      ///< All before it: one planner for everybody.
   kEachOwn,  ///< Those before it of its own publication: each has a planner of its own.
 };
 

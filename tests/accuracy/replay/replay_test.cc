@@ -61,8 +61,8 @@ TEST(ReplayTest, TheFirstRowIsTheModelAlone) {
 }
 
 TEST(ReplayTest, SummariesAreOfTheirSources) {
-  const std::vector<Summary> sources =
-      SummariesBySource({{"a", 0.1, 0.2, 0}, {"b", 0.4, 0.1, 0.05}, {"b", 0.2, 0.1, 0.1}, {"a", 0.1, 0.1, 0}, {"c", 1, 1, 1}}, 2);
+  const std::vector<Summary> sources = SummariesBySource(
+      {{"a", 0.1, 0.2, 0}, {"b", 0.4, 0.1, 0.05}, {"b", 0.2, 0.1, 0.1}, {"a", 0.1, 0.1, 0}, {"c", 1, 1, 1}}, 2);
   ASSERT_EQ(sources.size(), 2u);
   EXPECT_EQ(sources[0].source, "a");
   EXPECT_NEAR(sources[0].change(), 0.5, 1e-12);
