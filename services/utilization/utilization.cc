@@ -192,7 +192,10 @@ absl::Status Utilization::Flush() {
   const absl::Status written = Write(summaries);
   if (!written.ok()) {
     base::MutexLock lock(mutex_);
-    for (auto& [name, summary] : summaries) waiting_.try_emplace(name, summary).first->second.Merge(summary);
+    for (auto& [name, summary] : summaries) {
+      const auto [waiting, is_new] = waiting_.try_emplace(name, summary);
+      if (!is_new) waiting->second.Merge(summary);
+    }
     return written;
   }
   if (HourOf(clock_.Now()) > rolled_up_ && RollUp().ok()) rolled_up_ = HourOf(clock_.Now());
