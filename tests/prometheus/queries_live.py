@@ -2,6 +2,7 @@
 """Asks a real Prometheus every expression of every dashboard and rule, and wants an answer with at least one series to each.
 
 usage: queries_live.py --dashboards FOLDER [--rules FILE]... [--table README.md] [--seconds N]
+                       [--except METRIC]...
                        (--target JOB=HOST:PORT[,LABEL=VALUE]... | --prometheus URL | --fake [--without METRIC]...)
 
 --target starts Debian's Prometheus for it and ends it; --prometheus asks one that runs and has the rules loaded; --fake starts Prometheus
@@ -48,12 +49,14 @@ def check_rule(api, rule):
     return None
 
 
-def failures(api, dashboards, rule_count, table):
+def failures(api, dashboards, rule_count, table, left_out=()):
     """Everything that is wrong now, by what it is wrong with; and how many things were looked at."""
     found, count = {}, 0
 
     def note(where, expr, check):
         nonlocal count
+        if any(re.search(rf"\b{metric}\b", f"{where} {expr}") for metric in left_out):
+            return
         count += 1
         try:
             wrong = check()
@@ -115,6 +118,8 @@ def main():
     source.add_argument("--target", action="append", type=parse_target)
     source.add_argument("--prometheus")
     source.add_argument("--fake", action="store_true")
+    parser.add_argument("--except", action="append", default=[], dest="left_out", metavar="METRIC",
+                        help="a metric that nobody exports: what needs it is not asked")
     parser.add_argument("--without", action="append", default=[], help="metrics that the fake exporters leave out")
     options = parser.parse_args()
 
@@ -133,7 +138,7 @@ def main():
         deadline = time.monotonic() + options.seconds
         # Rates need two scrapes, rules an evaluation after those: what has no answer yet is asked again.
         while True:
-            found, count = failures(api, dashboards, 1 if options.rules else 0, table)
+            found, count = failures(api, dashboards, 1 if options.rules else 0, table, options.left_out)
             if not found or time.monotonic() > deadline:
                 break
             time.sleep(0.5)
