@@ -42,7 +42,7 @@ TEST(ProgressLines, JsonObjectsOfAnyLog) {
   EXPECT_EQ(Json(R"({"step": -5})"), "step: -5");  // Ranges are the server's.
   EXPECT_EQ(Json("  "), "-");
   EXPECT_EQ(Json(R"({"step": NaN})"), "is no JSON object");
-  EXPECT_EQ(Json(R"({"step": 1.5})"), "step: must be a whole number: value=\"1.5\"");
+  EXPECT_EQ(Json(R"({"step": 1.5})"), "step: is not a whole number: value=\"1.5\"");
   EXPECT_THAT(Json(R"({"step": [1]})"), HasSubstr("step: "));
   EXPECT_THAT(Json(R"({"loss": "nan"})"), HasSubstr("loss: "));
   EXPECT_THAT(Json(R"({"time": "yesterday"})"), HasSubstr("time: "));

@@ -159,7 +159,7 @@ TEST_F(RunClusterTest, UtilizationIsATable) {
   EXPECT_TRUE(clusters_.utilization_request.has_start_time());
   EXPECT_THAT(
       out(),
-      AllOf(HasSubstr("h     H100-SXM-80GB  2027-01-01 00:00 UTC    1,200  44.9 %       -       -  -       512\n"),
+      AllOf(HasSubstr("h     H100-SXM-80GB  2027-01-01 00:00 UTC    1,200  44.9 %       -       -     -    512\n"),
             HasSubstr("idle  A100-SXM-80GB  -                           0"),
             HasSubstr("h     2026-12-31 23:00 UTC  60 min    1,200     -       -       -  8.00 GiB      -\n")))
       << out();

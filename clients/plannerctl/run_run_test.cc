@@ -70,7 +70,7 @@ TEST_F(RunRunTest, ReportsOnce) {
   EXPECT_EQ(runs_.samples[0].loss(), 2.5);
   EXPECT_EQ(runs_.samples[0].gpu_utilization_ratio(), 0.98);
   EXPECT_EQ(runs_.samples[0].time().seconds(), 1767225600);
-  EXPECT_EQ(out(), "run/r1 reported: 25 % done, 30 % planned, late: 20 % slower than planned\n");
+  EXPECT_EQ(out(), "run/r1 reported: 25.0 % done, 30.0 % planned, late: 20 % slower than planned\n");
   EXPECT_EQ(Run({"run", "report", "r1", "--step", "5", "-o", "json"}), 0);
   EXPECT_EQ(nlohmann::json::parse(out())["acceptedCount"], "1");
   EXPECT_FALSE(runs_.samples[1].has_time());
@@ -95,7 +95,7 @@ TEST_F(RunRunTest, ReportsLinesOfAFileTogether) {
   EXPECT_THAT(runs_.samples, SizeIs(2500));
   EXPECT_EQ(runs_.reports, 1);
   EXPECT_EQ(runs_.largest_message, 1000);
-  EXPECT_EQ(out(), "run/r1 2,500 reported, 0 refused: 25 % done, 30 % planned, late: 20 % slower than planned\n");
+  EXPECT_EQ(out(), "run/r1 2,500 reported, 0 refused: 25.0 % done, 30.0 % planned, late: 20 % slower than planned\n");
   const std::string path = ::testing::TempDir() + "/planner_reports.jsonl";
   std::ofstream(path) << "{\"step\": 1}\n{\"step\": 2}\n";
   EXPECT_EQ(Run({"run", "report", "r1", "--file", path}), 0) << err();
@@ -152,9 +152,9 @@ TEST_F(RunRunTest, ShowsPlannedBesideActual) {
                                 "Began   2026-01-01 00:00 UTC\n"
                                 "Reports 26, the newest at 2026-01-01 00:50 UTC\n"
                                 "\n"));
-  for (const char* row : {"PLANNED", "Progress", "30 %", "25 %", "Step", "10 s", "12 s", "+20 %", "400", "333", "last 330", "40 %", "33.3 %",
+  for (const char* row : {"PLANNED", "Progress", "30.0 %", "25.0 %", "Step", "10 s", "12 s", "+20 %", "400", "333", "last 330", "40.0 %", "33.3 %",
                           "2026-01-01 02:46 UTC", "2026-01-01 03:16 UTC", "2026-01-01 03:09 UTC to 2026-01-01 03:25 UTC", "22.2", "6.67",
-                          "USD 44.40", "USD 13.30", "2.346", "98 %"}) {
+                          "USD 44.40", "USD 13.30", "2.346", "98.0 %"}) {
     EXPECT_THAT(out(), HasSubstr(row));
   }
   EXPECT_EQ(Run({"run", "get", "r1", "-o", "json"}), 0);
@@ -169,7 +169,7 @@ TEST_F(RunRunTest, Lists) {
   EXPECT_EQ(Run({"run", "list", "--state", "running", "--plan", "p1"}), 0) << err();
   EXPECT_EQ(runs_.list_request.state(), v1::Run::RUNNING);
   EXPECT_EQ(runs_.list_request.plan(), "plans/p1");
-  for (const char* cell : {"NAME", "DRIFT", "PROGRESS", "r1", "running", "late", "25 %", "30 %", "2026-01-01 03:16 UTC", "llama-7b", "job 7"}) {
+  for (const char* cell : {"NAME", "DRIFT", "PROGRESS", "r1", "running", "late", "25.0 %", "30.0 %", "2026-01-01 03:16 UTC", "llama-7b", "job 7"}) {
     EXPECT_THAT(out(), HasSubstr(cell));
   }
   EXPECT_EQ(Run({"run", "list", "-o", "json"}), 0);

@@ -96,7 +96,8 @@ const std::vector<Kind>& AllKinds() {
 }
 
 absl::Status NoSuchRecord(Kind kind, std::string_view name) {
-  const std::string reason = absl::AsciiStrToUpper(std::string(KindName(kind)));
+  std::string reason = absl::AsciiStrToUpper(std::string(KindName(kind)));
+  std::replace(reason.begin(), reason.end(), ' ', '_');
   return base::NotFound("name", "there is no " + Called(kind, name), "UNKNOWN_" + reason);
 }
 

@@ -3,13 +3,10 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
-#include <prometheus/gauge.h>
-#include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
 
-#include <iterator>
-#include <optional>
 #include <utility>
+#include <vector>
 
 #include "core/base/status_macros.h"
 #include "core/hardware/gpu_catalog.h"
@@ -32,6 +29,7 @@
 #include "services/server/plan_server.h"
 #include "services/server/progress_streams.h"
 #include "services/server/progress_writer.h"
+#include "services/server/queue_metrics.h"
 #include "services/server/reservations.h"
 #include "services/server/run_index.h"
 #include "services/server/run_metrics.h"
@@ -40,6 +38,7 @@
 #include "services/storage/make_store.h"
 #include "services/server/utilization_metrics.h"
 #include "services/telemetry/measured_counter.h"
+#include "services/telemetry/measured_store.h"
 #include "services/telemetry/rpc_probe.h"
 #include "services/utilization/utilization.h"
 #include "services/validate/requests.h"
@@ -51,39 +50,24 @@ constexpr int kMaxRequestBytes = 16 << 20;
 /// Threads that wait for calls, beside those that work on them.
 constexpr int kPollers = 8;
 
-/// Registry, inventory and runs as one.
-class Metrics : public prometheus::Collectable {
+/// Everything that is measured, on one page.
+class Metrics : public telemetry::PageSource {
  public:
-  Metrics(server::Inventory& inventory, utilization::Utilization& utilization, server::RunIndex& runs, const base::Clock& clock)
-      : inventory_(inventory), utilization_(inventory, utilization), runs_(runs, clock) {
-    prometheus::BuildGauge()
-        .Name("planner_build_info")
-        .Help("The version that runs.")
-        .Register(registry_)
-        .Add({{"version", Version()}})
-        .Set(1);
-  }
-  prometheus::Registry& registry() { return registry_; }
-  /// Before the first Collect.
-  void Show(const counting::CounterSet& counters) { counters_ = &counters; }
-  std::vector<prometheus::MetricFamily> Collect() const override {
-    std::vector<prometheus::MetricFamily> all = registry_.Collect();
-    for (const prometheus::Collectable* more : {static_cast<const prometheus::Collectable*>(&inventory_),
-                                                static_cast<const prometheus::Collectable*>(&utilization_),
-                                                static_cast<const prometheus::Collectable*>(&runs_)}) {
-      std::vector<prometheus::MetricFamily> families = more->Collect();
-      all.insert(all.end(), std::make_move_iterator(families.begin()), std::make_move_iterator(families.end()));
-    }
-    if (counters_ != nullptr) all.push_back(telemetry::PluginUp(counters_->Infos()));
-    return all;
+  /// All must outlive it.
+  Metrics(const prometheus::Registry& registry, std::vector<const telemetry::PageSource*> sources, const Counters& counters)
+      : registry_(registry), sources_(std::move(sources)), counters_(counters) {}
+  void Write(telemetry::Page& page) const override {
+    page.Family("planner_build_info", "The version that runs.", telemetry::Page::Type::kGauge);
+    page.Sample(telemetry::LabelText({{"version", Version()}}), int64_t{1});
+    for (const prometheus::MetricFamily& family : registry_.Collect()) page.Add(family);
+    telemetry::WritePlugins(counters_.set().Infos(), counters_.Restarts(), page);
+    for (const telemetry::PageSource* source : sources_) source->Write(page);
   }
 
  private:
-  prometheus::Registry registry_;
-  server::InventoryMetrics inventory_;
-  server::UtilizationMetrics utilization_;
-  server::RunMetrics runs_;
-  const counting::CounterSet* counters_ = nullptr;
+  const prometheus::Registry& registry_;
+  const std::vector<const telemetry::PageSource*> sources_;
+  const Counters& counters_;
 };
 
 /// A database tells what other replicas change; a file has to be asked.
@@ -113,38 +97,39 @@ void EnableBuiltInServices() {
 
 /// In the order of their dependencies; destroyed in the opposite one.
 struct App::Parts {
-  Parts(AppOptions given, hardware::GpuCatalog catalog, std::unique_ptr<store::Store> records,
+  Parts(AppOptions given, hardware::GpuCatalog catalog, std::unique_ptr<store::Store> given_records,
         std::vector<plugin_host::PluginSpec> plugin_specs)
       : options(std::move(given)),
         gpus(std::move(catalog)),
-        store(std::move(records)),
-        counters(std::move(plugin_specs), options.plugin_host, metrics->registry(), *options.clock, options.log) {
-    metrics->Show(counters.set());
+        records(std::move(given_records)),
+        counters(std::move(plugin_specs), options.plugin_host, registry, *options.clock, options.log) {
     bookings.OnWrite([this] { feed.Wake(); });
   }
 
   const AppOptions options;
   const hardware::GpuCatalog gpus;
   const catalog::ModelCatalog models;
-  const std::unique_ptr<store::Store> store;
-  bookings::Bookings bookings{*store, gpus, *options.clock};
+  prometheus::Registry registry;
+  const std::unique_ptr<store::Store> records;
+  telemetry::StoreProbe store_probe{registry};
+  telemetry::MeasuredStore store{*records, store_probe, *options.clock};
+  bookings::Bookings bookings{store, gpus, *options.clock};
   server::Inventory inventory{bookings, gpus, *options.clock};
-  server::RunIndex run_index{*store};
-  utilization::Utilization utilization{*store, bookings, *options.clock, options.utilization};
-  const std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>(inventory, utilization, run_index, *options.clock);
+  server::RunIndex run_index{store};
+  utilization::Utilization utilization{store, bookings, *options.clock, options.utilization};
   const Counters counters;
   const planning::Planner planner{counters.set()};
   model_files::ModelFileStore model_files{options.state_dir.empty() ? "" : options.state_dir + "/models", options.model_files,
                                           *options.clock};
-  learning::Learning learning{*store, options.log};
+  learning::Learning learning{store, options.log};
   server::Estimator estimator{models, model_files, inventory, learning, counters.set(), planner, Version()};
   server::RunValidator run_validator{models, gpus, *options.clock, Version()};
   server::IdSource& ids = options.ids != nullptr ? *options.ids : server::IdSource::Random();
-  server::Plans plans{estimator, *store, bookings, *options.clock, ids};
+  server::Plans plans{estimator, store, bookings, *options.clock, ids};
   server::Reservations reservations{bookings, *options.clock, ids};
-  server::Runs runs{*store, bookings, run_index, *options.clock, ids};
+  server::Runs runs{store, bookings, run_index, *options.clock, ids};
   server::ProgressWriter progress_writer{runs};
-  telemetry::RpcProbe probe{metrics->registry(), server::kMethods};
+  telemetry::RpcProbe probe{registry, server::kMethods};
   server::RpcRunner rpc{{.max_call = options.max_call, .max_concurrent_calls = options.max_concurrent_calls},
                         *options.clock,
                         ids,
@@ -153,12 +138,19 @@ struct App::Parts {
   server::EstimationServer estimation_server{rpc, estimator, run_validator, models, counters.set(), model_files, Version()};
   server::LiveStreams watches{options.max_watches};
   server::LiveStreams reports{options.max_reports};
-  feed::ChangeFeed feed{*store, *options.clock, FeedOptions(options, *store)};
-  server::ClusterServer cluster_server{rpc,  *store, bookings, reservations, utilization,
+  feed::ChangeFeed feed{store, *options.clock, FeedOptions(options, store)};
+  server::ClusterServer cluster_server{rpc,  store, bookings, reservations, utilization,
                                        feed, watches, reports,  gpus,         *options.clock};
   server::PlanServer plan_server{rpc, plans, feed, watches};
   server::ProgressStreams progress_streams{rpc, progress_writer, *options.clock};
   server::RunServer run_server{rpc, runs, progress_streams};
+
+  const server::InventoryMetrics inventory_metrics{bookings, *options.clock};
+  const server::UtilizationMetrics utilization_metrics{inventory, utilization};
+  const server::RunMetrics run_metrics{run_index, *options.clock};
+  const server::QueueMetrics queue_metrics{bookings, progress_writer, utilization, watches, reports};
+  const std::shared_ptr<const Metrics> metrics = std::make_shared<const Metrics>(
+      registry, std::vector<const telemetry::PageSource*>{&queue_metrics, &inventory_metrics, &utilization_metrics, &run_metrics}, counters);
 
   base::Mutex mutex;
   std::unique_ptr<grpc::Server> in_process ABSL_GUARDED_BY(mutex);
@@ -191,11 +183,11 @@ App::~App() {
 }
 
 absl::Status App::Prepare() {
-  RETURN_IF_ERROR(parts_->store->Open());
+  RETURN_IF_ERROR(parts_->store.Open());
   parts_->model_files.RemoveExpired();
   RETURN_IF_ERROR(parts_->utilization.RollUp());
   for (size_t i = 0; i < parts_->options.clusters.size(); ++i) {
-    RETURN_IF_ERROR(server::SeedCluster(ClusterField(i), parts_->options.clusters[i], parts_->gpus, *parts_->store));
+    RETURN_IF_ERROR(server::SeedCluster(ClusterField(i), parts_->options.clusters[i], parts_->gpus, parts_->store));
   }
   return absl::OkStatus();
 }
@@ -234,6 +226,6 @@ std::shared_ptr<grpc::Channel> App::InProcessChannel() {
   return parts_->in_process->InProcessChannel(arguments);
 }
 
-std::shared_ptr<prometheus::Collectable> App::metrics() { return parts_->metrics; }
+std::shared_ptr<const telemetry::PageSource> App::metrics() { return parts_->metrics; }
 
 }  // namespace planner::app

@@ -20,16 +20,13 @@
 #include "services/plugin_host/plugin_spec.h"
 #include "services/utilization/options.h"
 
-namespace prometheus {
-class Collectable;
-}  // namespace prometheus
-
 namespace planner::server {
 class IdSource;
 }  // namespace planner::server
 
 namespace planner::telemetry {
 class Log;
+class PageSource;
 }  // namespace planner::telemetry
 
 namespace planner::app {
@@ -102,7 +99,7 @@ class App {
   std::shared_ptr<grpc::Channel> InProcessChannel();
 
   /// What /metrics shows. Must not be asked after the App is gone.
-  std::shared_ptr<prometheus::Collectable> metrics();
+  std::shared_ptr<const telemetry::PageSource> metrics();
 
  private:
   struct Parts;

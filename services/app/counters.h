@@ -2,12 +2,16 @@
 
 #include <prometheus/registry.h>
 
+#include <cstdint>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/base/clock.h"
 #include "core/counting/counter_set.h"
 #include "services/plugin_host/plugin_spec.h"
+#include "services/plugin_host/remote_counter.h"
 #include "services/telemetry/log.h"
 
 namespace planner::app {
@@ -21,9 +25,12 @@ class Counters {
            const base::Clock& clock, telemetry::Log* log);
 
   const counting::CounterSet& set() const { return *set_; }
+  /// Starts of plugins after the first, by name.
+  std::map<std::string, int64_t> Restarts() const;
 
  private:
   std::vector<std::unique_ptr<const counting::Counter>> owned_;
+  std::map<std::string, const plugin_host::RemoteCounter*> remotes_;
   std::unique_ptr<const counting::CounterSet> set_;
 };
 

@@ -159,6 +159,22 @@ absl::StatusOr<std::shared_ptr<const Bookings::Views>> Bookings::Current(absl::T
   return view_;
 }
 
+size_t Bookings::waiting() {
+  base::MutexLock lock(queue_mutex_);
+  return queue_.size();
+}
+
+void Bookings::Confirm(const std::string& cluster, absl::Time now) {
+  base::MutexLock lock(confirmed_mutex_);
+  confirmed_[cluster] = now;
+}
+
+absl::Time Bookings::ConfirmedAt(const std::string& cluster) {
+  base::MutexLock lock(confirmed_mutex_);
+  const auto found = confirmed_.find(cluster);
+  return found == confirmed_.end() ? absl::InfinitePast() : found->second;
+}
+
 absl::Status Bookings::Look(absl::Time now, const std::function<absl::Status(Calendars&)>& look) {
   base::MutexLock lock(mutex_);
   RETURN_IF_ERROR(CatchUp(now));

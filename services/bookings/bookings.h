@@ -138,6 +138,15 @@ class Bookings {
   /// All clusters by name, as of `now`: what has ended or expired by then is free.
   absl::StatusOr<std::shared_ptr<const Views>> Current(absl::Time now);
 
+  /// Operations that wait for the transaction of others to end.
+  size_t waiting();
+
+  /// Notes that somebody has said that a cluster is as it is kept: a write of what is there changes nothing in the store. It is known to
+  /// this process alone, until its end; other replicas go by the time of the record.
+  void Confirm(const std::string& cluster, absl::Time now);
+  /// When that was last; the infinite past: never.
+  absl::Time ConfirmedAt(const std::string& cluster);
+
   /// Looks at the calendars as they are, with everything that is acknowledged.
   absl::Status Look(absl::Time now, const std::function<absl::Status(Calendars&)>& look);
 
@@ -168,6 +177,9 @@ class Bookings {
   /// Held while a transaction runs: outside of it the calendars have nothing that is not kept.
   base::Mutex mutex_;
   Calendars calendars_ ABSL_GUARDED_BY(mutex_);
+
+  base::Mutex confirmed_mutex_;
+  std::map<std::string, absl::Time> confirmed_ ABSL_GUARDED_BY(confirmed_mutex_);  ///< By cluster.
 
   std::atomic<bool> view_is_read_ = false;  ///< Since a write has made one.
   base::Mutex view_mutex_;

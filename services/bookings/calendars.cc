@@ -56,11 +56,14 @@ absl::Status Calendars::Put(Kind kind, const store::Record& record) {
     if (!cluster.ParseFromString(record.value)) return unreadable();
     if (ClusterCalendar* known = Find(record.name)) {
       if (known->etag() != record.etag) known->Change(std::move(cluster), record.etag);
+      known->set_update_time(record.update_time);
       return absl::OkStatus();
     }
     std::map<std::string, Booking> bookings;
     if (auto orphans = orphans_.extract(record.name)) bookings = std::move(orphans.mapped());
-    clusters_.emplace(record.name, ClusterCalendar(record.name, std::move(cluster), record.etag, std::move(bookings), gpus_));
+    const auto made =
+        clusters_.emplace(record.name, ClusterCalendar(record.name, std::move(cluster), record.etag, std::move(bookings), gpus_));
+    made.first->second.set_update_time(record.update_time);
     return absl::OkStatus();
   }
   if (kind != Kind::kReservation) return absl::OkStatus();

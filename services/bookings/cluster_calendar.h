@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +43,18 @@ struct Booking {
   absl::Time update_time;
 };
 
+/// GPUs by what becomes of them at some moment. Each one is in the first of these that fits, from `down` on.
+struct Cards {
+  int64_t down = 0;
+  int64_t used = 0;    ///< By jobs that the planner has not placed.
+  int64_t booked = 0;  ///< By reservations, those of plans among them.
+  int64_t maintenance = 0;
+  int64_t drained = 0;
+  int64_t free = 0;
+
+  int64_t total() const { return down + used + booked + maintenance + drained + free; }
+};
+
 /// One cluster: its pools as planning sees them, with who has what of them when. Not safe for concurrent use.
 class ClusterCalendar {
  public:
@@ -75,6 +88,15 @@ class ClusterCalendar {
 
   /// The pools, each with its calendar and the quotas.
   std::vector<cluster::Pool> Pools();
+
+  /// By GPU type; every type that the cluster has. Time: by its nodes, and the reservations of that moment.
+  std::map<std::string, Cards> CardsAt(Micros now) const;
+  /// GPUs that reservations hold, on the mean of [now, now + each of the spans), by GPU type. Time: by the reservations that begin by then.
+  std::map<std::string, std::vector<double>> MeanBooked(Micros now, std::span<const Micros> spans) const;
+
+  /// When the cluster was written last.
+  absl::Time update_time() const { return update_time_; }
+  void set_update_time(absl::Time time) { update_time_ = time; }
 
   const std::string& id() const { return id_; }
   const std::string& etag() const { return etag_; }
@@ -115,6 +137,7 @@ class ClusterCalendar {
   const hardware::GpuCatalog& gpus_;
   v1::Cluster cluster_;
   std::string etag_;
+  absl::Time update_time_;
   std::vector<PoolState> pools_;
   std::map<Key, Booking> bookings_;
   std::map<std::string, Key> keys_;

@@ -157,7 +157,7 @@ TEST_F(ClusterTest, WhatAnOlderVersionHasStoredMayStayAsItIs) {
   EXPECT_EQ(field(overfull, nullptr), "c.node_pools[0].occupations[2].gpus_per_node");
   EXPECT_EQ(field(overfull, &stored), "");
   v1::Cluster changed = overfull;
-  changed.mutable_node_pools(0)->mutable_occupations(0)->set_nodes("p-7");
+  changed.mutable_node_pools(0)->mutable_occupations(1)->set_nodes("p-1");
   EXPECT_NE(field(changed, &stored), "") << "what changes is looked at";
 }
 

@@ -154,6 +154,7 @@ absl::StatusOr<v1::Cluster> UpdateCluster(const v1::UpdateClusterRequest& reques
   RETURN_IF_ERROR(validate::Validate(request));
   ASSIGN_OR_RETURN(const std::string id, validate::ClusterId("cluster.name", request.cluster().name()));
   v1::Cluster updated;
+  absl::Time confirmed = absl::InfinitePast();
   const absl::Status done = bookings.Run([&](bookings::Ledgers& ledgers) -> absl::Status {
     const absl::StatusOr<store::Record> record = ledgers.Get(kKind, id);
     const bool is_missing = absl::IsNotFound(record.status()) && request.allow_missing();
@@ -174,6 +175,7 @@ absl::StatusOr<v1::Cluster> UpdateCluster(const v1::UpdateClusterRequest& reques
       return absl::OkStatus();
     }
     const std::string value = merged.SerializeAsString();
+    confirmed = ledgers.now();
     ASSIGN_OR_RETURN(const store::Record written,
                      is_missing ? ledgers.Create(kKind, id, value, "") : ledgers.Update(kKind, id, "", value));
     ASSIGN_OR_RETURN(updated, ClusterFromRecord(written, ledgers.now()));
@@ -183,6 +185,7 @@ absl::StatusOr<v1::Cluster> UpdateCluster(const v1::UpdateClusterRequest& reques
     return absl::OkStatus();
   });
   RETURN_IF_ERROR(done);
+  if (confirmed > absl::InfinitePast()) bookings.Confirm(id, confirmed);
   return updated;
 }
 

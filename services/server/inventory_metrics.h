@@ -1,22 +1,38 @@
 #pragma once
 
-#include <prometheus/collectable.h>
-#include <prometheus/metric_family.h>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
 
-#include "services/server/inventory.h"
+#include "core/base/clock.h"
+#include "core/base/mutex.h"
+#include "services/bookings/bookings.h"
+#include "services/telemetry/page.h"
 
 namespace planner::server {
 
-/// planner_cluster_gpus{cluster,gpu_type,state}, as the inventory is when it is asked; nothing where the
-/// store cannot be read. The only state so far is "total".
-class InventoryMetrics : public prometheus::Collectable {
+/// The clusters as they are when they are asked for; nothing where the store cannot be read: planner_cluster_gpus{cluster,gpu_type,state},
+/// planner_cluster_booked_gpus{cluster,gpu_type,horizon}, planner_cluster_inventory_timestamp_seconds{cluster}. What is booked ahead is
+/// counted anew once a minute, or when something was booked: 50,000 reservations need not be gone through with every scrape.
+class InventoryMetrics : public telemetry::PageSource {
  public:
-  /// The inventory must outlive it.
-  explicit InventoryMetrics(Inventory& inventory) : inventory_(inventory) {}
-  std::vector<prometheus::MetricFamily> Collect() const override;
+  /// Both must outlive it.
+  InventoryMetrics(bookings::Bookings& bookings, const base::Clock& clock) : bookings_(bookings), clock_(clock) {}
+  void Write(telemetry::Page& page) const override;
 
  private:
-  Inventory& inventory_;
+  /// By cluster and GPU type: for each horizon.
+  using Booked = std::map<std::string, std::map<std::string, std::vector<double>>>;
+
+  const Booked& BookedOf(bookings::Calendars& calendars, bookings::Micros now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  bookings::Bookings& bookings_;
+  const base::Clock& clock_;
+  mutable base::Mutex mutex_;
+  mutable Booked booked_ ABSL_GUARDED_BY(mutex_);
+  mutable int64_t booked_version_ ABSL_GUARDED_BY(mutex_) = -1;
+  mutable bookings::Micros booked_minute_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace planner::server

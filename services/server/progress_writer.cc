@@ -51,4 +51,9 @@ void ProgressWriter::WriteWhatWaits() {
   }
 }
 
+size_t ProgressWriter::waiting() {
+  base::MutexLock lock(mutex_);
+  return waiting_.size();
+}
+
 }  // namespace planner::server

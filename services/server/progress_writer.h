@@ -26,6 +26,8 @@ class ProgressWriter {
 
   /// Does not block. `done` is called from the writer's thread, after the write is kept; it must not throw.
   void Write(RunReport report, Done done);
+  /// Reports that are not in a transaction yet.
+  size_t waiting();
 
  private:
   void WriteWhatWaits();

@@ -16,14 +16,21 @@ constexpr size_t kMaxRequestId = 128;
 /// One of the calls that run at once.
 class Slot {
  public:
-  Slot(std::atomic<int>& running, int limit) : running_(running), granted_(++running <= limit) {}
-  ~Slot() { --running_; }
+  Slot(std::atomic<int>& running, int limit, telemetry::RpcProbe& probe)
+      : running_(running), probe_(probe), granted_(++running <= limit) {
+    if (granted_) probe_.CallBegins();
+  }
+  ~Slot() {
+    --running_;
+    if (granted_) probe_.CallEnds();
+  }
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
   bool granted() const { return granted_; }
 
  private:
   std::atomic<int>& running_;
+  telemetry::RpcProbe& probe_;
   const bool granted_;
 };
 
@@ -51,10 +58,12 @@ std::string RequestIdOf(const grpc::ServerContextBase& context, IdSource& ids) {
 
 RpcRunner::RpcRunner(RpcOptions options, const base::Clock& clock, IdSource& ids, telemetry::RpcProbe& probe,
                      telemetry::Log* log)
-    : options_(options), clock_(clock), ids_(ids), probe_(probe), log_(log) {}
+    : options_(options), clock_(clock), ids_(ids), probe_(probe), log_(log) {
+  probe_.SetLimit(options_.max_concurrent_calls);
+}
 
 absl::Status RpcRunner::Guarded(const Call& call, const StatusHandler& handler) {
-  const Slot slot(running_, options_.max_concurrent_calls);
+  const Slot slot(running_, options_.max_concurrent_calls, probe_);
   if (!slot.granted()) {
     return absl::ResourceExhaustedError(
         fmt::format("too many calls at once: max_concurrent_calls={}", options_.max_concurrent_calls));

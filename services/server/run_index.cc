@@ -39,11 +39,13 @@ RunFigures FiguresOf(const v1::Run& run) {
   figures.planned_total = convert::DurationFromProto(planned.total_duration());
   figures.drift = actual.drift();
   figures.predicted_finish = convert::TimeFromProto(actual.predicted_finish_time());
+  figures.predicted_low = convert::TimeFromProto(actual.predicted_finish_time_low());
+  figures.predicted_high = convert::TimeFromProto(actual.predicted_finish_time_high());
   figures.report_count = actual.report_count();
   const runs::Planned plan = convert::PlannedFromProto(run);
   figures.has_end = plan.has_end();
   if (figures.has_end) figures.planned_latest = runs::PlannedForecast(plan, 0).high;
-  figures.has_price = !planned.currency().empty();
+  figures.currency = planned.currency();
   figures.gpu_count = static_cast<double>(planned.gpu_count());
   figures.step_ratio = actual.step_ratio();
   figures.progress = actual.progress_ratio();

@@ -21,14 +21,14 @@ struct RunFigures {
   std::string plan;  ///< "plans/…"
   v1::Run::State state = v1::Run::STATE_UNSPECIFIED;
   std::string cluster, gpu_type;
+  std::string currency;  ///< Empty: no prices are known.
   absl::Time start, finish, planned_finish, newest;
   absl::Time planned_latest;  ///< Upper end of the plan's interval.
   absl::Duration planned_total;
   v1::ActualRun::Drift drift = v1::ActualRun::DRIFT_UNSPECIFIED;  ///< As of the newest report.
-  absl::Time predicted_finish;
+  absl::Time predicted_finish, predicted_low, predicted_high;
   int64_t report_count = 0;
   bool has_end = false;
-  bool has_price = false;
   double gpu_count = 0, step_ratio = 0, progress = 0, planned_progress = 0;
   double planned_tokens_per_second = 0, tokens_per_second = 0, model_flops_utilization = 0;
   double planned_gpu_hours = 0, gpu_hours = 0, planned_cost = 0, cost = 0;

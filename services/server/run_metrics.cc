@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/runs/drift.h"
 #include "fmt/format.h"
@@ -13,8 +15,8 @@
 namespace planner::server {
 namespace {
 
-using prometheus::ClientMetric;
-using prometheus::MetricFamily;
+using telemetry::LabelText;
+using telemetry::Page;
 
 /// Six digits: what more a figure has is noise that costs every scrape.
 double Rounded(double value) {
@@ -22,8 +24,6 @@ double Rounded(double value) {
   const double scale = std::pow(10.0, 5 - std::floor(std::log10(std::abs(value))));
   return std::round(value * scale) / scale;
 }
-
-double Seconds(absl::Time time) { return static_cast<double>(absl::ToUnixSeconds(time)); }
 
 bool Runs(const RunFigures& run) { return run.state == v1::Run::RUNNING; }
 
@@ -34,10 +34,12 @@ double PlannedProgress(const RunFigures& run, absl::Time now) {
   return std::clamp(absl::FDivDuration(now - run.start, run.planned_total), 0.0, 1.0);
 }
 
-absl::Time Finish(const RunFigures& run, absl::Time now) {
-  if (!Runs(run)) return run.finish;
-  if (run.report_count == 0) return std::max(now, run.predicted_finish);
-  return runs::StillRunning({run.predicted_finish, run.predicted_finish, run.predicted_finish}, ReportsOf(run), now).finish;
+/// Of an ended run, when it did.
+runs::Forecast FinishOf(const RunFigures& run, absl::Time now) {
+  if (!Runs(run)) return {run.finish, run.finish, run.finish};
+  const runs::Forecast forecast{run.predicted_finish, run.predicted_low, run.predicted_high};
+  if (run.report_count > 0) return runs::StillRunning(forecast, ReportsOf(run), now);
+  return {std::max(now, forecast.finish), std::max(now, forecast.low), std::max(now, forecast.high)};
 }
 
 const char* DriftLabel(const RunFigures& run, absl::Time now) {
@@ -72,52 +74,52 @@ const char* StateLabel(v1::Run::State state) {
   }
 }
 
-/// One figure of each run; absent: it has none.
+/// A family of single runs.
 struct Series {
   const char* name;
   const char* help;
-  std::optional<double> (*value)(const RunFigures& run, absl::Time now);
 };
 
-using Value = std::optional<double>;
-
-constexpr std::array<Series, 11> kSeries = {{
-    {"planner_run_planned_progress_ratio", "Where the run was to be by now.",
-     [](const RunFigures& run, absl::Time now) { return run.has_end ? Value(Rounded(PlannedProgress(run, now))) : std::nullopt; }},
-    {"planner_run_actual_progress_ratio", "Steps done, of all planned ones.",
-     [](const RunFigures& run, absl::Time) { return run.has_end ? Value(Rounded(run.progress)) : std::nullopt; }},
-    {"planner_run_planned_finish_timestamp_seconds", "When the run was to end.",
-     [](const RunFigures& run, absl::Time) { return run.has_end ? Value(Seconds(run.planned_finish)) : std::nullopt; }},
-    {"planner_run_predicted_finish_timestamp_seconds", "When it will end, or has ended.",
-     [](const RunFigures& run, absl::Time now) { return run.has_end || !Runs(run) ? Value(Seconds(Finish(run, now))) : std::nullopt; }},
-    {"planner_run_planned_tokens_per_second", "Of all cards; samples where the model has no sequences.",
-     [](const RunFigures& run, absl::Time) { return Value(Rounded(run.planned_tokens_per_second)); }},
-    {"planner_run_actual_tokens_per_second", "By the newest report.",
-     [](const RunFigures& run, absl::Time) { return Value(Rounded(run.tokens_per_second)); }},
-    {"planner_run_model_flops_utilization_ratio", "Planned utilization over measured against planned step time.",
-     [](const RunFigures& run, absl::Time) { return Value(Rounded(run.model_flops_utilization)); }},
-    {"planner_run_planned_gpu_hours", "Of the whole run.",
-     [](const RunFigures& run, absl::Time) { return Value(Rounded(run.planned_gpu_hours)); }},
-    {"planner_run_actual_gpu_hours", "Until the newest report, or the end.",
-     [](const RunFigures& run, absl::Time) { return Value(Rounded(run.gpu_hours)); }},
-    {"planner_run_planned_cost", "In the currency of the plan.",
-     [](const RunFigures& run, absl::Time) { return run.has_price ? Value(Rounded(run.planned_cost)) : std::nullopt; }},
-    {"planner_run_actual_cost", "In the currency of the plan, until the newest report or the end.",
-     [](const RunFigures& run, absl::Time) { return run.has_price ? Value(Rounded(run.cost)) : std::nullopt; }},
+constexpr std::array<Series, 13> kSeries = {{
+    {"planner_run_planned_progress_ratio", "Part of all steps that was to be done by now."},
+    {"planner_run_actual_progress_ratio", "Part of all steps that is done."},
+    {"planner_run_planned_finish_timestamp_seconds", "When the plan has it finish, from its own start."},
+    {"planner_run_predicted_finish_timestamp_seconds", "When it will finish, by what was reported; when it did."},
+    {"planner_run_predicted_finish_low_timestamp_seconds", "Lower end of the 90 % interval of that."},
+    {"planner_run_predicted_finish_high_timestamp_seconds", "Upper end of the 90 % interval of that."},
+    {"planner_run_planned_tokens_per_second", "Of all cards; samples where the model has no sequences."},
+    {"planner_run_actual_tokens_per_second", "Of all cards, by the newest report."},
+    {"planner_run_model_flops_utilization_ratio", "FLOPs of the model over the cards' dense peak: planned, over measured against planned step time."},
+    {"planner_run_planned_gpu_seconds", "Cards times seconds of the whole run, as planned."},
+    {"planner_run_actual_gpu_seconds", "Cards times seconds until the newest report, or the end."},
+    {"planner_run_planned_cost", "Of the whole run, as planned, in the currency of planner_run_info."},
+    {"planner_run_actual_cost", "Until the newest report or the end, in the currency of planner_run_info."},
 }};
 
-MetricFamily Family(const char* name, const char* help) {
-  MetricFamily family;
-  family.name = name;
-  family.help = help;
-  family.type = prometheus::MetricType::Gauge;
-  return family;
-}
+/// One of each series; absent: the run has none.
+using Values = std::array<std::optional<double>, kSeries.size()>;
 
-void Add(std::vector<ClientMetric::Label> labels, double value, MetricFamily& family) {
-  ClientMetric& metric = family.metric.emplace_back();
-  metric.label = std::move(labels);
-  metric.gauge.value = value;
+Values ValuesOf(const RunFigures& run, absl::Time now) {
+  constexpr double kSecondsPerHour = 3600;
+  using Value = std::optional<double>;
+  const auto where = [](bool is_known, double value) { return is_known ? Value(value) : std::nullopt; };
+  const auto seconds = [](absl::Time time) { return static_cast<double>(absl::ToUnixSeconds(time)); };
+  const bool has_finish = run.has_end || !Runs(run);
+  const bool has_price = !run.currency.empty();
+  const runs::Forecast finish = has_finish ? FinishOf(run, now) : runs::Forecast{};
+  return {where(run.has_end, Rounded(PlannedProgress(run, now))),
+          where(run.has_end, Rounded(run.progress)),
+          where(run.has_end, seconds(run.planned_finish)),
+          where(has_finish, seconds(finish.finish)),
+          where(has_finish, seconds(finish.low)),
+          where(has_finish, seconds(finish.high)),
+          Rounded(run.planned_tokens_per_second),
+          Rounded(run.tokens_per_second),
+          Rounded(run.model_flops_utilization),
+          Rounded(run.planned_gpu_hours * kSecondsPerHour),
+          Rounded(run.gpu_hours * kSecondsPerHour),
+          where(has_price, Rounded(run.planned_cost)),
+          where(has_price, Rounded(run.cost))};
 }
 
 double MedianOf(const std::map<std::pair<absl::Time, std::string>, double>& errors) {
@@ -128,62 +130,87 @@ double MedianOf(const std::map<std::pair<absl::Time, std::string>, double>& erro
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-/// The families of single runs: info and drift first, then kSeries.
-class RunFamilies {
+/// What the page says of single runs: copied while the index is looked at, written afterwards, family by family.
+class Rows {
  public:
-  explicit RunFamilies(size_t runs) {
-    families_.push_back(Family("planner_run_info", "What a run is of."));
-    families_.push_back(Family("planner_run_drift", "How the run stands to its plan: on_plan, late, early, stalled, unknown."));
-    for (const Series& series : kSeries) families_.push_back(Family(series.name, series.help));
-    for (MetricFamily& family : families_) family.metric.reserve(runs);
+  explicit Rows(absl::Time now) : now_(now) {}
+  void Reserve(size_t runs) { rows_.reserve(runs); }
+  void Add(const std::string& id, const RunFigures& run) {
+    Row& row = rows_.emplace_back();
+    row.run = LabelText({{"run", id}});
+    row.info = row.run + ',' +
+               LabelText({{"cluster", run.cluster},
+                          {"gpu_type", run.gpu_type},
+                          {"gpus", fmt::to_string(static_cast<int64_t>(run.gpu_count))},
+                          {"state", StateLabel(run.state)},
+                          {"currency", run.currency}});
+    row.drift = DriftLabel(run, now_);
+    row.values = ValuesOf(run, now_);
   }
-  void AddRun(const std::string& id, const RunFigures& run, absl::Time now) {
-    Add({{"run", id},
-         {"cluster", run.cluster},
-         {"gpu_type", run.gpu_type},
-         {"gpus", fmt::to_string(static_cast<int64_t>(run.gpu_count))},
-         {"state", StateLabel(run.state)}},
-        1, families_[0]);
-    Add({{"run", id}, {"state", DriftLabel(run, now)}}, 1, families_[1]);
+  void Write(Page& page) const {
+    page.Family("planner_run_info", "What a run is of.", Page::Type::kGauge);
+    for (const Row& row : rows_) page.Sample(row.info, int64_t{1});
+    page.Family("planner_run_drift", "1 for how the run stands to its plan: on_plan, late, early, stalled, unknown.", Page::Type::kGauge);
+    for (const Row& row : rows_) page.Sample(row.run + ',' + LabelText({{"drift", row.drift}}), int64_t{1});
     for (size_t i = 0; i < kSeries.size(); ++i) {
-      if (const std::optional<double> value = kSeries[i].value(run, now)) Add({{"run", id}}, *value, families_[i + 2]);
+      page.Family(kSeries[i].name, kSeries[i].help, Page::Type::kGauge);
+      for (const Row& row : rows_) {
+        if (row.values[i].has_value()) page.Sample(row.run, *row.values[i]);
+      }
     }
   }
-  std::vector<MetricFamily> Take() { return std::move(families_); }
 
  private:
-  std::vector<MetricFamily> families_;
+  struct Row {
+    std::string run;   ///< The labels of most families.
+    std::string info;  ///< Those of planner_run_info.
+    const char* drift = "";
+    Values values;
+  };
+
+  const absl::Time now_;
+  std::vector<Row> rows_;
 };
+
+/// Of the runs of a cluster and GPU type that ended last.
+struct Prediction {
+  double error = 0;
+  int64_t runs = 0;
+};
+
+using Predictions = std::map<std::pair<std::string, std::string>, Prediction>;
+
+void WritePredictions(const Predictions& predictions, Page& page) {
+  const auto labels = [](const auto& key) { return LabelText({{"cluster", key.first}, {"gpu_type", key.second}}); };
+  page.Family("planner_prediction_error_ratio", "Median of |measured / predicted step time - 1| over the last finished runs there.",
+              Page::Type::kGauge);
+  for (const auto& [key, prediction] : predictions) page.Sample(labels(key), Rounded(prediction.error));
+  page.Family("planner_prediction_runs", "How many finished runs that is the median of.", Page::Type::kGauge);
+  for (const auto& [key, prediction] : predictions) page.Sample(labels(key), prediction.runs);
+}
 
 }  // namespace
 
-std::vector<MetricFamily> RunMetrics::Collect() const {
+void RunMetrics::Write(Page& page) const {
   const absl::Time now = clock_.Now();
-  std::vector<MetricFamily> families;
-  MetricFamily counts = Family("planner_runs", "Runs that run, by how they stand to their plans.");
-  MetricFamily errors =
-      Family("planner_prediction_error_ratio", "Median of |measured / planned step time - 1| of the runs that ended last.");
+  Rows rows(now);
+  std::map<std::string, int64_t> drifts = {{"on_plan", 0}, {"late", 0}, {"early", 0}, {"stalled", 0}, {"unknown", 0}};
+  Predictions predictions;
   const absl::Status status = index_.Look([&](const RunIndex::View& view) {
-    RunFamilies of_runs(std::min(view.active.size(), kMostActive) + view.ended.size());
-    std::map<std::string, double> drifts = {{"on_plan", 0}, {"late", 0}, {"early", 0}, {"stalled", 0}, {"unknown", 0}};
+    rows.Reserve(std::min(view.active.size(), kMostActive) + view.ended.size());
     size_t shown = 0;
     for (auto run = view.active.rbegin(); run != view.active.rend(); ++run) {
-      if (shown++ < kMostActive) of_runs.AddRun(run->first, run->second, now);
+      if (shown++ < kMostActive) rows.Add(run->first, run->second);
       drifts[DriftLabel(run->second, now)] += 1;
     }
-    for (const auto& [key, run] : view.ended) of_runs.AddRun(key.second, run, now);
-    for (const auto& [drift, count] : drifts) Add({{"drift", drift}}, count, counts);
-    for (const auto& [pool, runs] : view.errors) {
-      Add({{"cluster", pool.first}, {"gpu_type", pool.second}}, Rounded(MedianOf(runs)), errors);
-    }
-    families = of_runs.Take();
+    for (const auto& [key, run] : view.ended) rows.Add(key.second, run);
+    for (const auto& [pool, runs] : view.errors) predictions[pool] = {MedianOf(runs), static_cast<int64_t>(runs.size())};
   });
-  if (!status.ok()) return {};
-  families.push_back(std::move(counts));
-  families.push_back(std::move(errors));
-  // A family without metrics is a line of help about nothing.
-  std::erase_if(families, [](const MetricFamily& family) { return family.metric.empty(); });
-  return families;
+  if (!status.ok()) return;
+  rows.Write(page);
+  page.Family("planner_runs", "Runs that run, by how they stand to their plans.", Page::Type::kGauge);
+  for (const auto& [drift, count] : drifts) page.Sample(LabelText({{"drift", drift}}), count);
+  WritePredictions(predictions, page);
 }
 
 }  // namespace planner::server

@@ -207,10 +207,34 @@ TEST_F(InventoryTest, MetricsAddUpPoolsOfOneType) {
       "name: 'a' node_pools { name: 'x' gpu_type: 'h100' node_count: 2 } node_pools { name: 'y' gpu_type: 'h100' "
       "node_count: 1 "
       "gpus_per_node: 4 }");
-  const auto families = InventoryMetrics(inventory_).Collect();
-  ASSERT_THAT(families, SizeIs(1));
-  ASSERT_THAT(families[0].metric, SizeIs(1));
-  EXPECT_EQ(families[0].metric[0].gauge.value, 20);
+  telemetry::Page page;
+  InventoryMetrics(bookings_, clock_).Write(page);
+  EXPECT_THAT(page.text(), HasSubstr(R"(planner_cluster_gpus{cluster="a",gpu_type="H100-SXM-80GB",state="total"} 20)"));
+  EXPECT_THAT(page.text(), HasSubstr(R"(planner_cluster_gpus{cluster="a",gpu_type="H100-SXM-80GB",state="free"} 20)"));
+}
+
+TEST_F(InventoryTest, AnInventoryThatIsAppliedAgainIsConfirmed) {
+  Create("name: 'a' node_pools { gpu_type: 'h100' node_count: 2 }");
+  const auto timestamp = [&] {
+    telemetry::Page page;
+    InventoryMetrics(bookings_, clock_).Write(page);
+    constexpr std::string_view kSeries = "planner_cluster_inventory_timestamp_seconds{cluster=\"a\"} ";
+    const size_t at = page.text().find(kSeries);
+    return at == std::string::npos ? 0 : std::stoll(page.text().substr(at + kSeries.size()));
+  };
+  EXPECT_EQ(timestamp(), absl::ToUnixSeconds(clock_.Now()));
+  const absl::Time created = clock_.Now();
+  clock_.Advance(absl::Hours(200));
+  EXPECT_EQ(timestamp(), absl::ToUnixSeconds(created));
+  const auto same = Parse<v1::UpdateClusterRequest>("cluster { name: 'a' node_pools { gpu_type: 'h100' node_count: 2 } }");
+  auto checked = same;
+  checked.set_validate_only(true);
+  ASSERT_TRUE(UpdateCluster(checked, gpus_, bookings_).ok());
+  EXPECT_EQ(timestamp(), absl::ToUnixSeconds(created));
+  const auto applied = UpdateCluster(same, gpus_, bookings_);
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  EXPECT_EQ(applied->update_time().seconds(), absl::ToUnixSeconds(created));
+  EXPECT_EQ(timestamp(), absl::ToUnixSeconds(clock_.Now()));
 }
 
 TEST_F(InventoryTest, SeedingKeepsWhatIsThere) {

@@ -1,45 +1,54 @@
 #include "services/server/utilization_metrics.h"
 
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
 namespace planner::server {
+namespace {
 
-std::vector<prometheus::MetricFamily> UtilizationMetrics::Collect() const {
-  prometheus::MetricFamily samples;
-  samples.name = "planner_utilization_samples_total";
-  samples.help = "Samples of utilization that exporters have sent.";
-  samples.type = prometheus::MetricType::Counter;
-  for (const auto& [outcome, count] :
-       {std::pair("accepted", utilization_.accepted_count()), std::pair("refused", utilization_.refused_count())}) {
-    prometheus::ClientMetric& metric = samples.metric.emplace_back();
-    metric.label = {{"outcome", outcome}};
-    metric.counter.value = static_cast<double>(count);
+using telemetry::LabelText;
+using telemetry::Page;
+
+/// By cluster and GPU type, whose pools add up.
+using ByType = std::map<std::pair<std::string, std::string>, utilization::Recently>;
+
+void WriteMeans(const char* name, const char* help, utilization::Total utilization::Recently::*total, const ByType& by_type, Page& page) {
+  page.Family(name, help, Page::Type::kGauge);
+  for (const auto& [key, recently] : by_type) {
+    const std::optional<double> mean = (recently.*total).Mean();
+    if (mean.has_value()) page.Sample(LabelText({{"cluster", key.first}, {"gpu_type", key.second}}), *mean);
   }
-  std::vector<prometheus::MetricFamily> families = {std::move(samples)};
+}
+
+}  // namespace
+
+void UtilizationMetrics::Write(Page& page) const {
+  page.Family("planner_utilization_samples_total", "Samples of utilization that ReportUtilization took.", Page::Type::kCounter);
+  page.Sample(LabelText({{"outcome", "accepted"}}), utilization_.accepted_count());
+  page.Sample(LabelText({{"outcome", "refused"}}), utilization_.refused_count());
 
   const auto clusters = inventory_.Current();
-  if (!clusters.ok()) return families;
+  if (!clusters.ok()) return;
   const auto recent = utilization_.Recent();
-  std::map<std::pair<std::string, std::string>, utilization::Total> by_type;  // Pools of one type add up.
+  ByType by_type;
   for (const bookings::ClusterView& cluster : **clusters) {
     for (const cluster::Pool& pool : cluster.pools) {
       const auto found = recent.find({cluster.id, pool.name});
       if (found != recent.end()) by_type[{cluster.id, pool.gpu.name}].Merge(found->second);
     }
   }
-  prometheus::MetricFamily ratio;
-  ratio.name = "planner_cluster_utilization_ratio";
-  ratio.help = "Share of the time in which the GPUs were busy, over the last five minutes.";
-  ratio.type = prometheus::MetricType::Gauge;
-  for (const auto& [labels, total] : by_type) {
-    prometheus::ClientMetric& metric = ratio.metric.emplace_back();
-    metric.label = {{"cluster", labels.first}, {"gpu_type", labels.second}};
-    metric.gauge.value = *total.Mean();
+  WriteMeans("planner_cluster_utilization_ratio", "Share of the time in which a card ran anything, over the last five minutes.",
+             &utilization::Recently::busy, by_type, page);
+  WriteMeans("planner_cluster_tensor_active_ratio", "Share of the cycles in which the tensor cores worked, over the last five minutes.",
+             &utilization::Recently::tensor_active, by_type, page);
+  page.Family("planner_cluster_utilization_timestamp_seconds", "Time of the newest sample of utilization, however old it is.",
+              Page::Type::kGauge);
+  for (const auto& [key, recently] : by_type) {
+    page.Sample(LabelText({{"cluster", key.first}, {"gpu_type", key.second}}), absl::ToUnixSeconds(recently.newest));
   }
-  families.push_back(std::move(ratio));
-  return families;
 }
 
 }  // namespace planner::server

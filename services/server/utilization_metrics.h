@@ -1,23 +1,20 @@
 #pragma once
 
-#include <prometheus/collectable.h>
-#include <prometheus/metric_family.h>
-
-#include <vector>
-
 #include "services/server/inventory.h"
+#include "services/telemetry/page.h"
 #include "services/utilization/utilization.h"
 
 namespace planner::server {
 
-/// planner_cluster_utilization_ratio{cluster,gpu_type}: the share of the time in which GPUs were busy, over the last five minutes; no
-/// series where nothing was measured. planner_utilization_samples_total{outcome}.
-class UtilizationMetrics : public prometheus::Collectable {
+/// planner_cluster_utilization_ratio and planner_cluster_tensor_active_ratio{cluster,gpu_type}, over the last five minutes, without series
+/// where nothing was measured then; planner_cluster_utilization_timestamp_seconds{cluster,gpu_type}, of the newest sample;
+/// planner_utilization_samples_total{outcome}.
+class UtilizationMetrics : public telemetry::PageSource {
  public:
   /// Both must outlive it.
   UtilizationMetrics(Inventory& inventory, utilization::Utilization& utilization)
       : inventory_(inventory), utilization_(utilization) {}
-  std::vector<prometheus::MetricFamily> Collect() const override;
+  void Write(telemetry::Page& page) const override;
 
  private:
   Inventory& inventory_;

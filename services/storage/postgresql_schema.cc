@@ -79,7 +79,7 @@ absl::Status MigratePostgresql(PostgresqlConnection& connection) {
     if (status.ok() || connection.is_lost()) return status;
     // IF NOT EXISTS does not keep two from making a table at the same moment: one of them gets an error of the catalogue's.
     const bool was_raced =
-        connection.is_conflict() || connection.sqlstate() == "23505" || connection.sqlstate() == "42P07";
+        connection.is_conflict() || connection.sqlstate() == "23505" || connection.sqlstate() == "42P07" || connection.sqlstate() == "42710";
     connection.ClearFailure();
     RETURN_IF_ERROR(connection.Execute("ROLLBACK"));
     if (!was_raced) return status;

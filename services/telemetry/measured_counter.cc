@@ -25,17 +25,14 @@ absl::StatusOr<counting::CostReport> MeasuredCounter::Count(const counting::Coun
   return report;
 }
 
-prometheus::MetricFamily PluginUp(const std::vector<counting::CounterInfo>& counters) {
-  prometheus::MetricFamily family;
-  family.name = "planner_plugin_up";
-  family.help = "Whether the counter can be asked.";
-  family.type = prometheus::MetricType::Gauge;
+void WritePlugins(const std::vector<counting::CounterInfo>& counters, const std::map<std::string, int64_t>& restarts, Page& page) {
+  page.Family("planner_plugin_up", "Whether the counter can be asked.", Page::Type::kGauge);
+  for (const counting::CounterInfo& counter : counters) page.Sample(LabelText({{"counter", counter.name}}), int64_t{counter.up});
+  page.Family("planner_plugin_restarts_total", "Starts of a plugin after the first.", Page::Type::kCounter);
   for (const counting::CounterInfo& counter : counters) {
-    prometheus::ClientMetric& metric = family.metric.emplace_back();
-    metric.label = {{"counter", counter.name}};
-    metric.gauge.value = counter.up ? 1 : 0;
+    const auto found = restarts.find(counter.name);
+    page.Sample(LabelText({{"counter", counter.name}}), found == restarts.end() ? 0 : found->second);
   }
-  return family;
 }
 
 }  // namespace planner::telemetry

@@ -1,13 +1,16 @@
 #pragma once
 
 #include <prometheus/histogram.h>
-#include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
 
+#include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "core/base/clock.h"
 #include "core/counting/counter.h"
+#include "services/telemetry/page.h"
 
 namespace planner::telemetry {
 
@@ -27,7 +30,8 @@ class MeasuredCounter : public counting::Counter {
   prometheus::Histogram& duration_seconds_;
 };
 
-/// planner_plugin_up{counter}: 1 for every counter that can be asked, those of this process among them.
-prometheus::MetricFamily PluginUp(const std::vector<counting::CounterInfo>& counters);
+/// planner_plugin_up{counter}: 1 for every counter that can be asked, those of this process among them. planner_plugin_restarts_total{counter}:
+/// by `restarts`; 0 of what is not there.
+void WritePlugins(const std::vector<counting::CounterInfo>& counters, const std::map<std::string, int64_t>& restarts, Page& page);
 
 }  // namespace planner::telemetry

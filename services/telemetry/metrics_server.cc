@@ -2,10 +2,14 @@
 
 #include <CivetServer.h>
 
+#include <atomic>
 #include <exception>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "fmt/format.h"
+#include "services/telemetry/gzip.h"
 
 namespace planner::telemetry {
 namespace {
@@ -20,24 +24,58 @@ int RefuseOtherPaths(mg_connection* connection) {
   return kNotFound;
 }
 
+bool TakesGzip(mg_connection* connection) {
+  const char* encodings = mg_get_header(connection, "Accept-Encoding");
+  return encodings != nullptr && std::string_view(encodings).find("gzip") != std::string_view::npos;
+}
+
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(const std::string& address,
-                                                                    std::shared_ptr<prometheus::Collectable> metrics) {
+class MetricsServer::Handler : public CivetHandler {
+ public:
+  explicit Handler(std::shared_ptr<const PageSource> metrics) : metrics_(std::move(metrics)) {}
+
+  bool handleGet(CivetServer*, mg_connection* connection) override {
+    Page page;
+    page.Reserve(last_size_ + last_size_ / 8);
+    metrics_->Write(page);
+    last_size_ = page.text().size();
+    const bool is_gzip = TakesGzip(connection);
+    const std::string compressed = is_gzip ? Gzip(page.text()) : "";
+    const std::string& body = is_gzip ? compressed : page.text();
+    mg_printf(connection,
+              "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n%sContent-Length: %zu\r\n"
+              "Connection: close\r\n\r\n",
+              is_gzip ? "Content-Encoding: gzip\r\n" : "", body.size());
+    mg_write(connection, body.data(), body.size());
+    return true;
+  }
+
+ private:
+  const std::shared_ptr<const PageSource> metrics_;
+  std::atomic<size_t> last_size_ = 0;  ///< Of the page before: the next one is as large.
+};
+
+MetricsServer::MetricsServer() = default;
+MetricsServer::~MetricsServer() = default;
+
+absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(const std::string& address, std::shared_ptr<const PageSource> metrics) {
   std::unique_ptr<MetricsServer> server(new MetricsServer);
+  server->handler_ = std::make_unique<Handler>(std::move(metrics));
+  std::vector<int> ports;
   try {
     CivetCallbacks callbacks;
     callbacks.begin_request = RefuseOtherPaths;
     // One thread: a scrape every few seconds is all there is.
-    server->exposer_ = std::make_unique<prometheus::Exposer>(address, 1, &callbacks);
+    const std::vector<std::string> options = {"listening_ports", address, "num_threads", "1"};
+    server->server_ = std::make_unique<CivetServer>(options, &callbacks);
+    server->server_->addHandler("/metrics", *server->handler_);
+    ports = server->server_->getListeningPorts();
   } catch (const std::exception&) {
-    return absl::UnavailableError(fmt::format("metrics_listen: cannot be bound: address={}", address));
+    ports.clear();
   }
-  const std::vector<int> ports = server->exposer_->GetListeningPorts();
   if (ports.empty()) return absl::UnavailableError(fmt::format("metrics_listen: cannot be bound: address={}", address));
   server->address_ = fmt::format("{}:{}", address.substr(0, address.rfind(':')), ports.front());
-  server->exposer_->RegisterCollectable(metrics);
-  server->metrics_ = std::move(metrics);  // The exposer only holds a weak pointer.
   return server;
 }
 

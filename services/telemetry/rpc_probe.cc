@@ -1,5 +1,7 @@
 #include "services/telemetry/rpc_probe.h"
 
+#include <string>
+
 namespace planner::telemetry {
 namespace {
 
@@ -10,19 +12,31 @@ const prometheus::Histogram::BucketBoundaries& Buckets() {
   return kBuckets;
 }
 
+prometheus::Gauge& MakeGauge(const char* name, const char* help, prometheus::Registry& registry) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
+}
+
 }  // namespace
 
 RpcProbe::RpcProbe(prometheus::Registry& registry, std::span<const std::string_view> methods)
-    : requests_(prometheus::BuildCounter()
-                    .Name("planner_rpc_requests_total")
-                    .Help("Calls that were answered, by gRPC code.")
-                    .Register(registry)) {
+    : active_calls_(MakeGauge("planner_rpc_active_calls", "Calls that are worked on now.", registry)),
+      active_calls_limit_(
+          MakeGauge("planner_rpc_active_calls_limit", "max_concurrent_calls: the surplus is refused with RESOURCE_EXHAUSTED.", registry)) {
+  auto& requests = prometheus::BuildCounter()
+                       .Name("planner_rpc_requests_total")
+                       .Help("Calls that were answered, by gRPC code.")
+                       .Register(registry);
   auto& durations = prometheus::BuildHistogram()
                         .Name("planner_rpc_duration_seconds")
                         .Help("Time from a call's arrival to its answer.")
                         .Register(registry);
-  for (const std::string_view method : methods) {
-    methods_[method].duration_seconds = &durations.Add({{"method", std::string(method)}}, Buckets());
+  for (const std::string_view name : methods) {
+    Method& method = methods_[name];
+    method.duration_seconds = &durations.Add({{"method", std::string(name)}}, Buckets());
+    for (size_t code = 0; code < kCodes; ++code) {
+      const std::string text = absl::StatusCodeToString(static_cast<absl::StatusCode>(code));
+      method.requests_total[code] = &requests.Add({{"method", std::string(name)}, {"code", text}});
+    }
   }
 }
 
@@ -31,14 +45,7 @@ void RpcProbe::Record(std::string_view method, absl::StatusCode code, absl::Dura
   const auto index = static_cast<size_t>(code);
   if (found == methods_.end() || index >= kCodes) return;
   found->second.duration_seconds->Observe(absl::ToDoubleSeconds(duration));
-  std::atomic<prometheus::Counter*>& cached = found->second.requests_total[index];
-  prometheus::Counter* counter = cached.load(std::memory_order_acquire);
-  if (counter == nullptr) {
-    // Add gives the same counter to whoever asks with the same labels, so a race is harmless.
-    counter = &requests_.Add({{"method", std::string(method)}, {"code", absl::StatusCodeToString(code)}});
-    cached.store(counter, std::memory_order_release);
-  }
-  counter->Increment();
+  found->second.requests_total[index]->Increment();
 }
 
 }  // namespace planner::telemetry

@@ -33,6 +33,25 @@ TEST(RpcProbeTest, CountsByMethodAndCode) {
   EXPECT_THAT(Text(registry), HasSubstr(R"(planner_rpc_duration_seconds_count{method="B"} 0)"));
 }
 
+TEST(RpcProbeTest, EveryCodeIsCountedFromZero) {
+  prometheus::Registry registry;
+  constexpr std::string_view kMethods[] = {"A"};
+  const RpcProbe probe(registry, kMethods);
+  EXPECT_THAT(Text(registry), HasSubstr(R"(planner_rpc_requests_total{code="RESOURCE_EXHAUSTED",method="A"} 0)"));
+  EXPECT_THAT(Text(registry), HasSubstr(R"(planner_rpc_requests_total{code="UNAUTHENTICATED",method="A"} 0)"));
+}
+
+TEST(RpcProbeTest, KnowsWhatIsWorkedOn) {
+  prometheus::Registry registry;
+  RpcProbe probe(registry, {});
+  probe.SetLimit(64);
+  probe.CallBegins();
+  probe.CallBegins();
+  probe.CallEnds();
+  EXPECT_THAT(Text(registry), HasSubstr("\nplanner_rpc_active_calls 1\n"));
+  EXPECT_THAT(Text(registry), HasSubstr("\nplanner_rpc_active_calls_limit 64\n"));
+}
+
 TEST(RpcProbeTest, LabelsAreAClosedSet) {
   prometheus::Registry registry;
   constexpr std::string_view kMethods[] = {"A"};
@@ -66,19 +85,27 @@ TEST(MeasuredCounterTest, MeasuresTimeAndPassesTheAnswerOn) {
   EXPECT_THAT(Text(registry), HasSubstr(R"(planner_count_duration_seconds_sum{counter="slow"} 3)"));
 }
 
-TEST(PluginUpTest, SaysWhoCanBeAsked) {
-  const std::string text = prometheus::TextSerializer().Serialize({PluginUp({{.name = "a"}, {.name = "b", .up = false}})});
-  EXPECT_THAT(text, HasSubstr(R"(planner_plugin_up{counter="a"} 1)"));
-  EXPECT_THAT(text, HasSubstr(R"(planner_plugin_up{counter="b"} 0)"));
+TEST(WritePluginsTest, SaysWhoCanBeAskedAndHowOftenItWasStartedAgain) {
+  Page page;
+  WritePlugins({{.name = "a"}, {.name = "b", .up = false}}, {{"b", 4}}, page);
+  EXPECT_THAT(page.text(), HasSubstr(R"(planner_plugin_up{counter="a"} 1)"));
+  EXPECT_THAT(page.text(), HasSubstr(R"(planner_plugin_up{counter="b"} 0)"));
+  EXPECT_THAT(page.text(), HasSubstr(R"(planner_plugin_restarts_total{counter="a"} 0)"));
+  EXPECT_THAT(page.text(), HasSubstr(R"(planner_plugin_restarts_total{counter="b"} 4)"));
 }
 
+class NoMetrics : public PageSource {
+ public:
+  void Write(Page&) const override {}
+};
+
 TEST(MetricsServerTest, PicksAPortAndSaysWhich) {
-  const auto server = MetricsServer::Start("127.0.0.1:0", std::make_shared<prometheus::Registry>());
+  const auto server = MetricsServer::Start("127.0.0.1:0", std::make_shared<NoMetrics>());
   ASSERT_TRUE(server.ok()) << server.status();
   EXPECT_THAT((*server)->address(), ::testing::MatchesRegex("127\\.0\\.0\\.1:[1-9][0-9]*"));
   // The port is taken now.
   EXPECT_TRUE(absl::IsUnavailable(
-      MetricsServer::Start((*server)->address(), std::make_shared<prometheus::Registry>()).status()));
+      MetricsServer::Start((*server)->address(), std::make_shared<NoMetrics>()).status()));
 }
 
 }  // namespace

@@ -131,7 +131,10 @@ absl::Status Utilization::Take(const std::string& cluster, const NodeIndex& node
   }
   const Period hour{cluster, pool->name, /*is_day=*/false, HourOf(taken.time)};
   waiting_.try_emplace(NameOf(hour), EmptyOf(hour)).first->second.Add(taken);
-  if (taken.values[kBusy].has_value()) recent_[{cluster, pool->name}].Add(taken.time, *taken.values[kBusy], now);
+  Means& means = recent_[{cluster, pool->name}];
+  means.newest = std::max(means.newest, taken.time);
+  if (taken.values[kBusy].has_value()) means.busy.Add(taken.time, *taken.values[kBusy], now);
+  if (taken.values[kTensorActive].has_value()) means.tensor_active.Add(taken.time, *taken.values[kTensorActive], now);
   return absl::OkStatus();
 }
 
@@ -192,7 +195,10 @@ absl::Status Utilization::Flush() {
   const absl::Status written = Write(summaries);
   if (!written.ok()) {
     base::MutexLock lock(mutex_);
-    for (auto& [name, summary] : summaries) waiting_.try_emplace(name, summary).first->second.Merge(summary);
+    for (auto& [name, summary] : summaries) {
+      const auto [waiting, is_new] = waiting_.try_emplace(name, summary);
+      if (!is_new) waiting->second.Merge(summary);
+    }
     return written;
   }
   if (HourOf(clock_.Now()) > rolled_up_ && RollUp().ok()) rolled_up_ = HourOf(clock_.Now());
@@ -219,12 +225,15 @@ absl::Status Utilization::RollUp() {
   const absl::Time now = clock_.Now();
   std::map<std::string, std::pair<Summary, std::vector<std::string>>> days;  // By the day's name: its old hours.
   std::vector<std::string> dropped;
+  std::map<PoolKey, std::pair<absl::Time, std::string>> latest;  // The end and the value of each pool's last record.
   store::ListOptions options{store::Order::kByName, kRecordsOfAPage, ""};
   do {
     ASSIGN_OR_RETURN(const store::Page page, store_.List(kKind, options));
     for (const store::Record& record : page.records) {
       const std::optional<Period> period = PeriodOf(record.name);
       if (!period.has_value()) continue;
+      auto& last = latest.try_emplace({period->cluster, period->pool}, absl::InfinitePast(), "").first->second;
+      if (period->end() > last.first) last = {period->end(), record.value};
       if (period->is_day && period->end() <= now - options_.keep_days) dropped.push_back(record.name);
       if (period->is_day || period->end() > now - options_.keep_hours) continue;
       const Period day{period->cluster, period->pool, /*is_day=*/true, DayOf(period->start)};
@@ -233,6 +242,9 @@ absl::Status Utilization::RollUp() {
     }
     options.page_token = page.next_page_token;
   } while (!options.page_token.empty());
+  for (const auto& [pool, last] : latest) {
+    if (const auto summary = Decode(last.second); summary.ok()) NoteNewest(pool.first, pool.second, summary->last_sample_time);
+  }
   for (const auto& [name, day] : days) RETURN_IF_ERROR(RollUpDay(name, day.first, day.second));
   for (const std::string& name : dropped) {
     const absl::Status status = store_.Delete(kKind, name, "");
@@ -305,12 +317,23 @@ absl::StatusOr<v1::GetUtilizationResponse> Utilization::Get(const v1::GetUtiliza
   return response;
 }
 
-std::map<std::pair<std::string, std::string>, Total> Utilization::Recent() {
-  const absl::Time now = clock_.Now();
-  std::map<PoolKey, Total> recent;
+void Utilization::NoteNewest(const std::string& cluster, const std::string& pool, absl::Time newest) {
   base::MutexLock lock(mutex_);
-  for (const auto& [pool, mean] : recent_) {
-    if (const Total total = mean.At(now); total.count > 0) recent[pool] = total;
+  Means& means = recent_[{cluster, pool}];
+  means.newest = std::max(means.newest, newest);
+}
+
+size_t Utilization::waiting() {
+  base::MutexLock lock(mutex_);
+  return waiting_.size();
+}
+
+std::map<std::pair<std::string, std::string>, Recently> Utilization::Recent() {
+  const absl::Time now = clock_.Now();
+  std::map<PoolKey, Recently> recent;
+  base::MutexLock lock(mutex_);
+  for (const auto& [pool, means] : recent_) {
+    if (means.newest > absl::InfinitePast()) recent[pool] = {means.busy.At(now), means.tensor_active.At(now), means.newest};
   }
   return recent;
 }

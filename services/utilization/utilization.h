@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -26,6 +27,18 @@
 
 namespace planner::utilization {
 
+/// What was measured of a pool, or of several.
+struct Recently {
+  Total busy, tensor_active;  ///< Of the last minutes.
+  absl::Time newest;          ///< Of the newest sample, however old it is.
+
+  void Merge(const Recently& other) {
+    busy.Merge(other.busy);
+    tensor_active.Merge(other.tensor_active);
+    newest = std::max(newest, other.newest);
+  }
+};
+
 /// What the GPUs of the clusters did: takes samples, keeps them rolled up by pool and hour, and tells. Replicas add up: each one adds
 /// what it was sent to what is stored, in a transaction. Thread-safe.
 class Utilization {
@@ -51,8 +64,11 @@ class Utilization {
   /// Puts old hours together into days and drops old days. Flush does it as well, once an hour.
   absl::Status RollUp();
 
-  /// The share of the time in which GPUs were busy, over the last minutes, where this server was sent any; by cluster and pool.
-  std::map<std::pair<std::string, std::string>, Total> Recent();
+  /// By cluster and pool: of all of which a sample is known, the minutes as far as they were sent to this server.
+  std::map<std::pair<std::string, std::string>, Recently> Recent();
+
+  /// Summaries that are not written yet.
+  size_t waiting();
 
   int64_t accepted_count() const { return accepted_; }
   int64_t refused_count() const { return refused_; }
@@ -63,6 +79,10 @@ class Utilization {
     std::shared_ptr<const NodeIndex> nodes;
   };
   using PoolKey = std::pair<std::string, std::string>;  ///< Cluster and pool.
+  struct Means {
+    RecentMean busy, tensor_active;
+    absl::Time newest = absl::InfinitePast();
+  };
 
   absl::StatusOr<std::shared_ptr<const NodeIndex>> NodesOf(const std::string& cluster, absl::Time now);
   /// Why not, or OK: it is taken.
@@ -73,6 +93,8 @@ class Utilization {
   /// Summaries of a pool that touch [start, end).
   absl::StatusOr<std::vector<Summary>> Read(const std::string& cluster, const std::string& pool, absl::Time start,
                                             absl::Time end);
+  /// Of what is stored: other servers, or one before this one, may have taken it.
+  void NoteNewest(const std::string& cluster, const std::string& pool, absl::Time newest);
   void WriteUntilTheEnd();
 
   store::Store& store_;
@@ -91,7 +113,7 @@ class Utilization {
   base::Condition ending_;
   std::map<std::string, Index> indices_ ABSL_GUARDED_BY(mutex_);    ///< By cluster.
   std::map<std::string, Summary> waiting_ ABSL_GUARDED_BY(mutex_);  ///< To be added to records, by name.
-  std::map<PoolKey, RecentMean> recent_ ABSL_GUARDED_BY(mutex_);
+  std::map<PoolKey, Means> recent_ ABSL_GUARDED_BY(mutex_);
   SeenTimes seen_ ABSL_GUARDED_BY(mutex_);
   bool is_ending_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_ ABSL_GUARDED_BY(mutex_);

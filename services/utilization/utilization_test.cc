@@ -309,9 +309,24 @@ TEST_F(UtilizationTest, ANewInventoryIsKnownAtOnce) {
 TEST_F(UtilizationTest, TheLastMinutesAreGoneWhenNothingComes) {
   Report({Sample("gpu01", 0, 0.5), Sample("gpu01", 1, 1)});
   ASSERT_THAT(utilization_.Recent(), SizeIs(1));
-  EXPECT_EQ(utilization_.Recent().at({"main", "a"}).Mean(), 0.75);
+  EXPECT_EQ(utilization_.Recent().at({"main", "a"}).busy.Mean(), 0.75);
+  EXPECT_EQ(utilization_.Recent().at({"main", "a"}).tensor_active.Mean(), std::nullopt);
+  const absl::Time reported = utilization_.Recent().at({"main", "a"}).newest;
   clock_.Advance(absl::Minutes(6));
+  EXPECT_EQ(utilization_.Recent().at({"main", "a"}).busy.Mean(), std::nullopt);
+  EXPECT_EQ(utilization_.Recent().at({"main", "a"}).newest, reported);
+}
+
+TEST_F(UtilizationTest, TheNewestSampleIsKnownAfterARestart) {
   EXPECT_THAT(utilization_.Recent(), IsEmpty());
+  Report({Sample("gpu01", 0, 0.5)});
+  const absl::Time reported = utilization_.Recent().at({"main", "a"}).newest;
+  ASSERT_TRUE(utilization_.Flush().ok());
+  clock_.Advance(absl::Hours(24 * 100));
+  Utilization next(store_, bookings_, clock_, kOptions);
+  EXPECT_THAT(next.Recent(), IsEmpty());
+  ASSERT_TRUE(next.RollUp().ok());
+  EXPECT_EQ(next.Recent().at({"main", "a"}).newest, reported);
 }
 
 TEST_F(UtilizationTest, WritesByItself) {

@@ -51,6 +51,7 @@ struct Site {
   std::string Start() {
     v1::StartRunRequest request;
     request.mutable_run()->set_plan("p");
+    *request.mutable_run()->mutable_start_time() = convert::TimeToProto(begin);
     return runs.Start(request)->name().substr(5);
   }
   RunReport Report(const std::string& id, int64_t first, int64_t count) const {

@@ -9,7 +9,6 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <prometheus/collectable.h>
-#include <prometheus/text_serializer.h>
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -24,6 +23,7 @@
 #include "core/base/clock.h"
 #include "planner/v1/estimation_service.grpc.pb.h"
 #include "services/app/app.h"
+#include "services/telemetry/page.h"
 #include "services/app/daemon.h"
 #include "services/telemetry/log.h"
 
@@ -88,7 +88,9 @@ TEST_F(PlannerWithPlugins, AllAreListedAndMeasured) {
   EXPECT_EQ(counters.counters(1).name(), "good");
   EXPECT_EQ(counters.counters(1).version(), "1");
   EXPECT_THAT(counters.counters(2).detail(), HasSubstr("cannot be started"));
-  const std::string text = prometheus::TextSerializer().Serialize(app_->metrics()->Collect());
+  telemetry::Page page;
+  app_->metrics()->Write(page);
+  const std::string& text = page.text();
   for (const char* name : {"analytic", "good", "gone"}) {
     EXPECT_THAT(text, HasSubstr(std::string("planner_plugin_up{counter=\"") + name + "\"}"));
     EXPECT_THAT(text, HasSubstr(std::string("planner_count_duration_seconds_count{counter=\"") + name + "\"}"));

@@ -65,6 +65,10 @@ def add_service(samples, seconds):
         samples.add("planner_rpc_duration_seconds", calls, method=method)
     samples.add("planner_rpc_active_calls", 3)
     samples.add("planner_rpc_active_calls_limit", 64)
+    for kind in ("watch", "report_utilization"):
+        samples.add("planner_rpc_active_streams", 2, kind=kind)
+    for queue in ("bookings", "progress", "utilization"):
+        samples.add("planner_queue_length", 0, queue=queue)
     for counter in ("analytic", "libtorch"):
         samples.add("planner_count_duration_seconds", calls, counter=counter)
         samples.add("planner_plugin_up", 1, counter=counter)
@@ -80,6 +84,8 @@ def add_fleet(samples, now):
         samples.add("planner_utilization_samples_total", int(now % 86400) if outcome == "accepted" else 0, outcome=outcome)
     for outcome in ("ok", "unreachable", "timeout", "refused", "too_large", "malformed", "stale", "implausible"):
         samples.add("planner_utilization_queries_total", int(now % 86400) if outcome == "ok" else 0, cluster=CLUSTER, outcome=outcome)
+    for drift in ("on_plan", "late", "early", "stalled", "unknown"):
+        samples.add("planner_runs", int(drift in DRIFTS), drift=drift)
     for gpu_type, cards in GPU_TYPES.items():
         of_type = {"cluster": CLUSTER, "gpu_type": gpu_type}
         samples.add("planner_cluster_gpus", cards, **of_type, state="total")
