@@ -12,6 +12,8 @@ namespace {
 /// overrule it.
 constexpr double kLongestOdds = 8;
 constexpr double kLongestFirstOdds = kLongestOdds / 2;
+/// Odds for a correction from which on it is made.
+constexpr double kProof = 2;
 constexpr double kLongestRatio = 6.907755;  // ln 1,000
 constexpr double kLeastWeight = 1e-12;
 constexpr size_t kFamily = static_cast<size_t>(Level::kFamily);
@@ -69,10 +71,17 @@ Calibration::Odds Calibration::FirstOdds(const Odds& family, absl::Time now) con
   return {std::clamp(family.log * Aged(family.at, now), -kLongestFirstOdds, kLongestFirstOdds), now};
 }
 
-double Calibration::ShareOfModel(const std::vector<size_t>& groups, absl::Time now) const {
-  if (groups.size() > kGpu) return Share(groups_[groups[kGpu]].model, now);
-  if (groups.size() > kFamily) return Share(FirstOdds(groups_[groups[kFamily]].model, now), now);
-  return Share(Odds{}, now);
+Calibration::Odds Calibration::OddsOfModel(const std::vector<size_t>& groups, absl::Time now) const {
+  if (groups.size() > kGpu) return groups_[groups[kGpu]].model;
+  if (groups.size() > kFamily) return FirstOdds(groups_[groups[kFamily]].model, now);
+  return {};
+}
+
+bool Calibration::IsProven(const std::vector<size_t>& groups, absl::Time now) const {
+  const Odds odds = OddsOfModel(groups, now);
+  const double log = odds.log * Aged(odds.at, now);
+  const bool is_first = groups.size() == kLevels && groups_[groups[kGpu]].size == 1;
+  return log <= (is_first ? 0 : -kProof);
 }
 
 void Calibration::Update(Odds& odds, double change, absl::Time now) const {
@@ -133,7 +142,7 @@ std::vector<Calibration::Estimate> Calibration::EstimatesOf(const std::vector<si
     estimates.push_back({Shrink(estimates.back().belief, summary, options_.spreads[level]), summary.runs,
                          summary.excess, Share(groups_[groups[level]].own, now)});
   }
-  estimates[0].stop = ShareOfModel(groups, now);
+  estimates[0].stop = Share(OddsOfModel(groups, now), now);
   estimates.back().stop = 1;
   return estimates;
 }
@@ -164,10 +173,12 @@ absl::Status Calibration::Learn(const Evidence& evidence) {
   if (const absl::Time day = StartOfDay(evidence.time); day > as_of_) AgeTo(day);
   const Path path = PathOf(evidence.kind);
   if (size_ > 0) Judge(GroupsOf(path), evidence);
+  ++groups_[0].size;
   for (size_t group = 0, level = 1; level < kLevels; ++level) {
     const auto [found, is_new] = groups_[group].groups.emplace(path[level], groups_.size());
     const size_t wider = std::exchange(group, found->second);
     if (is_new) groups_.emplace_back();
+    ++groups_[group].size;
     if (is_new && level == kGpu) groups_[group].model = FirstOdds(groups_[wider].model, evidence.time);
     if (level + 1 == kLevels) groups_[group].runs.push_back({evidence.log_ratio, evidence.time});
   }
@@ -204,10 +215,9 @@ double Calibration::LeastFactor(const Kind& kind, Level level, absl::Time now) c
 }
 
 Correction Calibration::CorrectionBy(const std::vector<size_t>& groups, absl::Time now) const {
-  const std::vector<Estimate> estimates = EstimatesOf(groups, now);
   Correction correction;
-  // The model alone has been right more often.
-  if (estimates[0].stop > 0.5) return correction;
+  if (!IsProven(groups, now)) return correction;
+  const std::vector<Estimate> estimates = EstimatesOf(groups, now);
   std::vector<double> shares;
   double left = 1, mean = 0;
   for (const Estimate& estimate : estimates) {

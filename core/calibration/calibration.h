@@ -55,9 +55,9 @@ struct Correction {
 /// 2. How deep to go is decided by what would have been right so far: before a run is learned, every level's estimate is held
 ///    against it, and each group keeps the odds of its own estimate against those of the groups in it (context tree weighting:
 ///    Willems, Shtarkov and Tjalkens 1995), from even ones. A class of models on a GPU type keeps those of no correction at all; it begins with
-///    the odds of its framework on its family, as far as they can be overruled by its own runs. While they are for the model alone, nothing is
-///    corrected. Before that, over any sequence of runs the loss -ln(likelihood) of the mixture exceeds that of the model alone by at most
-///    ln(1 + e^4) = 4.02 for each class of models on a GPU type, but for the ageing and the limit of odds.
+///    the odds of its framework on its family, as far as they can be overruled by its own runs. The burden of proof is on the correction: nothing
+///    is corrected until the odds for it are e^2 = 7 to 1. But the first run of all of its class of models on a GPU type moves its
+///    like a little, as nothing speaks against it.
 /// 3. What is left is cut to what is sure of it: a mean m of variance v becomes m (1 - v / m^2), and nothing within one deviation
 ///    of 0 (James and Stein's positive part: on average m^2 is the variance of true corrections plus v). 0.10 +- 0.03 becomes
 ///    0.091, 0.03 +- 0.03 nothing. With runs that are alike in everything it becomes m / (1 + v / m^2), so that the first one moves
@@ -101,6 +101,7 @@ class Calibration {
   struct Group {
     std::map<std::string, size_t, std::less<>> groups;  ///< In it: indices of groups_.
     std::vector<Run> runs;                              ///< Of the last level.
+    size_t size = 0;                                    ///< Runs in it, whatever their age.
     Summary summary;                                    ///< At as_of_.
     Odds own;                                           ///< Of its estimate against those of the groups in it.
     Odds model;  ///< Of a family, and of a GPU type: of no correction against any.
@@ -116,7 +117,9 @@ class Calibration {
   double Aged(absl::Time then, absl::Time now) const;
   double Share(const Odds& odds, absl::Time now) const;
   /// Of no correction for what the groups lead to.
-  double ShareOfModel(const std::vector<size_t>& groups, absl::Time now) const;
+  Odds OddsOfModel(const std::vector<size_t>& groups, absl::Time now) const;
+  /// Whether what the groups say is to be believed.
+  bool IsProven(const std::vector<size_t>& groups, absl::Time now) const;
   /// What a GPU type begins with.
   Odds FirstOdds(const Odds& family, absl::Time now) const;
   bool IsFresh(absl::Time now) const;
