@@ -11,6 +11,7 @@
 namespace planner::bookings {
 namespace {
 
+using ::testing::DoubleEq;
 using ::testing::ElementsAre;
 using ::testing::Key;
 
@@ -91,7 +92,7 @@ TEST_F(ClusterCardsTest, BookedAheadIsAMeanOverTime) {
   const std::vector<Micros> spans = {100 * kSecond, 1000 * kSecond};
   const auto booked = calendar.MeanBooked(100 * kSecond, spans);
   // 16 x 50 + 4 x 20 of 100 s; 16 x 50 + 4 x 100 of 1,000 s.
-  EXPECT_THAT(booked.at("H100-SXM-80GB"), ElementsAre(8.8, 1.2));
+  EXPECT_THAT(booked.at("H100-SXM-80GB"), ElementsAre(DoubleEq(8.8), DoubleEq(1.2)));
   EXPECT_THAT(booked.at("A100-SXM-80GB"), ElementsAre(0, 0));
 }
 

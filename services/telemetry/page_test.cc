@@ -39,7 +39,7 @@ TEST(PageTest, NoLabelCanEndItsLine) {
 TEST(PageTest, WhatTheLibraryCollects) {
   prometheus::Registry registry;
   prometheus::BuildCounter().Name("c_total").Help("C.").Register(registry).Add({{"k", "v"}}).Increment(2);
-  prometheus::BuildHistogram().Name("h_seconds").Help("H.").Register(registry).Add({}, {0.001, 1}).Observe(0.5);
+  prometheus::BuildHistogram().Name("h_seconds").Help("H.").Register(registry).Add({}, prometheus::Histogram::BucketBoundaries{0.001, 1}).Observe(0.5);
   Page page;
   for (const prometheus::MetricFamily& family : registry.Collect()) page.Add(family);
   const std::string counter = "# HELP c_total C.\n# TYPE c_total counter\nc_total{k=\"v\"} 2\n";

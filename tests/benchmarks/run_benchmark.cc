@@ -1,13 +1,11 @@
 // Runs: what a report, a scrape and a list cost with a thousand trainings at once. `bin/run_benchmark`.
 
 #include <google/protobuf/text_format.h>
-#include <prometheus/text_serializer.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -143,27 +141,13 @@ void Scrapes(benchmark::State& state) {
     for (int64_t i = 0; i < state.range(0); ++i) site->runs.Report({site->Report(ids[static_cast<size_t>(i)], step, 1)});
     ++step;
     state.ResumeTiming();
-    benchmark::DoNotOptimize(site->metrics.Collect());
+    telemetry::Page page;
+    site->metrics.Write(page);
+    bytes = page.text().size();
   }
-  std::ostringstream text;
-  prometheus::TextSerializer().Serialize(text, site->metrics.Collect());
-  bytes = text.str().size();
   state.counters["bytes"] = static_cast<double>(bytes);
 }
 BENCHMARK(Scrapes)->Arg(0)->Arg(100)->Arg(kActive)->Unit(benchmark::kMillisecond);
-
-/// The part of a scrape that prometheus-cpp has: its text.
-void TextOfAScrape(benchmark::State& state) {
-  const std::unique_ptr<Site> site = MemorySite();
-  for (int i = 0; i < kActive; ++i) site->runs.Report({site->Report(site->Start(), 0, 20)});
-  const auto families = site->metrics.Collect();
-  for (auto _ : state) {
-    std::ostringstream text;
-    prometheus::TextSerializer().Serialize(text, families);
-    benchmark::DoNotOptimize(text);
-  }
-}
-BENCHMARK(TextOfAScrape)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace planner::server

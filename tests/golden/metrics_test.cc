@@ -54,7 +54,7 @@ class MetricsGoldenTest : public ::testing::Test {
   v1::Plan Plan() {
     return Ask(&v1::PlanService::Stub::CreatePlan,
                "plan { request { model { preset: 'llama-7b' } data_set { token_count: 1e9 } resources { cluster: 'main' gpu_types: 'h100' "
-               "min_gpus: 16 max_gpus: 16 } utilization { model_flops_ratio: 0.4 } } } hold_duration { seconds: 86400 }");
+               "min_gpus: 16 max_gpus: 16 } utilization { model_flops_ratio: 0.4 } } } hold { expires_in { seconds: 86400 } }");
   }
   v1::Run Start(const v1::Plan& plan) { return Ask(&v1::RunService::Stub::StartRun, "run { plan: '" + plan.name() + "' }"); }
   /// So many steps by now, evenly since the start.
