@@ -27,7 +27,8 @@ class QuotaStarts {
     if (most_used_ < 0) return kForever;
     while (start != kForever) {
       while (next_ < steps_.size() && (too_high_.empty() || too_high_.back().to <= start)) Look();
-      const auto met = std::partition_point(too_high_.begin(), too_high_.end(), [&](const Stretch& one) { return one.to <= start; });
+      const auto met =
+          std::partition_point(too_high_.begin(), too_high_.end(), [&](const Stretch& one) { return one.to <= start; });
       if (met == too_high_.end() || (met->from > start && met->from - start >= duration_)) break;
       start = met->to;
     }
@@ -43,7 +44,8 @@ class QuotaStarts {
 
   void Look() {
     const Step& step = steps_[next_++];
-    if (step.level > most_used_) too_high_.push_back({step.start, next_ < steps_.size() ? steps_[next_].start : kForever});
+    if (step.level > most_used_)
+      too_high_.push_back({step.start, next_ < steps_.size() ? steps_[next_].start : kForever});
   }
 
   const std::vector<Step>& steps_;
@@ -78,17 +80,27 @@ Micros LastStart(const Opening& opening, Micros duration) { return opening.end -
 
 std::optional<Micros> WholeNodes(const Calendar& calendar, const Request& request, AllowedStarts& allowed) {
   const Micros duration = request.duration;
-  // Free nodes at `start` are those of openings that have begun less those of openings in which it is too late, as far as these
-  // are long enough; what is too late even for not_before is in neither.
-  const auto counts = [&](const Opening& one) {
-    return LastStart(one, duration) >= std::max(one.start, request.not_before);
-  };
-  auto begins = calendar.by_start.begin();
-  auto ends = calendar.by_end.PartitionPoint([&](const Opening& one) { return LastStart(one, duration) < request.not_before; });
+  Micros start = allowed.From(request.not_before);
+  if (start > request.not_after || start > cluster::kForever - duration) return std::nullopt;
+  // Most requests fit at once, and few openings show it.
   int64_t nodes = 0;
-  Micros start = request.not_before;
+  calendar.by_start.VisitAround(start, start + duration, [&](const Opening& one) {
+    nodes += one.nodes;
+    return nodes < request.shape.nodes;
+  });
+  if (nodes >= request.shape.nodes) return start;
+  // Later on, free nodes are those plus what has begun less what it is too late in, as far as it is long enough; what was too late
+  // even at first is in neither.
+  const auto counts = [&, first = start](const Opening& one) {
+    return LastStart(one, duration) >= std::max(one.start, first);
+  };
+  auto begins = calendar.by_start.PartitionPoint([&](const Opening& one) { return one.start <= start; });
+  auto ends = calendar.by_end.PartitionPoint([&](const Opening& one) { return LastStart(one, duration) < start; });
   while (true) {
-    start = allowed.From(start);
+    // Only an opening that begins can help.
+    while (begins != calendar.by_start.end() && !counts(*begins)) ++begins;
+    if (begins == calendar.by_start.end()) return std::nullopt;
+    start = allowed.From(begins->start);
     if (start > request.not_after || start == kForever) return std::nullopt;
     for (; begins != calendar.by_start.end() && begins->start <= start; ++begins) {
       if (counts(*begins)) nodes += begins->nodes;
@@ -97,10 +109,6 @@ std::optional<Micros> WholeNodes(const Calendar& calendar, const Request& reques
       if (counts(*ends)) nodes -= ends->nodes;
     }
     if (nodes >= request.shape.nodes) return start;
-    // Only an opening that begins can help.
-    while (begins != calendar.by_start.end() && !counts(*begins)) ++begins;
-    if (begins == calendar.by_start.end()) return std::nullopt;
-    start = begins->start;
   }
 }
 

@@ -1,5 +1,8 @@
 // Calendars at the size of a large site (large_site.h). `bin/calendar_benchmark`; the lines with BigO fit the cost to the number of
-// reservations, and calendar_growth.py draws it.
+// reservations, and calendar_growth.py draws it. The site has nodes by its reservations, 20,000 for 50,000: smaller ones are as full. (Of
+// 20,000 nodes with few reservations most stand idle: every job starts at once, and what grows is how many have to wait.)
+
+#include <malloc.h>
 
 #include <algorithm>
 #include <map>
@@ -21,12 +24,20 @@
 namespace planner::benchmarks {
 namespace {
 
-/// A ledger with so many reservations, each as early as it fits after a random moment.
+int64_t NodesFor(int64_t reservations) { return kNodes * reservations / kReservations; }
+
+/// Bytes that are allocated, whatever the process has from the system, in megabytes.
+double AllocatedMegabytes() {
+  const struct mallinfo2 all = mallinfo2();
+  return static_cast<double>(all.uordblks + all.hblkhd) / 1e6;
+}
+
+/// A ledger with so many reservations, each at a random moment.
 schedule::Ledger& Filled(int64_t reservations) {
   static auto* ledgers = new std::map<int64_t, std::unique_ptr<schedule::Ledger>>();
   std::unique_ptr<schedule::Ledger>& ledger = (*ledgers)[reservations];
   if (ledger != nullptr) return *ledger;
-  ledger = std::make_unique<schedule::Ledger>(kNodes, 8, 32);
+  ledger = std::make_unique<schedule::Ledger>(NodesFor(reservations), 8, 32);
   Jobs jobs;
   for (int64_t made = 0; made < reservations;) {
     const schedule::Shape shape = schedule::ShapeOf(jobs.Gpus(), 8);
@@ -41,8 +52,8 @@ schedule::Ledger& Filled(int64_t reservations) {
 }
 
 /// Requests of all sizes, some of which have to wait for long.
-schedule::Request AnyRequest(Jobs& jobs) {
-  return {.shape = schedule::ShapeOf(jobs.Any(0, 3) == 0 ? 8 * jobs.Any(10'000, kNodes) : jobs.Gpus(), 8),
+schedule::Request AnyRequest(Jobs& jobs, int64_t nodes) {
+  return {.shape = schedule::ShapeOf(jobs.Any(0, 3) == 0 ? 8 * jobs.Any(nodes / 2, nodes) : jobs.Gpus(), 8),
           .duration = jobs.Duration(),
           .not_before = jobs.Start() / 4};
 }
@@ -50,7 +61,8 @@ schedule::Request AnyRequest(Jobs& jobs) {
 void EarliestStarts(benchmark::State& state) {
   const auto calendar = Filled(state.range(0)).View();
   Jobs jobs;
-  for (auto _ : state) benchmark::DoNotOptimize(schedule::EarliestStart(*calendar, AnyRequest(jobs)));
+  for (auto _ : state)
+    benchmark::DoNotOptimize(schedule::EarliestStart(*calendar, AnyRequest(jobs, calendar->node_count)));
   state.SetComplexityN(state.range(0));
   state.counters["openings"] = static_cast<double>(calendar->by_start.size());
 }
@@ -59,7 +71,7 @@ BENCHMARK(EarliestStarts)->RangeMultiplier(2)->Range(1'562, kReservations)->Unit
 /// The longest walk: everything at once, for a year.
 void EarliestStartOfAllNodes(benchmark::State& state) {
   const auto calendar = Filled(state.range(0)).View();
-  const schedule::Request request{.shape = {kNodes, 8}, .duration = 365 * 24 * kHour};
+  const schedule::Request request{.shape = {calendar->node_count, 8}, .duration = 365 * 24 * kHour};
   for (auto _ : state) benchmark::DoNotOptimize(schedule::EarliestStart(*calendar, request));
   state.SetComplexityN(state.range(0));
 }
@@ -106,9 +118,12 @@ BENCHMARK(ViewAfterAChange)
 
 /// Reservations on SQLite, with the store: filled once, and used by several benchmarks, each of which adds little.
 struct FilledSite {
+  explicit FilledSite(int64_t nodes) : site(std::make_unique<Site>(*store, nodes)) {}
+
   Folder folder;
-  std::unique_ptr<storage::SqliteStore> store = std::make_unique<storage::SqliteStore>(folder.path(), base::Clock::Real());
-  std::unique_ptr<Site> site = std::make_unique<Site>(*store);
+  std::unique_ptr<storage::SqliteStore> store =
+      std::make_unique<storage::SqliteStore>(folder.path(), base::Clock::Real());
+  std::unique_ptr<Site> site;
   double seconds = 0;  ///< That the filling has taken.
 };
 
@@ -116,7 +131,7 @@ FilledSite& OnSqlite(int64_t reservations) {
   static std::map<int64_t, std::unique_ptr<FilledSite>> sites;
   std::unique_ptr<FilledSite>& site = sites[reservations];
   if (site == nullptr) {
-    site = std::make_unique<FilledSite>();
+    site = std::make_unique<FilledSite>(NodesFor(reservations));
     const absl::Time start = base::Clock::Real().Now();
     site->site->Fill(reservations).IgnoreError();
     site->seconds = absl::ToDoubleSeconds(base::Clock::Real().Now() - start);
@@ -138,19 +153,23 @@ BENCHMARK(FillOnSqlite)
     ->Unit(benchmark::kMillisecond)
     ->Complexity();
 
-/// From a file to the first view, as after a restart; the memory is what the calendars have then, with their view.
+/// From a file to the first view, as after a restart: memory comes from the system anew. The memory is what the calendars have then,
+/// with their view.
 void Load(benchmark::State& state) {
   FilledSite& filled = OnSqlite(state.range(0));
   double memory = 0;
   for (auto _ : state) {
     state.PauseTiming();
-    const double before = ResidentMegabytes();
+    malloc_trim(0);
+    const double before = AllocatedMegabytes();
+    auto site = std::make_unique<Site>(*filled.store, NodesFor(state.range(0)));
     state.ResumeTiming();
-    Site site(*filled.store);
-    const auto views = site.bookings().Current(base::Clock::Real().Now());
+    auto views = site->bookings().Current(base::Clock::Real().Now());
     benchmark::DoNotOptimize(views);
     state.PauseTiming();
-    memory = std::max(memory, ResidentMegabytes() - before);
+    memory = AllocatedMegabytes() - before;
+    views = absl::UnknownError("given back");
+    site.reset();
     state.ResumeTiming();
   }
   state.SetComplexityN(state.range(0));

@@ -96,7 +96,7 @@ def draw(series):
     for i, (title, unit, points) in enumerate(series):
         parts.append(panel(i % COLUMNS * WIDTH, i // COLUMNS * HEIGHT, title, unit, points))
     parts.append(
-        f'<text x="8" y="{height - 8}">20,000 nodes, 160,000 GPUs; by reservations, both axes logarithmic; dashed: n log n through the first point</text>'
+        f'<text x="8" y="{height - 8}">By reservations, on a site as large: 20,000 nodes, 160,000 GPUs for 50,000; both axes logarithmic; dashed: n log n through the first point</text>'
     )
     return "\n".join(parts) + "\n</svg>\n"
 

@@ -76,16 +76,16 @@ class Folder {
   std::string path_;
 };
 
-/// A site's calendar on a store, which must outlive it: the cluster "main", created where it is missing, and its reservations.
+/// A site's calendar on a store, which must outlive it: the cluster "main", created where it is missing with so many nodes, and its reservations.
 class Site {
  public:
-  explicit Site(store::Store& store) : store_(store) {
+  explicit Site(store::Store& store, int64_t nodes = kNodes) : store_(store) {
     v1::Cluster cluster;
     cluster.set_name("main");
     v1::NodePool& pool = *cluster.add_node_pools();
     pool.set_name("h100");
     pool.set_gpu_type("h100");
-    pool.set_node_count(kNodes);
+    pool.set_node_count(static_cast<int>(nodes));
     pool.set_nodes_per_rack(32);
     const auto normalized = convert::NormalizedCluster("cluster", cluster, gpus_);
     store.Create(store::Kind::kCluster, "main", normalized->SerializeAsString(), "").IgnoreError();
