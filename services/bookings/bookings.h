@@ -99,6 +99,9 @@ class Ledgers {
   absl::StatusOr<store::Record> GetByRequestId(store::Kind kind, std::string_view id) {
     return transaction_.GetByRequestId(kind, id);
   }
+  absl::StatusOr<store::Changes> ChangesSince(const std::vector<store::Kind>& kinds, int64_t version) {
+    return transaction_.ChangesSince(kinds, version);
+  }
   absl::StatusOr<store::Record> Create(store::Kind kind, std::string_view name, std::string_view value,
                                        std::string_view request_id);
   absl::StatusOr<store::Record> Update(store::Kind kind, std::string_view name, std::string_view etag,

@@ -67,13 +67,28 @@ absl::Status RunIndex::Look(const std::function<void(const View&)>& look) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> RunIndex::IsCarriedOut(const std::string& plan, const std::string& id) {
+absl::StatusOr<RunsOfPlan> RunIndex::RunsOf(const std::string& plan) {
   base::MutexLock lock(mutex_);
   RETURN_IF_ERROR(CatchUp());
-  for (const auto& [other, figures] : active_) {
-    if (figures.plan == plan && other != id) return true;
+  RunsOfPlan runs{plan, version_, {}};
+  for (const auto& [id, figures] : active_) {
+    if (figures.plan == plan) runs.ids.insert(id);
   }
-  return false;
+  return runs;
+}
+
+void RunsOfPlan::Apply(const store::Changes& changes) {
+  if (changes.is_all) ids.clear();
+  for (const auto& [kind, id] : changes.deleted) ids.erase(id);
+  for (const store::KindRecord& one : changes.written) {
+    v1::Run run;
+    if (run.ParseFromString(one.record.value) && run.plan() == plan && run.state() == v1::Run::RUNNING) {
+      ids.insert(one.record.name);
+    } else {
+      ids.erase(one.record.name);
+    }
+  }
+  version = changes.version;
 }
 
 absl::Status RunIndex::CatchUp() {

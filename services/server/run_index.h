@@ -34,6 +34,16 @@ struct RunFigures {
   double planned_gpu_hours = 0, gpu_hours = 0, planned_cost = 0, cost = 0;
 };
 
+/// The RUNNING runs of a plan, as of a version of the store.
+struct RunsOfPlan {
+  std::string plan;  ///< "plans/…"
+  int64_t version = 0;
+  std::set<std::string> ids;
+
+  /// Brings them up to what a transaction sees, whose changes of kRun since `version` these are.
+  void Apply(const store::Changes& changes);
+};
+
 /// The runs of the store that matter now, in memory: all that are RUNNING, and those that have ended last. What has changed since is read, not
 /// all again, so any replica knows the runs of all. Thread-safe.
 class RunIndex {
@@ -56,8 +66,8 @@ class RunIndex {
   /// Looks at all as it is in the store now; the store's error where that cannot be read.
   absl::Status Look(const std::function<void(const View&)>& look);
 
-  /// Whether another run than `id` carries a plan out at this moment.
-  absl::StatusOr<bool> IsCarriedOut(const std::string& plan, const std::string& id);
+  /// The runs that carry out a plan ("plans/…").
+  absl::StatusOr<RunsOfPlan> RunsOf(const std::string& plan);
 
  private:
   absl::Status CatchUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -208,7 +208,7 @@ std::vector<absl::StatusOr<ReportOutcome>> Runs::Report(const std::vector<RunRep
   return outcomes;
 }
 
-absl::Status Runs::FinishOne(const v1::FinishRunRequest& request, const std::string& id, bool may_release, bookings::Ledgers& ledgers,
+absl::Status Runs::FinishOne(const v1::FinishRunRequest& request, const std::string& id, RunsOfPlan runs, bookings::Ledgers& ledgers,
                              v1::Run& finished) const {
   const v1::Run::State state = request.state() == v1::Run::STATE_UNSPECIFIED ? v1::Run::SUCCEEDED : request.state();
   ASSIGN_OR_RETURN(const store::Record record, ledgers.Get(Kind::kRun, id));
@@ -235,7 +235,10 @@ absl::Status Runs::FinishOne(const v1::FinishRunRequest& request, const std::str
   run.set_message(request.message());
   if (request.has_last()) RETURN_IF_ERROR(WriteSamples(id, samples, ledgers));
   ASSIGN_OR_RETURN(const store::Record written, ledgers.Update(Kind::kRun, id, "", run.SerializeAsString()));
-  if (may_release) RETURN_IF_ERROR(Release(run.plan(), ledgers));
+  // As the transaction sees them: two runs that end at once, or one that begins as the other ends, are told apart on any replica.
+  ASSIGN_OR_RETURN(const store::Changes changes, ledgers.ChangesSince({Kind::kRun}, runs.version));
+  runs.Apply(changes);
+  if (runs.ids.empty()) RETURN_IF_ERROR(Release(run.plan(), ledgers));
   ASSIGN_OR_RETURN(finished, FromRecord(written));
   return absl::OkStatus();
 }
@@ -245,10 +248,9 @@ absl::StatusOr<v1::Run> Runs::Finish(const v1::FinishRunRequest& request) {
   ASSIGN_OR_RETURN(const std::string id, validate::RunId("name", request.name()));
   ASSIGN_OR_RETURN(const store::Record record, store_.Get(Kind::kRun, id));
   ASSIGN_OR_RETURN(const v1::Run run, Parse(record));
-  ASSIGN_OR_RETURN(const bool is_carried_out, index_.IsCarriedOut(run.plan(), id));
+  ASSIGN_OR_RETURN(const RunsOfPlan runs, index_.RunsOf(run.plan()));
   v1::Run finished;
-  RETURN_IF_ERROR(bookings_.Run(
-      [&](bookings::Ledgers& ledgers) { return FinishOne(request, id, !is_carried_out, ledgers, finished); }));
+  RETURN_IF_ERROR(bookings_.Run([&](bookings::Ledgers& ledgers) { return FinishOne(request, id, runs, ledgers, finished); }));
   return finished;
 }
 

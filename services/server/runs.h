@@ -52,7 +52,7 @@ class Runs {
  private:
   absl::StatusOr<v1::Run> FromRecord(const store::Record& record) const;
   absl::StatusOr<ReportOutcome> ReportOne(const RunReport& report, store::Transaction& transaction) const;
-  absl::Status FinishOne(const v1::FinishRunRequest& request, const std::string& id, bool may_release, bookings::Ledgers& ledgers,
+  absl::Status FinishOne(const v1::FinishRunRequest& request, const std::string& id, RunsOfPlan runs, bookings::Ledgers& ledgers,
                          v1::Run& finished) const;
 
   store::Store& store_;

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <thread>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/fake_clock.h"
@@ -41,6 +43,7 @@ class RepeatingStore : public store::MemoryStore {
  public:
   using MemoryStore::MemoryStore;
   absl::Status Transact(const store::Body& body) override {
+    if (const auto meanwhile = std::exchange(before_next, nullptr)) meanwhile();
     if (!repeats) return MemoryStore::Transact(body);
     const absl::Status taken_back = absl::AbortedError("once more");
     bool is_first_ok = false;
@@ -52,6 +55,7 @@ class RepeatingStore : public store::MemoryStore {
     return is_first_ok ? MemoryStore::Transact(body) : first;
   }
   bool repeats = false;
+  std::function<void()> before_next;  ///< What another replica does before the next transaction.
 };
 
 class RunsTest : public ::testing::Test {
@@ -551,6 +555,11 @@ class RunReleaseTest : public RunsTest {
     EXPECT_TRUE(plan.ParseFromString(store_.Get(Kind::kPlan, "holder")->value));
     return plan.reservation().state();
   }
+
+  // Another one on the same store.
+  bookings::Bookings replica_bookings_{store_, gpus_, clock_};
+  RunIndex replica_index_{store_};
+  Runs replica_{store_, replica_bookings_, replica_index_, clock_, ids_};
 };
 
 TEST_F(RunReleaseTest, TheEndReleasesWhatThePlanHolds) {
@@ -570,6 +579,28 @@ TEST_F(RunReleaseTest, NotWhileAnotherRunCarriesItOut) {
   ASSERT_TRUE(Finish(first, "state: FAILED").ok());
   EXPECT_TRUE(Holds());
   ASSERT_TRUE(Finish(second).ok());
+  EXPECT_FALSE(Holds());
+}
+
+TEST_F(RunReleaseTest, ARunThatBeginsAsTheLastOneEndsKeepsIt) {
+  const v1::Run first = MustStart("run { plan: 'holder' }");
+  v1::Run second;
+  store_.before_next = [&] {
+    const auto started = replica_.Start(ParseText<v1::StartRunRequest>("run { plan: 'holder' }"));
+    ASSERT_TRUE(started.ok()) << started.status();
+    second = *started;
+  };
+  ASSERT_TRUE(Finish(first).ok());
+  EXPECT_TRUE(Holds());
+  ASSERT_TRUE(Finish(second).ok());
+  EXPECT_FALSE(Holds());
+}
+
+TEST_F(RunReleaseTest, OfTwoThatEndAtOnceTheSecondReleases) {
+  const v1::Run first = MustStart("run { plan: 'holder' }");
+  const v1::Run second = MustStart("run { plan: 'holder' }");
+  store_.before_next = [&] { EXPECT_TRUE(replica_.Finish(ParseText<v1::FinishRunRequest>("name: '" + second.name() + "'")).ok()); };
+  ASSERT_TRUE(Finish(first).ok());
   EXPECT_FALSE(Holds());
 }
 
