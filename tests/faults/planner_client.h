@@ -11,6 +11,7 @@
 #include "planner/v1/cluster_service.grpc.pb.h"
 #include "planner/v1/estimation_service.grpc.pb.h"
 #include "planner/v1/plan_service.grpc.pb.h"
+#include "planner/v1/run_service.grpc.pb.h"
 
 namespace planner::faults {
 
@@ -31,6 +32,7 @@ class PlannerClient {
     const auto channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
     plans = v1::PlanService::NewStub(channel);
     clusters = v1::ClusterService::NewStub(channel);
+    runs = v1::RunService::NewStub(channel);
     estimation = v1::EstimationService::NewStub(channel);
   }
 
@@ -39,12 +41,16 @@ class PlannerClient {
   static grpc::Status Call(Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                            const Request& request, Response& response) {
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(base::Clock::Real().Now() + absl::Seconds(20)));
+    SetDeadline(context);
     return (stub.*method)(&context, request, &response);
+  }
+  static void SetDeadline(grpc::ClientContext& context) {
+    context.set_deadline(absl::ToChronoTime(base::Clock::Real().Now() + absl::Seconds(20)));
   }
 
   std::unique_ptr<v1::PlanService::Stub> plans;
   std::unique_ptr<v1::ClusterService::Stub> clusters;
+  std::unique_ptr<v1::RunService::Stub> runs;
   std::unique_ptr<v1::EstimationService::Stub> estimation;
 };
 

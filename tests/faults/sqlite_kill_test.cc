@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -26,6 +27,7 @@ namespace {
 
 using Clusters = v1::ClusterService::Stub;
 using Plans = v1::PlanService::Stub;
+using Runs = v1::RunService::Stub;
 
 constexpr int kKills = 200;
 constexpr int kClients = 4;
@@ -62,7 +64,14 @@ using Told = std::map<std::string, std::set<std::string>>;
 
 constexpr char kGone[] = "gone";
 
-/// A client that plans, confirms, cancels, reserves and updates a cluster of its own, and remembers what it was told.
+/// What is known of a run.
+struct ToldRun {
+  std::string plan;
+  std::set<std::string> states;
+  int64_t step = 0;  ///< The last one that was acknowledged.
+};
+
+/// A client that plans, confirms, cancels, carries plans out, reserves and updates a cluster of its own, and remembers what it was told.
 class Client {
  public:
   explicit Client(int number) : number_(number), random_(static_cast<unsigned>(number)) {}
@@ -82,6 +91,7 @@ class Client {
 
   const Told& plans() const { return plans_; }
   const Told& reservations() const { return reservations_; }
+  const std::map<std::string, ToldRun>& runs() const { return runs_; }
   const std::set<std::string>& descriptions() const { return descriptions_; }
   int acknowledged() const { return acknowledged_; }
 
@@ -90,7 +100,8 @@ class Client {
   static bool Unknown(const grpc::Status& status) { return status.error_code() == grpc::StatusCode::UNAVAILABLE; }
 
   grpc::Status Write(const PlannerClient& planner) {
-    switch (retried_.empty() ? Any(0, 5) : 0) {
+    if (!started_plan_.empty()) return StartRun(planner, started_plan_);
+    switch (retried_.empty() ? Any(0, 8) : 0) {
       case 0:
       case 1:
         return CreatePlan(planner);
@@ -100,6 +111,12 @@ class Client {
         return Any(0, 1) == 0 ? Move(planner, &Plans::CancelPlan, "PLANNED", "CANCELLED")
                               : Move(planner, &Plans::CancelPlan, "CONFIRMED", "CANCELLED");
       case 4:
+        return StartAnyRun(planner);
+      case 5:
+        return Any(0, 2) == 0 ? FinishRun(planner) : Report(planner);
+      case 6:
+        return Report(planner);
+      case 7:
         return Any(0, 1) == 0 ? Reserve(planner) : Release(planner);
       default:
         return Describe(planner);
@@ -137,6 +154,53 @@ class Client {
   template <typename Request>
   static Request RequestOf(grpc::Status (Plans::* /*method*/)(grpc::ClientContext*, const Request&, v1::Plan*)) {
     return Request();
+  }
+
+  grpc::Status StartAnyRun(const PlannerClient& planner) {
+    const std::optional<std::string> plan = AnyOf(plans_, Any(0, 1) == 0 ? "PLANNED" : "CONFIRMED");
+    if (!plan) return CreatePlan(planner);
+    plans_.erase(*plan);  // From now on it ends with its run.
+    return StartRun(planner, *plan);
+  }
+  /// One that had no answer is asked for again, under its id.
+  grpc::Status StartRun(const PlannerClient& planner, std::string plan) {
+    v1::Run run;
+    const grpc::Status status = PlannerClient::Call(
+        *planner.runs, &Runs::StartRun,
+        From<v1::StartRunRequest>("request_id: 'run of " + plan + "' run { plan: '" + plan + "' }"), run);
+    started_plan_ = Unknown(status) ? plan : "";
+    if (status.ok() && Acknowledged()) runs_[run.name()] = {std::move(plan), {"RUNNING"}, 0};
+    return status;
+  }
+
+  grpc::Status Report(const PlannerClient& planner) {
+    const std::optional<std::string> name = AnyRun();
+    if (!name) return StartAnyRun(planner);
+    ToldRun& run = runs_[*name];
+    const int64_t step = run.step + 1;
+    grpc::ClientContext context;
+    PlannerClient::SetDeadline(context);
+    v1::ReportProgressResponse response;
+    const auto stream = planner.runs->ReportProgress(&context, &response);
+    stream->Write(From<v1::ReportProgressRequest>("run: '" + *name + "' samples { step: " + std::to_string(step) + " }"));
+    stream->WritesDone();
+    const grpc::Status status = stream->Finish();
+    if (!status.ok()) return status;
+    EXPECT_EQ(response.accepted_count(), 1) << response.ShortDebugString();
+    if (Acknowledged()) run.step = step;
+    return status;
+  }
+
+  grpc::Status FinishRun(const PlannerClient& planner) {
+    const std::optional<std::string> name = AnyRun();
+    if (!name) return StartAnyRun(planner);
+    v1::FinishRunRequest request;
+    request.set_name(*name);
+    v1::Run run;
+    const grpc::Status status = PlannerClient::Call(*planner.runs, &Runs::FinishRun, request, run);
+    if (status.ok() && Acknowledged()) runs_[*name].states = {"SUCCEEDED"};
+    if (Unknown(status)) runs_[*name].states.insert("SUCCEEDED");
+    return status;
   }
 
   grpc::Status Reserve(const PlannerClient& planner) {
@@ -193,11 +257,20 @@ class Client {
     return names[static_cast<size_t>(Any(0, static_cast<int>(names.size()) - 1))];
   }
 
+  /// One that surely runs.
+  std::optional<std::string> AnyRun() {
+    Told running;
+    for (const auto& [name, run] : runs_) running[name] = run.states;
+    return AnyOf(running, "RUNNING");
+  }
+
   const int number_;
   std::mt19937 random_;
   int requests_ = 0;
   std::string retried_;
+  std::string started_plan_;  ///< Of a run whose start had no answer.
   Told plans_;
+  std::map<std::string, ToldRun> runs_;
   Told reservations_;
   std::set<std::string> descriptions_ = {""};
   int acknowledged_ = 0;
@@ -311,6 +384,8 @@ TEST(SqliteKillTest, TwoHundredKillsDuringWritesLoseNothingAndBreakNothing) {
   const auto stored_clusters = file.Records<v1::Cluster>(1);
   const auto stored_plans = file.Records<v1::Plan>(2);
   const auto stored_reservations = file.Records<v1::Reservation>(3);
+  const auto stored_runs = file.Records<v1::Run>(4);
+  const auto samples = file.Query("SELECT name FROM records WHERE kind = 6");
   ExpectNoDoubleBooking(stored_reservations);
 
   int acknowledged = 0;
@@ -326,6 +401,17 @@ TEST(SqliteKillTest, TwoHundredKillsDuringWritesLoseNothingAndBreakNothing) {
       if (held == stored_reservations.end()) continue;
       EXPECT_EQ(held->second.state(), state == "CONFIRMED" ? v1::Reservation::FIRM : v1::Reservation::HELD) << name;
     }
+    for (const auto& [name, told] : client.runs()) {
+      const std::string id = name.substr(std::string("runs/").size());
+      const auto run = stored_runs.find(id);
+      ASSERT_NE(run, stored_runs.end()) << name << " is lost";
+      EXPECT_EQ(run->second.plan(), told.plan);
+      EXPECT_THAT(told.states, ::testing::Contains(v1::Run::State_Name(run->second.state()))) << name;
+      EXPECT_GE(run->second.actual().last().step(), told.step) << name;
+      EXPECT_TRUE(told.step == 0 || std::find(samples.begin(), samples.end(), std::vector<std::string>{id}) != samples.end()) << name;
+      const bool is_held = stored_reservations.contains("main/" + told.plan.substr(std::string("plans/").size()));
+      EXPECT_EQ(is_held, run->second.state() == v1::Run::RUNNING) << name << ": its end gives back what its plan holds";
+    }
     for (const auto& [name, states] : client.reservations()) {
       const std::string id = name.substr(name.rfind('/') + 1);
       EXPECT_THAT(states, ::testing::Contains(stored_reservations.contains("main/" + id) ? "FIRM" : kGone)) << name;
@@ -333,10 +419,12 @@ TEST(SqliteKillTest, TwoHundredKillsDuringWritesLoseNothingAndBreakNothing) {
     const auto cluster = stored_clusters.find("c" + std::to_string(i));
     EXPECT_THAT(client.descriptions(), ::testing::Contains(cluster == stored_clusters.end() ? "" : cluster->second.description()));
   }
+  std::set<std::string> carried_out;
+  for (const auto& [id, run] : stored_runs) EXPECT_TRUE(carried_out.insert(run.plan()).second) << id << " was started twice: " << run.plan();
   EXPECT_GE(acknowledged, kKills) << "the daemon was killed before it did anything";
   RecordProperty("acknowledged_writes", acknowledged);
   std::cout << kKills << " kills, " << acknowledged << " acknowledged writes, " << stored_plans.size() << " plans, "
-            << stored_reservations.size() << " reservations\n";
+            << stored_runs.size() << " runs, " << stored_reservations.size() << " reservations\n";
 }
 
 }  // namespace
