@@ -138,11 +138,12 @@ struct App::Parts {
   server::EstimationServer estimation_server{rpc, estimator, run_validator, models, counters.set(), model_files, Version()};
   server::LiveStreams watches{options.max_watches};
   server::LiveStreams reports{options.max_reports};
+  server::LiveStreams progress{options.max_progress};
   feed::ChangeFeed feed{store, *options.clock, FeedOptions(options, store)};
   server::ClusterServer cluster_server{rpc,  store, bookings, reservations, utilization,
                                        feed, watches, reports,  gpus,         *options.clock};
   server::PlanServer plan_server{rpc, plans, feed, watches};
-  server::ProgressStreams progress_streams{rpc, progress_writer, *options.clock};
+  server::ProgressStreams progress_streams{rpc, progress_writer, progress, *options.clock};
   server::RunServer run_server{rpc, runs, progress_streams};
 
   const server::InventoryMetrics inventory_metrics{bookings, *options.clock};
@@ -174,7 +175,6 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(AppOptions options) {
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 App::~App() {
-  parts_->progress_streams.EndAll();
   EndStreams();
   parts_->watches.BreakOffAll();
   base::MutexLock lock(parts_->mutex);
@@ -204,14 +204,12 @@ void App::Register(grpc::ServerBuilder& builder) {
   builder.RegisterService(&parts_->run_server);
 }
 
-void App::EndCallsAt(absl::Time time) {
-  parts_->rpc.EndCallsAt(time);
-  parts_->progress_streams.EndAll();
-}
+void App::EndCallsAt(absl::Time time) { parts_->rpc.EndCallsAt(time); }
 
 void App::EndStreams() {
   parts_->watches.EndAll();
   parts_->reports.EndAll();
+  parts_->progress.EndAll();
 }
 
 std::shared_ptr<grpc::Channel> App::InProcessChannel() {

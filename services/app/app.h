@@ -45,9 +45,11 @@ struct AppOptions {
   absl::Duration max_call = absl::Seconds(30);
   /// Calls that are worked on at once; the surplus is refused with RESOURCE_EXHAUSTED.
   int max_concurrent_calls = 64;
-  /// Streams that watch something, and those that report utilization; the surplus is refused with RESOURCE_EXHAUSTED.
+  /// Streams that watch something, those that report utilization, and those that report the progress of runs; the surplus is refused with
+  /// RESOURCE_EXHAUSTED.
   size_t max_watches = 1000;
   size_t max_reports = 1000;
+  size_t max_progress = 10'000;
   /// How long measured utilization is kept.
   utilization::UtilizationOptions utilization;
   /// Uploaded model files: they are in `models` of state_dir, or in a temporary folder.
@@ -86,11 +88,10 @@ class App {
   /// outlive the App.
   void Register(grpc::ServerBuilder& builder);
 
-  /// Calls that are still at work at `time` are cancelled then, and answered with UNAVAILABLE: for the end of the daemon. Streams of progress,
-  /// which would go on for weeks, end now.
+  /// Calls that are still at work at `time` are cancelled then, and answered with UNAVAILABLE: for the end of the daemon.
   void EndCallsAt(absl::Time time);
 
-  /// Ends the streams that would go on for ever (watches, reports of utilization) with UNAVAILABLE, and takes no others: for the end of the
+  /// Ends the streams that would go on for ever (watches, reports of utilization and of progress) with UNAVAILABLE, and takes no others: for the end of the
   /// daemon. Does not wait for them.
   void EndStreams();
 

@@ -1,11 +1,13 @@
 #include "services/server/progress_streams.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/mutex.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
 #include "services/convert/time.h"
@@ -22,10 +24,10 @@ constexpr size_t kMostWaiting = 1000;
 
 /// Reads while it writes: at any moment one read and one write are under way at most. It ends when there is a reason to, and nothing is
 /// left to be written; a read that is under way then is broken off by gRPC.
-class ProgressStreams::Stream final : public Reactor, public std::enable_shared_from_this<Stream> {
+class ProgressStreams::Stream final : public Reactor, public LiveStream, public std::enable_shared_from_this<Stream> {
  public:
-  Stream(ProgressStreams& streams, grpc::CallbackServerContext& context, v1::ReportProgressResponse& response)
-      : streams_(streams), context_(context), response_(response), started_(streams.rpc_.Begin(context)) {}
+  Stream(ProgressStreams& parent, grpc::CallbackServerContext& context, v1::ReportProgressResponse& response)
+      : parent_(parent), context_(context), response_(response), started_(parent.rpc_.Begin(context)) {}
 
   /// `status`: whether there is a place for it.
   void Start(const absl::Status& status) {
@@ -51,15 +53,18 @@ class ProgressStreams::Stream final : public Reactor, public std::enable_shared_
   }
 
   void OnDone() override {
-    streams_.Remove(this);
+    parent_.streams_.Remove(this);
     self_.reset();
   }
 
-  void EndSoon(const absl::Status& status) {
+  void EndSoon(const absl::Status& status) override {
     base::MutexLock lock(mutex_);
     SetEnd(status);
     GoOn();
   }
+
+  /// What is being written needs no client.
+  void BreakOff() override {}
 
  private:
   void Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -88,7 +93,7 @@ class ProgressStreams::Stream final : public Reactor, public std::enable_shared_
       has_question_ = has_question_ || id_.empty();
       id_ = std::move(id);
     }
-    const google::protobuf::Timestamp now = convert::TimeToProto(streams_.clock_.Now());
+    const google::protobuf::Timestamp now = convert::TimeToProto(parent_.clock_.Now());
     for (v1::ProgressSample& sample : *message_.mutable_samples()) {
       if (!sample.has_time()) *sample.mutable_time() = now;
       waiting_.push_back(std::move(sample));
@@ -112,7 +117,7 @@ class ProgressStreams::Stream final : public Reactor, public std::enable_shared_
     has_question_ = false;
     RunReport report{id_, std::exchange(waiting_, {}), taken_};
     taken_ += static_cast<int64_t>(report.samples.size());
-    streams_.writer_.Write(std::move(report), [self = self_](absl::StatusOr<ReportOutcome> outcome) { self->OnWritten(std::move(outcome)); });
+    parent_.writer_.Write(std::move(report), [self = self_](absl::StatusOr<ReportOutcome> outcome) { self->OnWritten(std::move(outcome)); });
   }
 
   void OnWritten(absl::StatusOr<ReportOutcome> outcome) {
@@ -134,10 +139,10 @@ class ProgressStreams::Stream final : public Reactor, public std::enable_shared_
 
   void End() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     is_finished_ = true;
-    Finish(streams_.rpc_.End(method::kReportProgress, started_, *end_));
+    Finish(parent_.rpc_.End(method::kReportProgress, started_, *end_));
   }
 
-  ProgressStreams& streams_;
+  ProgressStreams& parent_;
   grpc::CallbackServerContext& context_;
   v1::ReportProgressResponse& response_;  ///< gRPC's after the end.
   const RpcRunner::Started started_;
@@ -157,36 +162,8 @@ class ProgressStreams::Stream final : public Reactor, public std::enable_shared_
 
 ProgressStreams::Reactor* ProgressStreams::Start(grpc::CallbackServerContext* context, v1::ReportProgressResponse* response) {
   const auto stream = std::make_shared<Stream>(*this, *context, *response);
-  stream->Start(Add(stream));
+  stream->Start(streams_.Add(stream));
   return stream.get();
-}
-
-absl::Status ProgressStreams::Add(const std::shared_ptr<Stream>& stream) {
-  base::MutexLock lock(mutex_);
-  if (is_ending_) return absl::UnavailableError("the daemon ends");
-  if (streams_.size() >= options_.max_streams) {
-    return base::WithReason(
-        absl::ResourceExhaustedError(fmt::format("too many streams at once: max_streams={}", options_.max_streams)), "TOO_MANY_STREAMS");
-  }
-  streams_.emplace(stream.get(), stream);
-  return absl::OkStatus();
-}
-
-void ProgressStreams::Remove(const Stream* stream) {
-  base::MutexLock lock(mutex_);
-  streams_.erase(stream);
-}
-
-void ProgressStreams::EndAll() {
-  std::vector<std::shared_ptr<Stream>> open;
-  {
-    base::MutexLock lock(mutex_);
-    is_ending_ = true;
-    for (const auto& [stream, weak] : streams_) {
-      if (std::shared_ptr<Stream> strong = weak.lock()) open.push_back(std::move(strong));
-    }
-  }
-  for (const std::shared_ptr<Stream>& stream : open) stream->EndSoon(absl::UnavailableError("the daemon ends: report the rest to the next one"));
 }
 
 }  // namespace planner::server
