@@ -29,6 +29,7 @@ struct Settings {
   std::vector<v1::CounterPlugin> counter_plugins;  ///< As they are written; app::App::Create checks them.
   model_files::StoreOptions model_files;
   utilization::UtilizationOptions utilization;
+  v1::Tls tls;  ///< Of the addresses that are no Unix sockets; its files all belong together.
 };
 
 /// Protobuf text format. INVALID_ARGUMENT "FILE:LINE:COLUMN: what" for anything that is no Config, an
