@@ -41,7 +41,7 @@ class ReporterOptions:
     sample_seconds: float = 1.0
     # Between two batches.
     flush_seconds: float = 10.0
-    # Samples that wait for the planner at most. When there are more, every other one is dropped.
+    # Samples that wait for the planner at most. When there are more, every other one is dropped, evenly over the whole time.
     queue_limit: int = 2000
     # Of one call to the planner.
     call_seconds: float = 10.0
@@ -183,7 +183,7 @@ class Reporter:
                     return
                 self._queue.add(sample)
                 if self._refusal:
-                    self._queue.drop(len(self._queue.take()))
+                    self._queue.settle(dropped=len(self._queue.take()))
                 elif len(self._queue) * 2 == self._options.queue_limit:
                     self._changed.notify_all()
         except Exception as error:  # Whatever a caller hands in: a report is never worth a training.
@@ -314,13 +314,14 @@ class Reporter:
                 if closing is not None:
                     with self._changed:
                         self._is_closed_well = True
+                        self._changed.notify_all()
                     return
             with self._changed:
                 self._flushes_done = asked
                 self._changed.notify_all()
                 if self._refusal:
                     # Nothing more will come of it.
-                    self._queue.drop(len(self._queue.take()))
+                    self._queue.settle(dropped=len(self._queue.take()))
                     return
 
     def _until_due(self, now: float) -> float:
@@ -407,7 +408,9 @@ class Reporter:
         finally:
             with self._changed:
                 self._in_flight = 0
-                if not sent:
+                if sent:
+                    self._queue.settle()
+                else:
                     self._queue.give_back(samples)
         with self._changed:
             self._accepted += answer.accepted_count

@@ -44,7 +44,7 @@ class SampleQueue:
     """At most `limit` samples that wait, at most one for every `sample_seconds`. Not thread-safe.
 
     Of what is reported within an interval the newest stays, so the last report is never lost. When the queue is full every other sample
-    goes: what waits still covers the whole time, at half the resolution.
+    goes, and of those to come only every other one stays, until what waits could be sent: it covers the whole time evenly.
 
     Every sample is counted once: reported = merged + dropped + len(queue) + what was taken and not given back.
     """
@@ -56,6 +56,9 @@ class SampleQueue:
         self._newest: Optional[Sample] = None
         # Of the sample before the newest.
         self._last_time = -math.inf
+        # One of so many is kept; those that were not, since the last one that was.
+        self._stride = 1
+        self._skipped = 0
         self.reported = 0
         self.merged = 0
         self.dropped = 0
@@ -70,13 +73,13 @@ class SampleQueue:
             if 0 <= self._newest.time - self._last_time < self._sample_seconds:
                 self.merged += 1
             else:
-                self._kept.append(self._newest)
                 self._last_time = self._newest.time
+                self._keep(self._newest)
         self._newest = sample
         self._thin()
 
     def take(self) -> List[Sample]:
-        """All of them, in order."""
+        """All of them, in order. Either `settle` or `give_back` follows."""
         taken = list(self._kept)
         self._kept.clear()
         if self._newest is not None:
@@ -85,17 +88,29 @@ class SampleQueue:
             self._newest = None
         return taken
 
+    def settle(self, dropped: int = 0) -> None:
+        """What was taken is dealt with: there is room again. `dropped` of it will never be sent."""
+        self.dropped += dropped
+        self._stride, self._skipped = 1, 0
+
     def give_back(self, taken: List[Sample]) -> None:
         """What could not be sent."""
         self._kept.extendleft(reversed(taken))
         self._thin()
 
-    def drop(self, count: int) -> None:
-        """Of what was taken: it never will be sent."""
-        self.dropped += count
+    def _keep(self, sample: Sample) -> None:
+        self._skipped += 1
+        if self._skipped < self._stride:
+            self.dropped += 1
+        else:
+            self._kept.append(sample)
+            self._skipped = 0
 
     def _thin(self) -> None:
         while len(self) > self._limit:
             before = len(self._kept)
-            self._kept = deque(sample for i, sample in enumerate(self._kept) if i % 2 == 0)
+            # The newest of each two: what comes after them is then as far away as they are from each other.
+            self._kept = deque(sample for i, sample in enumerate(self._kept) if i % 2 == (before - 1) % 2)
             self.dropped += before - len(self._kept)
+            self._stride *= 2
+            self._skipped = 0

@@ -109,6 +109,9 @@ class _Command:
             self._arguments.echo = False
 
     def _read_file(self) -> None:
+        if self._arguments.once:
+            # Nobody is going to make it.
+            os.stat(self._arguments.file)
         file = LogFile(self._arguments.file)
         while not self._stop.is_set():
             # Asked before the file is: what it wrote before it ended is then there to be read.
