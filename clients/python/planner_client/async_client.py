@@ -3,12 +3,12 @@
 import asyncio
 import time
 from types import TracebackType
-from typing import Any, AsyncIterator, Awaitable, Callable, Iterable, List, Optional, Sequence, Type, Union
+from typing import Any, AsyncIterator, Awaitable, Callable, Iterable, Optional, Sequence, Type, Union
 
 import grpc
 import grpc.aio
 
-from planner_client import connecting, methods, requests
+from planner_client import connecting, links, methods, requests
 from planner_client.api.v1 import (
     cluster_pb2,
     cluster_service_pb2,
@@ -22,9 +22,10 @@ from planner_client.api.v1 import (
     run_service_pb2,
     validation_pb2,
 )
+from planner_client.client import DEFAULT_TIMEOUT
 from planner_client.connecting import TlsFiles
 from planner_client.errors import AbortedError, FailedPreconditionError, NotFoundError, from_rpc_error
-from planner_client.client import DEFAULT_TIMEOUT
+from planner_client.links import Links
 from planner_client.methods import Method, Request, Response
 from planner_client.retrying import Retry, Tries
 
@@ -44,8 +45,7 @@ class AsyncClient:
         self._timeout = timeout
         self._retry = retry
         self._wait = wait
-        self._channels: List[grpc.aio.Channel] = []
-        self._current = 0
+        self._links: Links[grpc.aio.Channel] = Links(self._addresses, self._connect)
 
     async def __aenter__(self) -> "AsyncClient":
         return self
@@ -55,8 +55,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Ends what is under way with CANCELLED."""
-        channels, self._channels = self._channels, []
-        for channel in channels:
+        for channel in self._links.clear():
             await channel.close()
 
     # What a job needs.
@@ -163,17 +162,20 @@ class AsyncClient:
 
     async def watch_plan(self, name: str, *, timeout: Optional[float] = None) -> AsyncIterator[plan_service_pb2.Plan]:
         """The plan as it is, then again after each change. `timeout` is None: until it fails; it is not begun again by itself."""
-        channel = self._channel(self._current)
-        method = methods.WATCH_PLAN
-        call = channel.unary_stream(method.path, request_serializer=method.serializer, response_deserializer=method.deserializer)
-        answers = call(plan_service_pb2.WatchPlanRequest(name=name), timeout=timeout)
+        method, index = methods.WATCH_PLAN, self._links.current
+        link, is_broken = self._links.acquire(index), False
+        answers = link.channel.unary_stream(method.path, request_serializer=method.serializer, response_deserializer=method.deserializer)(
+            plan_service_pb2.WatchPlanRequest(name=name), timeout=timeout)
         try:
             async for plan in answers:
                 yield plan
         except grpc.aio.AioRpcError as error:
+            is_broken = links.is_broken(error)
             raise from_rpc_error(error) from None
         finally:
             answers.cancel()
+            for channel in self._links.release(index, link, is_broken):
+                await channel.close()
 
     # Runs.
 
@@ -231,15 +233,11 @@ class AsyncClient:
         """Any unary method of the API: one of planner_client.methods, or one of your own."""
         return await self._unary(method, request, timeout)
 
-    def _channel(self, index: int) -> grpc.aio.Channel:
-        if not self._channels:
-            for address in self._addresses:
-                target, options = connecting.target_of(address), connecting.options()
-                if self._credentials is None or connecting.is_local(address):
-                    self._channels.append(grpc.aio.insecure_channel(target, options))
-                else:
-                    self._channels.append(grpc.aio.secure_channel(target, self._credentials, options))
-        return self._channels[index]
+    def _connect(self, address: str) -> grpc.aio.Channel:
+        target, options = connecting.target_of(address), connecting.options()
+        if self._credentials is None or connecting.is_local(address):
+            return grpc.aio.insecure_channel(target, options)
+        return grpc.aio.secure_channel(target, self._credentials, options)
 
     def _tries(self, timeout: Optional[float]) -> Tries:
         return Tries(self._retry, len(self._addresses), time.monotonic() + (self._timeout if timeout is None else timeout))
@@ -255,14 +253,20 @@ class AsyncClient:
 
     async def _call(self, once: Callable[[grpc.aio.Channel, float], Awaitable[Response]], tries: Tries) -> Response:
         while True:
-            index = self._current
+            index = self._links.current
+            link, is_broken = self._links.acquire(index), False
             try:
-                return await once(self._channel(index), max(0.0, tries.deadline - time.monotonic()))
+                return await once(link.channel, max(0.0, tries.deadline - time.monotonic()))
             except grpc.aio.AioRpcError as raised:
+                is_broken = links.is_broken(raised)
                 error = from_rpc_error(raised)
+            finally:
+                for channel in self._links.release(index, link, is_broken):
+                    await channel.close()
             wait = tries.after(error, time.monotonic())
             if wait is None:
                 raise error
-            self._current = (index + 1) % len(self._addresses)
+            if not is_broken:
+                self._links.skip(index)
             if wait > 0:
                 await self._wait(wait)

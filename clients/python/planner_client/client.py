@@ -1,13 +1,12 @@
 """The synchronous client."""
 
-import threading
 import time
 from types import TracebackType
-from typing import Any, Callable, Iterable, Iterator, List, Optional, Sequence, Type, Union
+from typing import Any, Callable, Iterable, Iterator, Optional, Sequence, Type, Union
 
 import grpc
 
-from planner_client import connecting, methods, requests
+from planner_client import connecting, links, methods, requests
 from planner_client.api.v1 import (
     cluster_pb2,
     cluster_service_pb2,
@@ -23,6 +22,7 @@ from planner_client.api.v1 import (
 )
 from planner_client.connecting import TlsFiles
 from planner_client.errors import AbortedError, FailedPreconditionError, NotFoundError, from_rpc_error
+from planner_client.links import Links
 from planner_client.methods import Method, Request, Response
 from planner_client.retrying import Retry, Tries
 
@@ -49,9 +49,7 @@ class Client:
         self._timeout = timeout
         self._retry = retry
         self._wait = wait
-        self._lock = threading.Lock()
-        self._channels: List[grpc.Channel] = []
-        self._current = 0
+        self._links: Links[grpc.Channel] = Links(self._addresses, self._connect)
 
     def __enter__(self) -> "Client":
         return self
@@ -61,9 +59,7 @@ class Client:
 
     def close(self) -> None:
         """Ends what is under way with CANCELLED."""
-        with self._lock:
-            channels, self._channels = self._channels, []
-        for channel in channels:
+        for channel in self._links.clear():
             channel.close()
 
     # What a job needs.
@@ -166,16 +162,19 @@ class Client:
 
     def watch_plan(self, name: str, *, timeout: Optional[float] = None) -> Iterator[plan_service_pb2.Plan]:
         """The plan as it is, then again after each change. `timeout` is None: until it fails; it is not begun again by itself."""
-        channel = self._channel(self._current)
-        method = methods.WATCH_PLAN
-        call = channel.unary_stream(method.path, request_serializer=method.serializer, response_deserializer=method.deserializer)
-        answers = call(plan_service_pb2.WatchPlanRequest(name=name), timeout=timeout)
+        method, index = methods.WATCH_PLAN, self._links.current
+        link, is_broken = self._links.acquire(index), False
+        answers = link.channel.unary_stream(method.path, request_serializer=method.serializer, response_deserializer=method.deserializer)(
+            plan_service_pb2.WatchPlanRequest(name=name), timeout=timeout)
         try:
             yield from answers
         except grpc.RpcError as error:
+            is_broken = links.is_broken(error)
             raise from_rpc_error(error) from None
         finally:
             answers.cancel()
+            for channel in self._links.release(index, link, is_broken):
+                channel.close()
 
     # Runs.
 
@@ -232,16 +231,11 @@ class Client:
         """Any unary method of the API: one of planner_client.methods, or one of your own."""
         return self._unary(method, request, timeout)
 
-    def _channel(self, index: int) -> grpc.Channel:
-        with self._lock:
-            if not self._channels:
-                for address in self._addresses:
-                    target, options = connecting.target_of(address), connecting.options()
-                    if self._credentials is None or connecting.is_local(address):
-                        self._channels.append(grpc.insecure_channel(target, options))
-                    else:
-                        self._channels.append(grpc.secure_channel(target, self._credentials, options))
-            return self._channels[index]
+    def _connect(self, address: str) -> grpc.Channel:
+        target, options = connecting.target_of(address), connecting.options()
+        if self._credentials is None or connecting.is_local(address):
+            return grpc.insecure_channel(target, options)
+        return grpc.secure_channel(target, self._credentials, options)
 
     def _tries(self, timeout: Optional[float]) -> Tries:
         return Tries(self._retry, len(self._addresses), time.monotonic() + (self._timeout if timeout is None else timeout))
@@ -256,14 +250,20 @@ class Client:
 
     def _call(self, once: Callable[[grpc.Channel, float], Response], tries: Tries) -> Response:
         while True:
-            index = self._current
+            index = self._links.current
+            link, is_broken = self._links.acquire(index), False
             try:
-                return once(self._channel(index), max(0.0, tries.deadline - time.monotonic()))
+                return once(link.channel, max(0.0, tries.deadline - time.monotonic()))
             except grpc.RpcError as raised:
+                is_broken = links.is_broken(raised)
                 error = from_rpc_error(raised)
+            finally:
+                for channel in self._links.release(index, link, is_broken):
+                    channel.close()
             wait = tries.after(error, time.monotonic())
             if wait is None:
                 raise error
-            self._current = (index + 1) % len(self._addresses)
+            if not is_broken:
+                self._links.skip(index)
             if wait > 0:
                 self._wait(wait)

@@ -52,9 +52,8 @@ def options() -> List[Tuple[str, int]]:
         ("grpc.max_receive_message_length", -1),  # Module trees are as large as the caller's models.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
-        # Between two tries of a call it is tried to connect again: gRPC's own first wait is a second, its longest two minutes.
-        ("grpc.initial_reconnect_backoff_ms", 50),
-        ("grpc.max_reconnect_backoff_ms", 5_000),
+        # A new channel is to connect at once, and not to wait as long as a broken one of the same address does.
+        ("grpc.use_local_subchannel_pool", 1),
     ]
 
 
