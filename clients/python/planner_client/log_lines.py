@@ -56,14 +56,16 @@ def _local_time(stamp: str, fraction: str) -> Optional[float]:
 #  [2026-01-09 10:00:00] iteration      100/    5000 | consumed samples:        25600 | elapsed time per iteration (ms): 1234.5 | … |
 # Without the time in older ones; with launchers' marks before it, "[default7]:"; with "1234.5/1240.0" (a mean beside) in some.
 _MEGATRON = re.compile(rf"(?:\[({_STAMP})(?:\.(\d+))?\]\s*)?iteration\s+(\d+)\s*/\s*(\d+)\s*\|(.*)")
-_FIELD = re.compile(r"\s*([^:|]+?)\s*:\s*([^|]*?)\s*(?:\||$)")
 
 
 def parse_megatron(line: str) -> Optional[Progress]:
     match = _MEGATRON.search(line)
     if match is None:
         return None
-    fields: Dict[str, str] = {name: value for name, value in _FIELD.findall(match[5])}
+    fields: Dict[str, str] = {}
+    for part in match[5].split("|"):
+        name, _, value = part.partition(":")
+        fields[name.strip()] = value.strip()
     elapsed = _number(fields.get("elapsed time per iteration (ms)", "").partition("/")[0])
     if elapsed is None:
         return None
