@@ -2,17 +2,21 @@
 
 import logging
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import tracemalloc
 import unittest
 from typing import Any, Dict, List
 
+import grpc
 from daemon import Daemon
+from fake_planner import FakePlanner, refuse
 
-from planner_client import PlannerError, Reporter, ReporterOptions, Stats
+from planner_client import PlannerError, Reporter, ReporterOptions, Stats, methods
 from planner_client.api.v1 import run_pb2
 
 # Everything is sent, and soon. Tests wait for what happens, at most this long.
@@ -346,6 +350,112 @@ class NothingToDo(ReporterTest):
     def test_a_malformed_address_is_said_at_once(self) -> None:
         with self.assertRaisesRegex(ValueError, "host:port"):
             Reporter("plans/x", server="localhost")
+
+
+class PlannerAsTold(ReporterTest):
+    """What a real planner does rarely."""
+
+    def test_clocks_that_differ(self) -> None:
+        """The planner lives an hour ago, and takes nothing from the future."""
+        hour = 3600.0
+        with FakePlanner(now=time.time() - hour) as fake:
+            with Reporter("plans/1", server=fake.address, options=options()) as reporter:
+                reporter.report(1)
+                reporter.report(2, time=time.time())
+                self.assertTrue(reporter.flush(PATIENCE))
+            times = [sample.time.ToNanoseconds() / 1e9 for sample in fake.samples]
+            start = fake.started[0].run.start_time.ToNanoseconds() / 1e9
+        for seconds in (*times, start):
+            self.assertLess(abs(seconds - (time.time() - hour)), 60)
+        self.assertLessEqual(start, times[0])
+
+    def test_an_answer_that_was_lost(self) -> None:
+        """What may have been kept is sent again, and counted once."""
+        with FakePlanner() as fake:
+            keep = fake.handlers[methods.REPORT_PROGRESS.path]
+            calls: List[int] = []
+
+            def lose_the_first(requests: Any, context: grpc.ServicerContext) -> Any:
+                answer = keep(requests, context)
+                calls.append(answer.accepted_count)
+                if len(calls) == 1:
+                    context.abort(grpc.StatusCode.UNAVAILABLE, "connection lost")
+                return answer
+
+            fake.handlers[methods.REPORT_PROGRESS.path] = lose_the_first
+            with Reporter("plans/1", server=fake.address, options=options()) as reporter:
+                reporter.report(1)
+            self.assertEqual(reporter.stats.accepted, 1)
+            self.assertEqual([sample.step for sample in fake.samples], [1, 1])
+            self.assertEqual(fake.samples[0], fake.samples[1])
+            self.assertEqual([(end.name, end.state) for end in fake.finished], [("runs/1", run_pb2.Run.SUCCEEDED)])
+
+    def test_waits_as_long_as_the_planner_asks(self) -> None:
+        with FakePlanner() as fake:
+            asked: List[float] = []
+
+            def busy(request: Any, context: grpc.ServicerContext) -> Any:
+                asked.append(time.monotonic())
+                refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "too many calls at once", retry_seconds=3600.0)
+
+            fake.handlers[methods.START_RUN.path] = busy
+            reporter = Reporter("plans/1", server=fake.address, options=options(close_seconds=0.1))
+            with reporter:
+                self.assertTrue(reporter.wait_until(lambda stats: stats.failed_calls == 1, PATIENCE))
+                # It is the thread's own time that says so: the next try is an hour away.
+                self.assertGreater(reporter._not_before - time.monotonic(), 3500)
+            self.assertIn("RESOURCE_EXHAUSTED", reporter.stats.last_error)
+
+    def test_waits_ever_longer(self) -> None:
+        reporter = Reporter("plans/1", options=options(first_wait=1.0, longest_wait=8.0))
+        waits = []
+        for _ in range(6):
+            began = time.monotonic()
+            reporter._failed(PlannerError(grpc.StatusCode.UNAVAILABLE, "x"))
+            waits.append(reporter._not_before - began)
+        for wait, longest in zip(waits, (1, 2, 4, 8, 8, 8)):
+            self.assertTrue(longest / 2 <= wait <= longest + 1, waits)
+
+    def test_no_new_threads_at_the_end_of_the_process(self) -> None:
+        """From Python 3.12 on gRPC's streams fail then: the newest sample goes with the end of the run."""
+        with FakePlanner() as fake:
+            with Reporter("plans/1", server=fake.address, options=options(flush_seconds=PATIENCE)) as reporter:
+                self.assertTrue(reporter.flush(PATIENCE))
+                reporter.report(1)
+                reporter.report(2)
+
+                def fails(*arguments: Any, **named: Any) -> Any:
+                    raise RuntimeError("can't start new thread at interpreter shutdown")
+
+                reporter._client.report_progress = fails  # type: ignore[method-assign]
+            self.assertEqual([end.last.step for end in fake.finished], [2])
+            self.assertTrue(reporter.is_closed_well)
+
+    def test_garbage(self) -> None:
+        """Whatever listens there, the training does not notice."""
+        with tempfile.TemporaryDirectory(dir="/tmp") as folder, socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(f"{folder}/s")
+            listener.listen()
+
+            def answer() -> None:
+                while True:
+                    try:
+                        connection, _ = listener.accept()
+                    except OSError:
+                        return
+                    with connection:
+                        connection.sendall(b"HTTP/1.0 200 OK\r\n\r\nhello\n")
+
+            thread = threading.Thread(target=answer, daemon=True)
+            thread.start()
+            reporter = Reporter("plans/1", server=f"unix:{folder}/s", options=options(close_seconds=0.3, call_seconds=0.2))
+            with reporter:
+                reporter.report(1)
+                self.assertTrue(reporter.wait_until(lambda stats: stats.failed_calls >= 2, PATIENCE))
+            self.assertFalse(reporter.is_closed_well)
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+        self.assert_counted(reporter.stats)
 
 
 FORKING = """
