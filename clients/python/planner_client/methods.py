@@ -32,11 +32,13 @@ class Method(Generic[Request, Response]):
 
     @property
     def serializer(self) -> Callable[[Request], bytes]:
-        return self.request.SerializeToString
+        serializer: Callable[[Request], bytes] = self.request.SerializeToString
+        return serializer
 
     @property
     def deserializer(self) -> Callable[[bytes], Response]:
-        return self.response.FromString
+        deserializer: Callable[[bytes], Response] = self.response.FromString
+        return deserializer
 
 
 def _of(name: str, request: Type[Request], response: Type[Response]) -> Method[Request, Response]:

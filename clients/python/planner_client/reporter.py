@@ -380,7 +380,8 @@ class Reporter:
             if error.code in _PASSING:
                 raise
             return 0.0
-        return run.start_time.ToNanoseconds() / 1e9 - self._now()
+        nanoseconds: int = run.start_time.ToNanoseconds()
+        return nanoseconds / 1e9 - self._now()
 
     def _begin_run(self) -> run_pb2.Run:
         run = run_pb2.Run()
