@@ -43,6 +43,7 @@ def _arguments(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument("--once", action="store_true", help="ends at the end of the file, and does not wait for more")
     parser.add_argument("--pid", type=int, metavar="PID", help="ends when this process has ended")
     parser.add_argument("--interval", type=float, default=1.0, metavar="SECONDS", help="between two looks at the file (default: 1)")
+    parser.add_argument("--report-interval", type=float, default=5.0, metavar="SECONDS", help="between two batches of reports (default: 5)")
     parser.add_argument("--finish", choices=["auto", "none", *_STATES], default="auto", help="how the run ends at the end of the log")
     parser.add_argument("--echo", action="store_true", help="prints standard input again")
     parsed = parser.parse_args(arguments)
@@ -50,8 +51,8 @@ def _arguments(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
         parser.error("--run and --plan: one of them")
     if not (parsed.run or parsed.plan or os.environ.get("PLANNER_RUN") or os.environ.get("PLANNER_PLAN")):
         parser.error("--run or --plan is missing")
-    if not parsed.interval > 0:
-        parser.error("--interval must be above 0")
+    if not (parsed.interval > 0 and parsed.report_interval > 0):
+        parser.error("intervals must be above 0")
     return parsed
 
 
@@ -88,7 +89,7 @@ class _Command:
         tls = TlsFiles(its.tls_ca, its.tls_cert, its.tls_key)
         # The log is of one rank, wherever it is read.
         return Reporter(its.plan, run=its.run, request_id=its.request_id, description=its.description, server=its.server, tls=tls,
-                        start_time=start_time, only_rank_zero=False, options=ReporterOptions(flush_seconds=5.0))
+                        start_time=start_time, only_rank_zero=False, options=ReporterOptions(flush_seconds=its.report_interval))
 
     def _read_input(self) -> None:
         lines = LineBuffer()

@@ -232,7 +232,8 @@ class Command(unittest.TestCase):
         self.log = os.path.join(folder.name, "train.log")
 
     def start(self, *arguments: str, **named: Any) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "planner_client.tail", "--server", self.daemon.address, "--interval", "0.01", *arguments]
+        command = [sys.executable, "-m", "planner_client.tail", "--server", self.daemon.address, "--interval", "0.01", "--report-interval", "0.05",
+                   *arguments]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **named)
 
     def tail(self, *arguments: str, given: Optional[str] = None) -> Tuple[int, str, str]:
