@@ -64,6 +64,9 @@ class Daemon:
 
     def freeze(self) -> None:
         self._signal(signal.SIGSTOP)
+        # A signal is sent before it is there: until all threads stand still, one of them may answer.
+        assert self._process is not None
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)

@@ -246,10 +246,11 @@ class PlannerIsAway(ReporterTest):
                 stats = reporter.stats
                 daemon.thaw()
             run = self.run_of(daemon, reporter)
-        # Under tracemalloc; without it some 4 us. Nothing waits: neither the typical report nor one in a hundred.
+        # Under tracemalloc; without it some 4 us. One that waited for the planner would take its deadline, 300 ms. Others that compute on this
+        # machine may take it away for as long, but not often.
         took.sort()
         self.assertLess(took[count // 2], 1e-3)
-        self.assertLess(took[count * 99 // 100], 10e-3)
+        self.assertLess(sum(seconds > 0.1 for seconds in took), count // 100)
         self.assertLess(grown, 5e6)
         # What waits, and what is on its way.
         self.assertLessEqual(stats.waiting, 1000)
