@@ -89,9 +89,11 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(std::string_view address,
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kSilenceMilliseconds);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kAnswerMilliseconds);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // As many as it takes.
-  // Between two tries of a call it is tried to connect again: gRPC's own first wait is a second.
-  constexpr int kReconnectMilliseconds = 50;
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMilliseconds);
+  // Between two tries of a call it is tried to connect again, and a planner that is back is found: gRPC waits a second first, two minutes later.
+  constexpr int kFirstReconnectMilliseconds = 50;
+  constexpr int kLongestReconnectMilliseconds = 2'000;
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMilliseconds);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLongestReconnectMilliseconds);
   return grpc::CreateCustomChannel(target, credentials, arguments);
 }
 
