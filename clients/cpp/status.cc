@@ -6,12 +6,12 @@
 #include "absl/strings/cord.h"
 #include "core/base/retry_after.h"
 #include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
 
 namespace planner::cpp {
 namespace {
 
 constexpr char kReasonUrl[] = "planner/reason";
+constexpr char kDetailsUrl[] = "planner/details";  ///< The google.rpc.Status as it came.
 /// Nobody waits longer for anything.
 constexpr absl::Duration kLongestDelay = absl::Hours(1);
 
@@ -22,6 +22,7 @@ absl::Status FromGrpc(const grpc::Status& status) {
   absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
   google::rpc::Status details;
   if (status.ok() || !details.ParseFromString(status.error_details())) return result;
+  result.SetPayload(kDetailsUrl, absl::Cord(status.error_details()));
   for (const google::protobuf::Any& any : details.details()) {
     google::rpc::ErrorInfo info;
     google::rpc::RetryInfo retry;
@@ -40,5 +41,14 @@ std::string ReasonOf(const absl::Status& status) {
 }
 
 absl::Duration RetryDelayOf(const absl::Status& status) { return base::RetryAfterOf(status); }
+
+google::rpc::Status ToProto(const absl::Status& status) {
+  google::rpc::Status proto;
+  const absl::optional<absl::Cord> details = status.GetPayload(kDetailsUrl);
+  if (details.has_value()) proto.ParseFromString(std::string(*details));
+  proto.set_code(static_cast<int>(status.code()));
+  proto.set_message(std::string(status.message()));
+  return proto;
+}
 
 }  // namespace planner::cpp

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "google/rpc/status.pb.h"
 
 namespace planner::cpp {
 
@@ -17,5 +18,8 @@ std::string ReasonOf(const absl::Status& status);
 
 /// After which the server would be asked again (RetryInfo), of such a status; zero: it does not say.
 absl::Duration RetryDelayOf(const absl::Status& status);
+
+/// As the server sent it, with all of its details, of such a status; of any other its code and text.
+google::rpc::Status ToProto(const absl::Status& status);
 
 }  // namespace planner::cpp
