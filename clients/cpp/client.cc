@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -49,13 +50,25 @@ std::string Client::NewRequestId() {
   return fmt::format("{:016x}{:016x}", random(), random());
 }
 
+absl::Status Client::Connected(grpc::Channel& channel, absl::Time deadline) const {
+  if (channels_.size() < 2) return absl::OkStatus();
+  const auto until = absl::ToChronoTime(std::min(deadline, world_.now() + retry_.longest_connect));
+  constexpr bool kTryToConnect = true;
+  for (auto state = channel.GetState(kTryToConnect); state == GRPC_CHANNEL_IDLE || state == GRPC_CHANNEL_CONNECTING;
+       state = channel.GetState(kTryToConnect)) {
+    if (!channel.WaitForStateChange(state, until)) return absl::UnavailableError("does not answer, and has others beside it");
+  }
+  return absl::OkStatus();  // Connected, or the call itself will say why not.
+}
+
 absl::Status Client::Run(absl::Time deadline, const Try& once) {
   Retry retry(retry_, channels_.size(), deadline, world_.random);
   size_t index = current_;
   while (true) {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(deadline));
-    const absl::Status status = FromGrpc(once(channels_[index], context));
+    absl::Status status = Connected(*channels_[index], deadline);
+    if (status.ok()) status = FromGrpc(once(channels_[index], context));
     const std::optional<absl::Duration> wait = retry.After(status, world_.now());
     if (!wait.has_value()) {
       current_ = index;

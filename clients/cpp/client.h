@@ -78,6 +78,8 @@ class Client {
   using Try = std::function<grpc::Status(const std::shared_ptr<grpc::Channel>&, grpc::ClientContext&)>;
 
   absl::Status Run(absl::Time deadline, const Try& once);
+  /// UNAVAILABLE: it could not be connected to in RetryOptions::longest_connect, and there are others.
+  absl::Status Connected(grpc::Channel& channel, absl::Time deadline) const;
   static std::string NewRequestId();
 
   const std::vector<std::shared_ptr<grpc::Channel>> channels_;

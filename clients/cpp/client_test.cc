@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <deque>
 #include <filesystem>
@@ -122,6 +125,23 @@ TEST_F(ClientTest, AReplicaThatIsThereAnswersAndIsAskedFirstFromThenOn) {
   replicas_[0].answers = {kUnavailable};
   EXPECT_EQ(NameOf(client.Call(&Stub::CreatePlan, v1::CreatePlanRequest())), "plans/2");
   EXPECT_EQ(client.channel(), channels_[1]);
+}
+
+TEST_F(ClientTest, AReplicaThatStandsStillIsPassedOver) {
+  // The kernel takes connections of a process that is stopped; nobody says anything on them.
+  std::string folder = (std::filesystem::temp_directory_path() / "planner-client-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const std::string path = folder + "/mute.sock";
+  const int mute = socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  ASSERT_EQ(bind(mute, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_EQ(listen(mute, 8), 0);
+  Client client(std::vector{*Connect("unix:" + path), channels_[0]}, absl::Seconds(20), {.longest_connect = absl::Milliseconds(50)});
+  EXPECT_EQ(NameOf(client.Call(&Stub::CreatePlan, v1::CreatePlanRequest())), "plans/1");
+  EXPECT_EQ(client.channel(), channels_[0]);
+  close(mute);
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(ClientTest, OtherErrorsAreTheAnswer) {

@@ -15,6 +15,9 @@ struct RetryOptions {
   absl::Duration first_wait = absl::Milliseconds(100);
   absl::Duration longest_wait = absl::Seconds(5);
   double growth = 2;  ///< Of the wait, from round to round.
+  /// For an address to let itself be connected to, where there are others: one whose machine is gone, or whose process stands still, must not
+  /// use up the call's whole time.
+  absl::Duration longest_connect = absl::Seconds(2);
 };
 
 /// When one call is tried again. After UNAVAILABLE and RESOURCE_EXHAUSTED the next address is tried at once; when all of them have been

@@ -5,6 +5,7 @@
 #include <google/protobuf/util/json_util.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <regex>
 
@@ -123,8 +124,15 @@ absl::StatusOr<std::vector<v1::Cluster>> ParseClusters(std::string_view text) {
   const std::string copy(text);
   const size_t begin = text.find_first_not_of(" \t\r\n");
   if (begin != std::string_view::npos && (text[begin] == '{' || text[begin] == '[')) {
-    const json tree = json::parse(copy, nullptr, /*allow_exceptions=*/false);
-    if (tree.is_discarded()) return Invalid("is not valid JSON");
+    json tree;
+    try {
+      tree = json::parse(copy);
+    } catch (const json::parse_error& error) {
+      // Its byte is the first that is too many, counted from 1.
+      const std::string_view before = text.substr(0, error.byte == 0 ? 0 : error.byte - 1);
+      const auto lines = std::count(before.begin(), before.end(), '\n');
+      return Invalid(fmt::format("is not valid JSON: line {}, column {}", lines + 1, before.size() - (before.rfind('\n') + 1) + 1));
+    }
     RETURN_IF_ERROR(AddDocument(tree, clusters));
   } else if (IsTextFormat(copy)) {
     ASSIGN_OR_RETURN(clusters.emplace_back(), ClusterFromTextFormat(copy));

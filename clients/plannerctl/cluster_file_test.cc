@@ -25,6 +25,11 @@ TEST(ParseClustersTest, Yaml) {
   ExpectSample(clusters->front());
 }
 
+TEST(ParseClustersTest, BrokenJsonSaysWhere) {
+  EXPECT_EQ(ParseClusters("{\"name\": \"a\",\n \"nodePools\": [,]}").status().message(), "is not valid JSON: line 2, column 16");
+  EXPECT_EQ(ParseClusters("{").status().message(), "is not valid JSON: line 1, column 2");
+}
+
 TEST(ParseClustersTest, YamlOfSeveralDocumentsAndLists) {
   EXPECT_THAT(*ParseClusters("---\nname: a\n---\nname: b\n---\n"), SizeIs(2));
   const auto clusters = ParseClusters("clusters:\n  - name: a\n  - name: 7\n");

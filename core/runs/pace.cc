@@ -6,7 +6,8 @@
 namespace planner::runs {
 namespace {
 
-/// How much faster than planned a run may look at its first report before it is taken to go on from a checkpoint.
+/// How much faster than planned a run may look: at its first report, before it is taken to go on from a checkpoint; later, before a fall is
+/// taken for a correction.
 constexpr double kFastest = 4;
 /// Of the planned steps, while which nothing is steady.
 constexpr double kWarmUp = 0.1;
@@ -44,20 +45,30 @@ Pace PaceOf(const std::vector<Sample>& samples, const Planned& planned) {
   if (samples.empty()) return pace;
   Sample before = samples.front();
   if (GoesOn(before, planned)) {
-    pace.first_step = static_cast<double>(before.step);
+    const auto least = std::min_element(samples.begin(), samples.end(), [](const Sample& a, const Sample& b) { return a.step < b.step; });
+    pace.first_step = static_cast<double>(least->step);
   } else {
     before = {.time = planned.start};
   }
   const double warm = pace.first_step + kWarmUp * std::max(0.0, planned.steps - pace.first_step);
   std::vector<Stretch> all, steady;
+  const double fastest = absl::ToDoubleSeconds(planned.step) / kFastest;
+  bool is_newest_counted = false, is_newest_steady = false;
   for (const Sample& sample : samples) {
     const double seconds = absl::ToDoubleSeconds(sample.time - before.time);
     const double steps = static_cast<double>(sample.step) - static_cast<double>(before.step);
-    if (seconds > 0 && steps > 0) {
+    if (steps < 0 && is_newest_counted && all.back().seconds < fastest) {
+      pace.steps -= all.back().steps;
+      all.pop_back();
+      if (is_newest_steady) steady.pop_back();
+    }
+    is_newest_counted = seconds > 0 && steps > 0;
+    is_newest_steady = is_newest_counted && static_cast<double>(before.step) >= warm;
+    if (is_newest_counted) {
       all.push_back({seconds / steps, steps});
-      if (static_cast<double>(before.step) >= warm) steady.push_back(all.back());
       pace.steps += steps;
     }
+    if (is_newest_steady) steady.push_back(all.back());
     before = sample;
   }
   if (!all.empty()) {

@@ -20,12 +20,13 @@ struct Pace {
 /// The pace that samples in order of time tell.
 ///
 /// Between two samples the step time is the time between them over the steps between them; where the step falls (a restart from a
-/// checkpoint) or stands still there is none. The pace is the median of these, each counted as often as it has steps, over the pairs
+/// checkpoint) or stands still there is none, nor before a fall if the steps came more than four times as fast as planned: there a wrong
+/// step was put right, which would outweigh all others. The pace is the median of these, each counted as often as it has steps, over the pairs
 /// that begin after the first tenth of the planned steps, when caches are warm and data flows, or over all while there are none. A
 /// median, because an outage is one long pair among many.
 ///
 /// The run's start counts as a sample at step 0, unless the first report is more than four times as far as the plan says it could be: that
-/// run goes on from a checkpoint.
+/// run goes on from a checkpoint, which is the least of its steps.
 ///
 /// Without any pair, the rate that was reported last gives the pace: tokens of a step over it.
 ///

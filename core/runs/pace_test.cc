@@ -53,6 +53,18 @@ TEST(PaceOf, AFirstReportTooFarGoesOnFromACheckpoint) {
   EXPECT_DOUBLE_EQ(PaceOf({At(249, 100)}, kPlanned).first_step, 100);
 }
 
+TEST(PaceOf, AWrongStepIsForgottenOnceItIsPutRight) {
+  // At first: it looked like a checkpoint.
+  const Pace first = PaceOf({At(10, 900'000), At(120, 10), At(240, 20)}, kPlanned);
+  EXPECT_DOUBLE_EQ(first.first_step, 10);
+  EXPECT_DOUBLE_EQ(absl::ToDoubleSeconds(first.step), 12);
+  // And later: 120, written as 1,200. While nobody corrects it, it counts.
+  EXPECT_LT(StepOf({At(1200, 100), At(1440, 1200)}), 1);
+  const Pace later = PaceOf({At(1200, 100), At(1440, 1200), At(1500, 125), At(1800, 150)}, kPlanned);
+  EXPECT_DOUBLE_EQ(absl::ToDoubleSeconds(later.step), 12);
+  EXPECT_DOUBLE_EQ(later.steps, 125);
+}
+
 TEST(PaceOf, EachStepCountsOnce) {
   // One step of 100 s, nine of 10 s, ten of 20 s: as many below as above.
   EXPECT_DOUBLE_EQ(StepOf({At(100, 1), At(190, 10), At(390, 20)}), 20);

@@ -44,6 +44,11 @@ std::string TimeText(Micros micros) {
              : absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", cluster::FromMicros(micros), absl::UTCTimeZone());
 }
 
+/// What to say to who cannot have GPUs when he wants them.
+std::string LaterText(std::optional<Micros> earliest) {
+  return earliest.has_value() ? fmt::format("; the earliest start is {}", TimeText(*earliest)) : ", and not later for so long";
+}
+
 /// "plans/…" of a block that names one.
 std::string PlanOf(const convert::NodeBlock& block) {
   return block.plan.starts_with("plans/") ? block.plan : "plans/" + block.plan;
@@ -279,22 +284,24 @@ absl::StatusOr<v1::Reservation> ClusterCalendar::Find(const Wish& wish) const {
     nodes = ledger.Place(shape, start, end);
   }
   // Most wishes come from an estimate, and can be had when it said: only others are searched for.
-  if (nodes.empty() && wish.may_wait) {
+  std::optional<Micros> earliest;
+  if (nodes.empty()) {
     schedule::Request request{.shape = shape, .duration = wish.duration, .not_before = wish.start};
     std::vector<std::shared_ptr<const cluster::Quota>> quotas;
     for (const TenantUse* use : uses) request.quotas.push_back(quotas.emplace_back(QuotaOf(*use)).get());
-    if (const auto earliest = EarliestStart(*ledger.View(), request)) {
-      start = *earliest;
-      nodes = ledger.Place(shape, start, start + wish.duration);
-    }
+    earliest = EarliestStart(*ledger.View(), request);
+  }
+  if (earliest.has_value() && wish.may_wait) {
+    start = *earliest;
+    nodes = ledger.Place(shape, start, start + wish.duration);
   }
   if (!in_quota && (nodes.empty() || !wish.nodes.empty())) {
     return Failed("QUOTA_EXCEEDED",
-                  fmt::format("{} GPUs {} exceed the quota of tenant \"{}\"", shape.gpus(), when, wish.tenant));
+                  fmt::format("{} GPUs {} exceed the quota of tenant \"{}\"{}", shape.gpus(), when, wish.tenant, LaterText(earliest)));
   }
   if (nodes.empty()) {
-    return Failed("NOT_FREE", fmt::format("{}/{}: {} GPUs are not free {}{}", id_, pool->pool.name, shape.gpus(), when,
-                                          wish.may_wait ? ", and not later for so long" : ""));
+    return Failed("NOT_FREE", fmt::format("{}/{}: {} GPUs (on {} of {} nodes) are not free {}{}", id_, pool->pool.name, shape.gpus(), shape.nodes,
+                                          ledger.node_count(), when, LaterText(earliest)));
   }
   v1::Reservation found;
   found.set_node_pool(pool->pool.name);

@@ -23,6 +23,9 @@ constexpr int kMostLookedAt = 10'000;
 constexpr int kChunk = 500;
 /// By how much clients' clocks may be ahead of ours.
 constexpr absl::Duration kClockSkew = absl::Minutes(1);
+/// A training may be longer than its plan, but not by so much: where tokens or samples are reported as steps, they are a thousand times as many.
+constexpr double kFarBeyond = 10;
+constexpr double kFewSteps = 1'000'000;
 
 absl::StatusOr<v1::Run> Parse(const store::Record& record) {
   v1::Run run;
@@ -61,6 +64,12 @@ absl::Status CheckSample(const std::string& field, const v1::ProgressSample& sam
   RETURN_IF_ERROR(validate::ValidateSample(field, sample));
   if (!sample.has_step() && !(run.planned().tokens_per_step() > 0)) {
     return base::InvalidField(field + ".step", "is missing: the tokens of a step are not known");
+  }
+  const double planned_steps = run.planned().step_count();
+  if (planned_steps > 0 && static_cast<double>(sample.step()) > kFarBeyond * planned_steps + kFewSteps) {
+    return base::InvalidField(field + ".step",
+                              fmt::format("is far beyond the {:.0f} of the plan; are these tokens or samples? step={}", planned_steps, sample.step()),
+                              "BEYOND_PLAN");
   }
   const absl::Time time = convert::TimeFromProto(sample.time());
   if (time > now + kClockSkew) {

@@ -255,6 +255,9 @@ TEST_F(RunsTest, WhatIsWrongIsRefusedAndNamedAndTheRestIsTaken) {
                           "samples[8].step: is missing, and so is token_count", StartsWith("samples[9].time.nanos: ")));
   EXPECT_EQ(outcome->run.actual().last().loss(), -2.5);
   EXPECT_EQ(outcome->run.actual().report_count(), 1);
+  // Tokens that are written as steps.
+  EXPECT_THAT(Report(run, {At(900, 200'000'000)})->refusals,
+              ElementsAre("samples[0].step: is far beyond the 1000 of the plan; are these tokens or samples? step=200000000"));
   // A minute ahead is a clock, not the future. At most 20 refusals are told.
   EXPECT_EQ(Report(run, {At(1060, 51)})->accepted, 1);
   EXPECT_THAT(Report(run, std::vector<v1::ProgressSample>(100, At(-1, 1)))->refusals, SizeIs(kMostRefusals));

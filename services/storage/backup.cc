@@ -28,8 +28,9 @@ using store::Kind;
 constexpr char kFormat[] = "planner-backup";
 constexpr int64_t kFormatVersion = 1;
 
-absl::Status FileError(const std::string& path, int error) {
-  const std::string text = absl::StrCat("backup: ", path, ": ", std::strerror(error));
+/// `what`: "backup" or "restore".
+absl::Status FileError(const char* what, const std::string& path, int error) {
+  const std::string text = absl::StrCat(what, ": ", path, ": ", std::strerror(error));
   if (error == ENOENT) return absl::NotFoundError(text);
   if (error == EACCES || error == EPERM || error == EROFS) return absl::PermissionDeniedError(text);
   if (error == ENOSPC || error == EDQUOT || error == EFBIG) return absl::ResourceExhaustedError(text);
@@ -42,7 +43,7 @@ class NewFile {
   static absl::StatusOr<NewFile> Create(const std::string& path) {
     std::string temporary = path + ".XXXXXX";
     const int file = mkostemp(temporary.data(), O_CLOEXEC);
-    if (file < 0) return FileError(path, errno);
+    if (file < 0) return FileError("backup", path, errno);
     return NewFile(file, path, std::move(temporary));
   }
   NewFile(NewFile&& other) noexcept
@@ -60,7 +61,7 @@ class NewFile {
   }
   absl::Status Finish() {
     RETURN_IF_ERROR(Flush());
-    if (fsync(file_) != 0 || std::rename(temporary_.c_str(), path_.c_str()) != 0) return FileError(path_, errno);
+    if (fsync(file_) != 0 || std::rename(temporary_.c_str(), path_.c_str()) != 0) return FileError("backup", path_, errno);
     close(std::exchange(file_, -1));
     return absl::OkStatus();
   }
@@ -76,7 +77,7 @@ class NewFile {
     while (!rest.empty()) {
       const ssize_t count = write(file_, rest.data(), rest.size());
       if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return FileError(path_, errno);
+      if (count < 0) return FileError("backup", path_, errno);
       rest.remove_prefix(static_cast<size_t>(count));
     }
     buffer_.clear();
@@ -111,8 +112,8 @@ class Reader {
 
   absl::Status Read(const store::Take& take) {
     struct stat info = {};
-    if (!file_.is_open() || stat(path_.c_str(), &info) != 0) return FileError(path_, errno != 0 ? errno : ENOENT);
-    if (S_ISDIR(info.st_mode)) return FileError(path_, EISDIR);
+    if (!file_.is_open() || stat(path_.c_str(), &info) != 0) return FileError("restore", path_, errno != 0 ? errno : ENOENT);
+    if (S_ISDIR(info.st_mode)) return FileError("restore", path_, EISDIR);
     RETURN_IF_ERROR(ReadHead());
     while (true) {
       ASSIGN_OR_RETURN(const json line, NextLine());

@@ -289,8 +289,8 @@ absl::StatusOr<v1::GetUtilizationResponse> Utilization::Get(const v1::GetUtiliza
   const absl::Time start = request.has_start_time() ? convert::TimeFromProto(request.start_time()) : end - kUsualSpan;
   if (start >= end) {
     return base::InvalidField("start_time",
-                              fmt::format("must be before end_time: start_time={} end_time={} (seconds since 1970)",
-                                          absl::ToUnixSeconds(start), absl::ToUnixSeconds(end)),
+                              fmt::format("must be before end_time: {} is not before {}", absl::FormatTime(absl::RFC3339_sec, start, absl::UTCTimeZone()),
+                                          absl::FormatTime(absl::RFC3339_sec, end, absl::UTCTimeZone())),
                               "NEGATIVE_DURATION");
   }
   ASSIGN_OR_RETURN(const std::shared_ptr<const NodeIndex> nodes, NodesOf(cluster, now));

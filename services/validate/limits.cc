@@ -1,5 +1,7 @@
 #include "services/validate/limits.h"
 
+#include <google/protobuf/util/time_util.h>
+
 #include <cmath>
 #include <utility>
 
@@ -9,6 +11,8 @@
 
 namespace planner::validate {
 namespace {
+
+using google::protobuf::util::TimeUtil;
 
 constexpr char kOutOfRange[] = "OUT_OF_RANGE";
 
@@ -82,8 +86,7 @@ absl::Status Interval(const std::string& field, const google::protobuf::Timestam
     return absl::OkStatus();
   }
   return base::InvalidField(field + ".end_time",
-                            fmt::format("must be after start_time: start_time={} end_time={} (seconds since 1970)",
-                                        start_time.seconds(), end_time.seconds()),
+                            fmt::format("must be after start_time: {} is not after {}", TimeUtil::ToString(end_time), TimeUtil::ToString(start_time)),
                             "NEGATIVE_DURATION");
 }
 

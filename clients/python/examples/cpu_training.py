@@ -23,7 +23,7 @@ from google.protobuf import json_format
 from step_time_picture import panel_of, picture, seconds_text
 
 import planner
-from planner_client import Client, Reporter, ReporterOptions
+from planner_client import Client, Reporter, ReporterOptions, Retry
 from planner_client.api.v1 import estimate_pb2, layer_graph_pb2, run_pb2
 
 
@@ -128,7 +128,9 @@ def main() -> int:
     print(f"this CPU, {torch.get_num_threads()} threads: {flops / 1e9:.1f} GFLOP/s in fp32, {bandwidth / 1e9:.1f} GB/s")
 
     runs: List[run_pb2.Run] = []
-    with running_planner(its.plannerd, configuration(flops, bandwidth)) as address, Client(address) as client:
+    # It has only been started: it is asked until it is there.
+    patience = Retry(rounds=10**6, longest_wait=0.5)
+    with running_planner(its.plannerd, configuration(flops, bandwidth)) as address, Client(address, timeout=60, retry=patience) as client:
         for number in range(1, its.runs + 1):
             model = Transformer(words, its.width, 2)
             plan = client.create_plan(request_of(model, torch.zeros(batch, its.length, dtype=torch.long), its.steps))
