@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_split.h"
+#include "clients/kubernetes/bounded_json.h"
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
-#include "fmt/format.h"
 
 namespace planner::kubernetes {
 namespace {
@@ -16,39 +16,6 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using nlohmann::json;
-
-constexpr int kMaxDepth = 100;
-
-/// What protobuf's own parser would take too long for, or crash on.
-absl::Status CheckDepth(std::string_view text) {
-  int depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kMaxDepth) return base::InvalidField("body", fmt::format("is nested deeper than {} levels", kMaxDepth));
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<json> ParseBody(std::string_view text) {
-  RETURN_IF_ERROR(CheckDepth(text));
-  try {
-    json body = json::parse(text);
-    if (!body.is_object()) return base::InvalidField("body", "is no JSON object");
-    return body;
-  } catch (const json::parse_error& error) {
-    return base::InvalidField("body", fmt::format("is no JSON at byte {}", error.byte));
-  }
-}
 
 const FieldDescriptor* FindField(const Descriptor& message, const std::string& name) {
   const FieldDescriptor* const field = message.FindFieldByName(name);
@@ -96,7 +63,7 @@ absl::Status FillRequest(const HttpRequest& http, const std::vector<std::pair<st
   if (body_field.empty()) {
     if (!http.body.empty()) return base::InvalidField("body", "must be empty");
   } else if (!http.body.empty()) {
-    ASSIGN_OR_RETURN(json body, ParseBody(http.body));
+    ASSIGN_OR_RETURN(json body, ParseObject(http.body, "body"));
     if (body_field == "*") {
       tree = std::move(body);
     } else {

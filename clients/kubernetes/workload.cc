@@ -1,9 +1,6 @@
 #include "clients/kubernetes/workload.h"
 
-#include <algorithm>
-#include <array>
-#include <charconv>
-
+#include "clients/kubernetes/pod_gpus.h"
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
@@ -14,76 +11,14 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kPrefix = "planner.io/";
-constexpr std::array<const char*, 2> kGpuResources = {"nvidia.com/gpu", "amd.com/gpu"};
 constexpr char kProductLabel[] = "nvidia.com/gpu.product";
-constexpr int64_t kMost = 1'000'000;
-
-/// The member, or null: for what is not there, or is in something that is no object.
-const json& Member(const json& object, const std::string& name) {
-  static const json* const null = new json();
-  if (!object.is_object()) return *null;
-  const auto found = object.find(name);
-  return found == object.end() ? *null : *found;
-}
-
-std::string TextOf(const json& value) { return value.is_string() ? value.get<std::string>() : ""; }
-
-std::string Shown(const json& value) {
-  std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
-  if (text.size() > 40) text.replace(40, std::string::npos, "…");
-  return text;
-}
+constexpr int64_t kMost = kMostOfAnything;
 
 /// A key as JSON pointers write it (RFC 6901).
 std::string Escaped(std::string_view key) {
   std::string text;
   for (const char c : key) text += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
   return text;
-}
-
-/// A whole number, written as one or as a text; `missing` where there is none. At "name".
-absl::StatusOr<int64_t> Count(const json& object, const std::string& name, int64_t missing, std::string_view what) {
-  const json& value = Member(object, name);
-  if (value.is_null()) return missing;
-  int64_t count = -1;
-  if (value.is_number_integer()) {
-    count = value.get<int64_t>();
-  } else if (value.is_string()) {
-    const auto& text = value.get_ref<const std::string&>();
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-    if (error != std::errc() || end != text.data() + text.size()) count = -1;
-  }
-  if (count < 0 || count > kMost) return base::InvalidField(name, fmt::format("is no number of {}: value={}", what, Shown(value)));
-  return count;
-}
-
-absl::StatusOr<int64_t> GpusOfContainer(const json& container) {
-  const json& resources = Member(container, "resources");
-  int64_t sum = 0;
-  for (const char* const resource : kGpuResources) {
-    for (const char* const list : {"limits", "requests"}) {
-      const auto count = Count(Member(resources, list), resource, 0, "GPUs");
-      if (!count.ok()) return base::AtField("resources", base::AtField(list, count.status()));
-      if (*count == 0) continue;
-      sum += *count;
-      break;
-    }
-  }
-  return sum;
-}
-
-absl::StatusOr<int64_t> GpusOfPod(const json& spec) {
-  int64_t together = 0, most = 0;
-  for (const char* const list : {"containers", "initContainers"}) {
-    const json& containers = Member(spec, list);
-    for (size_t i = 0; containers.is_array() && i < containers.size(); ++i) {
-      const auto gpus = GpusOfContainer(containers[i]);
-      if (!gpus.ok()) return base::AtField(fmt::format("{}[{}]", list, i), gpus.status());
-      if (std::string_view(list) == "containers") together += *gpus;
-      most = std::max(most, *gpus);
-    }
-  }
-  return std::max(together, most);
 }
 
 absl::Status AddGroup(const json& spec, const std::string& path, int64_t pods, Workload& workload) {
@@ -108,7 +43,7 @@ absl::Status ReadTimeLimit(const json& object, const std::string& path, Workload
 }
 
 absl::Status ReadJob(const json& spec, Workload& workload) {
-  ASSIGN_OR_RETURN(const int64_t parallelism, Count(spec, "parallelism", 1, "pods"));
+  ASSIGN_OR_RETURN(const int64_t parallelism, CountOf(spec, "parallelism", 1, "pods"));
   RETURN_IF_ERROR(base::AtField("template.spec", AddGroup(Member(Member(spec, "template"), "spec"), "/spec/template/spec", parallelism, workload)));
   return ReadTimeLimit(spec, "/spec", workload);
 }
@@ -118,7 +53,7 @@ absl::Status ReadPyTorchJob(const json& spec, Workload& workload) {
   if (!replicas.is_object() || replicas.empty()) return base::InvalidField("pytorchReplicaSpecs", "has no replicas");
   for (const auto& [role, replica] : replicas.items()) {
     const std::string field = fmt::format("pytorchReplicaSpecs.{}", role);
-    const auto pods = Count(replica, "replicas", 1, "pods");
+    const auto pods = CountOf(replica, "replicas", 1, "pods");
     if (!pods.ok()) return base::AtField(field, pods.status());
     RETURN_IF_ERROR(base::AtField(field + ".template.spec", AddGroup(Member(Member(replica, "template"), "spec"),
                                                                      fmt::format("/spec/pytorchReplicaSpecs/{}/template/spec", Escaped(role)), *pods, workload)));
@@ -132,9 +67,9 @@ absl::Status ReadJobSet(const json& spec, Workload& workload) {
   if (!jobs.is_array() || jobs.empty()) return base::InvalidField("replicatedJobs", "has no jobs");
   for (size_t i = 0; i < jobs.size(); ++i) {
     const auto read = [&]() -> absl::Status {
-      ASSIGN_OR_RETURN(const int64_t replicas, Count(jobs[i], "replicas", 1, "jobs"));
+      ASSIGN_OR_RETURN(const int64_t replicas, CountOf(jobs[i], "replicas", 1, "jobs"));
       const json& job = Member(Member(jobs[i], "template"), "spec");
-      const auto parallelism = Count(job, "parallelism", 1, "pods");
+      const auto parallelism = CountOf(job, "parallelism", 1, "pods");
       if (!parallelism.ok()) return base::AtField("template.spec", parallelism.status());
       if (replicas * *parallelism > kMost) return base::InvalidField("replicas", "makes more than 1,000,000 pods");
       return base::AtField("template.spec.template.spec",

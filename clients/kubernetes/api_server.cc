@@ -1,0 +1,95 @@
+#include "clients/kubernetes/api_server.h"
+
+#include <httplib.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "clients/kubernetes/bounded_json.h"
+#include "clients/kubernetes/pod_gpus.h"
+#include "core/base/error.h"
+#include "core/base/status_macros.h"
+#include "fmt/format.h"
+
+namespace planner::kubernetes {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kAccount[] = "/var/run/secrets/kubernetes.io/serviceaccount/";
+constexpr size_t kMostPageBytes = 64 << 20;
+constexpr int kMostPages = 10'000;
+constexpr int kItemsOfPage = 500;
+
+absl::StatusOr<std::string> ReadToken(const std::string& path) {
+  if (path.empty()) return std::string();
+  std::ifstream file(path);
+  std::string token;
+  if (!(file >> token)) return absl::FailedPreconditionError(fmt::format("the token cannot be read: file=\"{}\"", path));
+  return token;
+}
+
+/// What the server has said, which may be anybody's text.
+std::string Said(const std::string& body) {
+  const absl::StatusOr<json> status = ParseObject(body, "body");
+  return status.ok() ? TextOf(Member(*status, "message")) : "";
+}
+
+absl::Status ErrorOf(int code, const std::string& path, const std::string& body) {
+  const std::string text = fmt::format("the API server answers {} to {}: {}", code, path, Said(body));
+  if (code == 401 || code == 403) return absl::PermissionDeniedError(text);
+  if (code == 404) return absl::NotFoundError(text);
+  if (code == 410) return absl::AbortedError(text);  // The list has become too old while it was read.
+  if (code == 429 || code >= 500) return absl::UnavailableError(text);
+  return absl::DataLossError(text);
+}
+
+}  // namespace
+
+absl::StatusOr<ApiServerOptions> ApiServerOptions::OfPod(const std::function<std::string(const std::string&)>& variable) {
+  const std::string host = variable("KUBERNETES_SERVICE_HOST"), port = variable("KUBERNETES_SERVICE_PORT");
+  if (host.empty() || port.empty()) return absl::FailedPreconditionError("this is no pod of Kubernetes (KUBERNETES_SERVICE_HOST): say where the API server is");
+  const std::string bracketed = host.find(':') == std::string::npos ? host : "[" + host + "]";
+  return ApiServerOptions{.url = fmt::format("https://{}:{}", bracketed, port),
+                          .token_file = std::string(kAccount) + "token",
+                          .ca_file = std::string(kAccount) + "ca.crt"};
+}
+
+absl::Status ApiServer::List(const std::string& path, const std::string& query, const std::function<absl::Status(const json&)>& each) const {
+  const auto wrong_url = [&] { return base::InvalidField("url", fmt::format("is no http:// or https:// address: value=\"{}\"", options_.url)); };
+  // httplib throws at other schemes.
+  if (!options_.url.starts_with("http://") && !options_.url.starts_with("https://")) return wrong_url();
+  httplib::Client http(options_.url);
+  if (!http.is_valid()) return wrong_url();
+  ASSIGN_OR_RETURN(const std::string token, ReadToken(options_.token_file));
+  const auto seconds = static_cast<time_t>(absl::ToInt64Seconds(absl::Ceil(options_.timeout, absl::Seconds(1))));
+  http.set_connection_timeout(seconds);
+  http.set_read_timeout(seconds);
+  http.set_keep_alive(true);
+  http.set_follow_location(false);
+  if (!options_.ca_file.empty()) http.set_ca_cert_path(options_.ca_file.c_str());
+  if (!token.empty()) http.set_bearer_token_auth(token.c_str());
+
+  std::string more;
+  for (int page = 0; page < kMostPages; ++page) {
+    std::string target = fmt::format("{}?limit={}", path, kItemsOfPage);
+    if (!query.empty()) target += "&" + query;
+    if (!more.empty()) target += "&continue=" + httplib::detail::encode_query_param(more);
+    std::string body;
+    const auto answer = http.Get(target.c_str(), [&](const char* data, size_t size) {
+      body.append(data, size);
+      return body.size() <= kMostPageBytes;
+    });
+    if (body.size() > kMostPageBytes) return absl::DataLossError(fmt::format("a page of {} is larger than 64 MiB", path));
+    if (!answer) return absl::UnavailableError(fmt::format("the API server does not answer: {}: {}", options_.url, httplib::to_string(answer.error())));
+    if (answer->status != 200) return ErrorOf(answer->status, path, body);
+    const absl::StatusOr<json> list = ParseObject(body, path);
+    if (!list.ok() || !Member(*list, "items").is_array()) return absl::DataLossError(fmt::format("the answer to {} is no list", path));
+    for (const json& item : (*list)["items"]) RETURN_IF_ERROR(each(item));
+    more = TextOf(Member(Member(*list, "metadata"), "continue"));
+    if (more.empty()) return absl::OkStatus();
+  }
+  return absl::DataLossError(fmt::format("{} has more than {} pages", path, kMostPages));
+}
+
+}  // namespace planner::kubernetes

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace planner::kubernetes {
+
+struct ApiServerOptions {
+  std::string url;         ///< "https://10.0.0.1:443", "http://127.0.0.1:8001" (kubectl proxy).
+  std::string token_file;  ///< Read for every list: such tokens are replaced. Empty: none.
+  std::string ca_file;     ///< Who signs the server's certificate; empty: those that this machine trusts.
+  absl::Duration timeout = absl::Seconds(10);  ///< For a page to begin, and between its parts.
+
+  /// As a pod has them: the service kubernetes, the account's token. FAILED_PRECONDITION: this is no pod.
+  static absl::StatusOr<ApiServerOptions> OfPod(const std::function<std::string(const std::string&)>& variable);
+};
+
+/// Lists what a Kubernetes API server has.
+class ApiServer {
+ public:
+  explicit ApiServer(ApiServerOptions options) : options_(std::move(options)) {}
+
+  /// Each item of a list, page by page: "/api/v1/nodes", "/api/v1/pods" with "fieldSelector=…" in `query`. Stops at the first error: UNAVAILABLE:
+  /// nobody answers; PERMISSION_DENIED and others as the server says; DATA_LOSS: no list, a page beyond 64 MiB, more than 10,000 pages;
+  /// INVALID_ARGUMENT: `url`; what `each` gives.
+  absl::Status List(const std::string& path, const std::string& query, const std::function<absl::Status(const nlohmann::json&)>& each) const;
+
+ private:
+  ApiServerOptions options_;
+};
+
+}  // namespace planner::kubernetes
