@@ -92,6 +92,9 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(std::string_view address,
   // Between two tries of a call it is tried to connect again: gRPC's own first wait is a second.
   constexpr int kReconnectMilliseconds = 50;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMilliseconds);
+  // A client that goes on for days finds a server that was away again: gRPC's own last wait is two minutes.
+  constexpr int kLongestReconnectMilliseconds = 2'000;
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLongestReconnectMilliseconds);
   return grpc::CreateCustomChannel(target, credentials, arguments);
 }
 

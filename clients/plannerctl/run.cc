@@ -150,6 +150,7 @@ ExitCode Run(const std::vector<std::string>& arguments, const Environment& envir
   AddPlanCommand(app, action);
   AddRunCommand(app, action);
   AddClusterCommand(app, action);
+  AddSlurmCommand(app, action);
   AddGpuCommand(app, action);
   AddModelCommand(app, action);
   AddPrecisionCommand(app, action);
