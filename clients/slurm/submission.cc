@@ -30,8 +30,11 @@ absl::StatusOr<std::optional<int64_t>> Number(std::string_view text, int64_t uns
 }
 
 absl::StatusOr<std::optional<absl::Duration>> Limit(std::string_view text) {
+  // job_desc's own number where none was set, or no end.
+  const absl::StatusOr<std::optional<int64_t>> raw = Number(text, kNoValue32);
+  if (raw.ok() && !raw->has_value()) return std::optional<absl::Duration>();
   ASSIGN_OR_RETURN(const std::optional<int64_t> minutes, ParseTimeLimit(text));
-  if (!minutes.has_value() || *minutes >= kNoValue32 || *minutes == 0) return std::optional<absl::Duration>();
+  if (!minutes.has_value() || *minutes == 0) return std::optional<absl::Duration>();
   return std::optional<absl::Duration>(absl::Minutes(*minutes));
 }
 

@@ -35,6 +35,11 @@ TEST(SubmissionTest, ReadsWhatSbatchTakes) {
   ASSERT_TRUE(job.ok()) << job.status();
   EXPECT_EQ(*TotalGpus(*job->gpus, job->size), 16);
   EXPECT_EQ(*job->time_limit, absl::Hours(24));
+  for (const char* unset : {"4294967294", "4294967295", "UNLIMITED", "", "0"}) {
+    const auto without = ReadSubmission({{"time_limit", unset}});
+    ASSERT_TRUE(without.ok()) << unset << without.status();
+    EXPECT_FALSE(without->time_limit.has_value()) << unset;
+  }
 }
 
 TEST(SubmissionTest, ErrorsNameTheField) {

@@ -47,7 +47,9 @@ TEST(WireTest, RandomFieldsComeBackAndRandomTextNeverCrashes) {
     std::string damaged = encoded;
     damaged[static_cast<size_t>(byte(random)) % damaged.size()] = static_cast<char>(byte(random));
     const auto other = Decode(damaged);  // Whatever it is, it is one or the other.
-    if (other.ok()) EXPECT_LE(other->size(), fields.size() + 1);
+    if (other.ok()) {
+      EXPECT_LE(other->size(), fields.size() + 1);
+    }
   }
 }
 
