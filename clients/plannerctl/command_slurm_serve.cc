@@ -66,6 +66,9 @@ absl::StatusOr<ExitCode> Serve(const ServeFlags& flags, Session& session) {
                        return gate->Answer(question, /*is_advice=*/true);
                      }));
   }
+  // Not being there is no reason not to start: it is asked again with every job.
+  const absl::Status warm = gate->WarmUp(absl::Seconds(5));
+  if (!warm.ok()) session.Warn(fmt::format("the planner does not answer yet: {}", std::string(warm.message())));
   session.out() << "ready\n" << std::flush;
   while (true) {
     session.Wait(absl::Seconds(1));

@@ -1,5 +1,6 @@
 #include "clients/plannerctl/slurm_gate.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "clients/plannerctl/bounded_file.h"
@@ -14,6 +15,12 @@
 #include "planner/v1/plan_service.grpc.pb.h"
 
 namespace planner::plannerctl {
+namespace {
+
+/// Advice comes before the submission, which waits too: both must end within what a user has patience for.
+constexpr absl::Duration kAdviceBudget = absl::Milliseconds(50);
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<SlurmGate>> SlurmGate::Open(slurm::Policy policy, absl::Duration budget, Session& session) {
   // Somebody waits who has no time: what is not there at once is not there.
@@ -35,9 +42,18 @@ std::shared_ptr<const slurm::Policy> SlurmGate::policy() const {
   return policy_;
 }
 
+absl::Status SlurmGate::WarmUp(absl::Duration within) const {
+  v1::EstimateRequest request;
+  request.mutable_model()->set_preset("gpt2");
+  request.mutable_resources()->set_min_gpus(1);
+  request.mutable_resources()->set_max_gpus(1);
+  return client_->CallBy(base::Clock::Real().Now() + within, &v1::EstimationService::Stub::Estimate, request).status();
+}
+
 slurm::Decision SlurmGate::Decide(const slurm::Fields& fields) const {
   const std::shared_ptr<const slurm::Policy> rules = policy();
-  const absl::Time end = base::Clock::Real().Now() + budget_;
+  const bool is_advice = slurm::ValueOf(fields, "advice") == "1";
+  const absl::Time end = base::Clock::Real().Now() + (is_advice ? std::min(budget_, kAdviceBudget) : budget_);
   const slurm::PlannerCalls planner = {
       .estimate = [&](const v1::EstimateRequest& request) -> absl::StatusOr<v1::EstimateResponse> {
         auto estimate = client_->CallBy(end, &v1::EstimationService::Stub::Estimate, request);

@@ -19,6 +19,9 @@ class SlurmGate {
   /// `budget` is how long the planner may take for one job, all calls together.
   static absl::StatusOr<std::unique_ptr<SlurmGate>> Open(slurm::Policy policy, absl::Duration budget, Session& session);
 
+  /// Makes the connection and has the planner think once, so that the first job does not wait for that. Whether it has answered.
+  absl::Status WarmUp(absl::Duration within) const;
+
   slurm::Decision Decide(const slurm::Fields& fields) const;
   /// The answer to a message of job_submit.lua or cli_filter.lua. What is no message is left alone, and said to be none. `is_advice`: whoever
   /// asks may be any user, so that nothing is kept.

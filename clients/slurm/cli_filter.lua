@@ -2,7 +2,7 @@
 -- and says nothing where the planner is silent. Copy it beside slurm.conf, with CliFilterPlugins=lua. Needs Debian's lua-socket.
 
 local SOCKET = os.getenv("PLANNER_SLURM_ADVICE_SOCKET") or "/run/planner-slurm/advice.sock"
-local BUDGET_SECONDS = 0.3
+local BUDGET_SECONDS = 0.06  -- job_submit.lua waits after it.
 local MOST_COMMENT = 8192
 local MOST_ANSWER = 65536
 
