@@ -10,6 +10,8 @@ namespace planner::plannerctl {
 void AddReservationCommands(CLI::App& noun, Action& chosen);
 /// `watch`.
 void AddClusterWatchCommand(CLI::App& noun, Action& chosen);
+/// `import`.
+void AddClusterImportCommand(CLI::App& noun, Action& chosen);
 /// `utilization`, `report-utilization`.
 void AddUtilizationCommands(CLI::App& noun, Action& chosen);
 

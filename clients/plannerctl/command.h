@@ -27,6 +27,8 @@ void AddCounterCommand(CLI::App& root, Action& chosen);
 void AddClusterCommand(CLI::App& root, Action& chosen);
 void AddPlanCommand(CLI::App& root, Action& chosen);
 void AddRunCommand(CLI::App& root, Action& chosen);
+void AddSlurmCommand(CLI::App& root, Action& chosen);
+void AddKubernetesCommand(CLI::App& root, Action& chosen);
 void AddVersionCommand(CLI::App& root, Action& chosen);
 void AddCompletionCommand(CLI::App& root, Action& chosen);
 

@@ -235,6 +235,7 @@ void AddClusterCommand(CLI::App& root, Action& chosen) {
   AddReservationCommands(noun, chosen);
   AddClusterWatchCommand(noun, chosen);
   AddUtilizationCommands(noun, chosen);
+  AddClusterImportCommand(noun, chosen);
 
   struct DeleteFlags {
     std::vector<std::string> names;

@@ -150,6 +150,8 @@ ExitCode Run(const std::vector<std::string>& arguments, const Environment& envir
   AddPlanCommand(app, action);
   AddRunCommand(app, action);
   AddClusterCommand(app, action);
+  AddSlurmCommand(app, action);
+  AddKubernetesCommand(app, action);
   AddGpuCommand(app, action);
   AddModelCommand(app, action);
   AddPrecisionCommand(app, action);

@@ -73,6 +73,11 @@ absl::StatusOr<cpp::Client*> Session::Client() {
   return client_.get();
 }
 
+absl::StatusOr<std::unique_ptr<cpp::Client>> Session::NewClient(absl::Duration timeout, const cpp::RetryOptions& retry) {
+  RETURN_IF_ERROR(Client().status());
+  return std::make_unique<cpp::Client>(connection_->channels, timeout, retry);
+}
+
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Session::Channel() {
   ASSIGN_OR_RETURN(const cpp::Client* const client, Client());
   return client->channel();

@@ -78,6 +78,7 @@ class Session {
   std::ostream& out() { return environment_.out; }
   OutputFormat format() const { return flags_.format; }
   const std::string& server() const { return flags_.server; }
+  std::optional<std::string> Variable(const std::string& name) const { return environment_.variable(name); }
   absl::Time now() const { return environment_.clock.Now(); }
   TableStyle style() const { return {.headers = !flags_.no_headers, .bold = environment_.bold && !flags_.quiet}; }
 
@@ -137,6 +138,8 @@ class Session {
 
   /// The way to the planner, opened with the first call.
   absl::StatusOr<std::shared_ptr<grpc::Channel>> Channel();
+  /// A client of the same planner with a timeout and tries of its own, for commands that go on and answer others. Of the session's life.
+  absl::StatusOr<std::unique_ptr<cpp::Client>> NewClient(absl::Duration timeout, const cpp::RetryOptions& retry);
   /// When calls must be answered.
   absl::Time deadline() const { return deadline_; }
   /// The calls from now on have the whole timeout again, and `more`.

@@ -1,0 +1,211 @@
+#include <google/protobuf/util/message_differencer.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "clients/plannerctl/bounded_file.h"
+#include "clients/plannerctl/cluster_commands.h"
+#include "clients/plannerctl/durations.h"
+#include "clients/plannerctl/flag_value.h"
+#include "clients/plannerctl/html.h"
+#include "clients/plannerctl/numbers.h"
+#include "clients/plannerctl/slurm_runs.h"
+#include "clients/slurm/inventory.h"
+#include "clients/slurm/job_report.h"
+#include "clients/slurm/program.h"
+#include "clients/slurm/slurm_state.h"
+#include "core/base/status_macros.h"
+#include "fmt/format.h"
+#include "planner/v1/cluster_service.grpc.pb.h"
+
+namespace planner::plannerctl {
+namespace {
+
+using Stub = v1::ClusterService::Stub;
+
+struct ImportFlags {
+  std::string name = "slurm";
+  std::string sinfo, squeue, watch;
+  std::vector<std::string> gpu_types;
+  bool runs = false;
+  bool dry_run = false;
+};
+
+constexpr absl::Duration kSlurmPatience = absl::Seconds(60);
+
+/// A recorded answer, or the command's own.
+absl::StatusOr<std::string> AnswerOf(const std::string& file, const std::vector<std::string>& command, Session& session) {
+  if (!file.empty()) return ReadBoundedFile(file, session.in(), slurm::kMaxSlurmJsonBytes);
+  return slurm::OutputOf(command, slurm::kMaxSlurmJsonBytes, kSlurmPatience);
+}
+
+/// All nodes. scontrol of 22.05 has no --json; sinfo of newer ones tells of groups of nodes.
+absl::StatusOr<std::string> NodesOfSlurm(const std::string& file, Session& session) {
+  if (file.empty()) {
+    absl::StatusOr<std::string> answer = slurm::OutputOf({"scontrol", "show", "nodes", "--json"}, slurm::kMaxSlurmJsonBytes, kSlurmPatience);
+    if (answer.ok() && answer->starts_with('{')) return answer;
+  }
+  return AnswerOf(file, {"sinfo", "--json"}, session);
+}
+
+absl::StatusOr<std::map<std::string, std::string>> TypesOf(const std::vector<std::string>& texts) {
+  std::map<std::string, std::string> types;
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals + 1 == text.size()) {
+      return absl::InvalidArgumentError(fmt::format("--gpu-type: is no SLURM=TYPE: value=\"{}\"", text));
+    }
+    types[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return types;
+}
+
+bool SamePools(v1::Cluster a, v1::Cluster b) {
+  v1::Cluster pools_of_a, pools_of_b;
+  for (const auto& [from, to] : {std::pair(&a, &pools_of_a), std::pair(&b, &pools_of_b)}) {
+    for (v1::NodePool& pool : *from->mutable_node_pools()) {
+      pool.clear_status();
+      *to->add_node_pools() = pool;
+    }
+  }
+  return google::protobuf::util::MessageDifferencer::Equals(pools_of_a, pools_of_b);
+}
+
+/// Jobs whose beginning or end has been told already, so that a poller asks once and not every time.
+using Told = std::set<std::string>;
+
+/// Begins and ends the runs of planned jobs that no hook has told of. An error of one job is a warning.
+void ReportJobs(const std::vector<slurm::SlurmJob>& jobs, Told& told, Session& session) {
+  Told still;
+  for (const slurm::SlurmJob& job : jobs) {
+    const std::string plan = slurm::PlanOfAdminComment(job.admin_comment);
+    if (plan.empty() || job.start == absl::InfinitePast() || job.start > session.now() || job.state == slurm::SlurmJob::State::kPending) continue;
+    slurm::JobReport report{.plan = plan, .cluster = job.cluster, .id = std::to_string(job.id), .restarts = std::to_string(job.restarts),
+                            .name = job.name, .start = job.start};
+    switch (job.state) {
+      case slurm::SlurmJob::State::kCompleted:
+        report.end = v1::Run::SUCCEEDED;
+        break;
+      case slurm::SlurmJob::State::kCancelled:
+        report.end = v1::Run::CANCELLED;
+        report.message = "cancelled";
+        break;
+      case slurm::SlurmJob::State::kTimeout:
+        report.end = v1::Run::FAILED;
+        report.message = "ended at its time limit";
+        break;
+      case slurm::SlurmJob::State::kFailed:
+        report.end = v1::Run::FAILED;
+        report.message = "failed";
+        break;
+      default:
+        break;
+    }
+    const std::string key = fmt::format("{} {} {}", report.id, report.restarts, static_cast<int>(report.end));
+    if (!told.contains(key)) {
+      const absl::Status status = ReportJob(report, session).status();
+      if (!status.ok()) {
+        session.Warn(fmt::format("job {}: {}", report.id, std::string(status.message())));
+        if (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status)) continue;  // Told again next time.
+      }
+    }
+    still.insert(key);
+  }
+  told = std::move(still);  // What Slurm has forgotten need not be remembered.
+}
+
+/// One look at Slurm; what is stored changes only where all of it could be read.
+absl::StatusOr<v1::Cluster> Import(const ImportFlags& flags, const slurm::InventoryOptions& options, Told& told, Session& session) {
+  ASSIGN_OR_RETURN(const std::string sinfo, NodesOfSlurm(flags.sinfo, session));
+  ASSIGN_OR_RETURN(const std::string squeue, AnswerOf(flags.squeue, {"squeue", "--json"}, session));
+  ASSIGN_OR_RETURN(const std::vector<slurm::SlurmNode> nodes, slurm::ParseNodes(sinfo));
+  ASSIGN_OR_RETURN(const std::vector<slurm::SlurmJob> jobs, slurm::ParseJobs(squeue));
+  session.StartAgain(absl::ZeroDuration());  // Waiting for Slurm is no waiting for the planner.
+  v1::GetClusterRequest get;
+  get.set_name(flags.name);
+  absl::StatusOr<v1::Cluster> before = session.Call(&Stub::GetCluster, get);
+  const bool is_new = absl::IsNotFound(before.status());
+  if (!before.ok() && !is_new) return before.status();
+  v1::Cluster old = is_new ? v1::Cluster() : *before;
+  old.set_name(flags.name);
+  ASSIGN_OR_RETURN(slurm::Inventory inventory, slurm::InventoryOf(old, nodes, jobs, session.now(), options));
+  for (const std::string& warning : inventory.warnings) session.Warn(warning);
+  v1::Cluster stored = inventory.cluster;
+  if (is_new || flags.dry_run || !SamePools(old, inventory.cluster)) {
+    v1::UpdateClusterRequest update;
+    *update.mutable_cluster() = inventory.cluster;
+    if (is_new) {
+      update.set_allow_missing(true);
+      update.mutable_cluster()->set_description("imported from Slurm");
+    } else {
+      update.mutable_update_mask()->add_paths("node_pools");  // Prices of pools are read with them; all else is an administrator's.
+    }
+    update.set_validate_only(flags.dry_run);
+    ASSIGN_OR_RETURN(stored, session.Call(&Stub::UpdateCluster, update));
+    for (const std::string& warning : stored.warnings()) session.Warn(warning);
+  }
+  if (flags.runs && !flags.dry_run) ReportJobs(jobs, told, session);
+  return stored;
+}
+
+void PrintImport(const v1::Cluster& cluster, std::ostream& out) {
+  for (const v1::NodePool& pool : cluster.node_pools()) {
+    const v1::NodePoolStatus& status = pool.status();
+    out << Printable(fmt::format("{} {}: {} nodes × {} {}, {} ready, {} drained, {} down, {} GPUs in use", cluster.name(), pool.name(),
+                                 pool.node_count(), pool.gpus_per_node(), pool.gpu_type(), status.ready_node_count(),
+                                 status.drained_node_count(), status.down_node_count(), status.used_gpu_count()))
+        << '\n';
+  }
+  out << std::flush;
+}
+
+absl::StatusOr<ExitCode> ImportSlurm(const ImportFlags& flags, Session& session) {
+  slurm::InventoryOptions options;
+  ASSIGN_OR_RETURN(options.gpu_types, TypesOf(flags.gpu_types));
+  Told told;
+  if (flags.watch.empty()) {
+    ASSIGN_OR_RETURN(const v1::Cluster cluster, Import(flags, options, told, session));
+    session.Print(cluster, [&](std::ostream& out) { PrintImport(cluster, out); });
+    return ExitCode::kOk;
+  }
+  absl::Duration interval;
+  RETURN_IF_ERROR(FillFlag("--watch", flags.watch, ParseDuration, [&](absl::Duration value) { interval = value; }));
+  if (interval < absl::Seconds(1)) return absl::InvalidArgumentError("--watch: is shorter than a second");
+  std::string last;
+  while (true) {
+    const absl::StatusOr<v1::Cluster> cluster = Import(flags, options, told, session);
+    if (!cluster.ok()) {
+      session.Warn(fmt::format("the inventory stays as it was: {}", std::string(cluster.status().message())));
+    } else {
+      std::ostringstream text;
+      PrintImport(*cluster, text);
+      // A line where something has changed; a poller for days must not fill the journal.
+      if (std::exchange(last, text.str()) != text.str()) session.out() << text.str() << std::flush;
+    }
+    session.Wait(interval);
+  }
+}
+
+}  // namespace
+
+void AddClusterImportCommand(CLI::App& noun, Action& chosen) {
+  CLI::App& import = *noun.add_subcommand("import", "The inventory of another program")->require_subcommand(1);
+  const auto flags = std::make_shared<ImportFlags>();
+  CLI::App& command = *import.add_subcommand("slurm", "Nodes, states and running jobs, as sinfo and squeue tell of them");
+  command.add_option("name", flags->name, "The planner's name of the cluster [slurm]");
+  AddFlag(command, "--gpu-type", flags->gpu_types, "Slurm's name of a type and the planner's, a100=A100-SXM-80GB; repeatable", "SLURM=TYPE")
+      ->allow_extra_args(false);
+  AddFlag(command, "--watch", flags->watch, "Look again so often, until it is ended; errors are warnings then", "INTERVAL");
+  AddFlag(command, "--sinfo", flags->sinfo, "A recorded answer of sinfo or scontrol show nodes, --json [ask them]", "FILE");
+  AddFlag(command, "--squeue", flags->squeue, "A recorded answer of squeue --json [ask squeue]", "FILE");
+  command.add_flag("--runs", flags->runs, "Begin and end the runs of planned jobs, too, that no hook has told of");
+  command.add_flag("--dry-run", flags->dry_run, "Check everything and store nothing");
+  command.callback([flags, &chosen] { chosen = [flags](Session& session) { return ImportSlurm(*flags, session); }; });
+}
+
+}  // namespace planner::plannerctl

@@ -1,0 +1,38 @@
+#include "clients/plannerctl/planner_calls.h"
+
+#include <utility>
+
+#include "clients/plannerctl/flag_names.h"
+#include "clients/plannerctl/slurm_words.h"
+#include "planner/v1/estimation_service.grpc.pb.h"
+#include "planner/v1/plan_service.grpc.pb.h"
+
+namespace planner::plannerctl {
+
+slurm::PlannerCalls CallsOf(cpp::Client& client, absl::Time end, const std::vector<std::string>& model_folders, PlanCreation creation) {
+  return {
+      .estimate = [&client, end](const v1::EstimateRequest& request) -> absl::StatusOr<v1::EstimateResponse> {
+        auto estimate = client.CallBy(end, &v1::EstimationService::Stub::Estimate, request);
+        if (!estimate.ok()) return NameFlags(estimate.status());
+        return estimate;
+      },
+      .create_plan =
+          [&client, end, creation = std::move(creation)](const v1::EstimateRequest& request, const std::string& description) {
+            v1::CreatePlanRequest create;
+            *create.mutable_plan()->mutable_request() = request;
+            create.mutable_plan()->set_description(description);
+            create.set_request_id(creation.request_id);
+            create.set_validate_only(creation.validate_only);
+            return client.CallBy(end, &v1::PlanService::Stub::CreatePlan, create);
+          },
+      .get_plan =
+          [&client, end](const std::string& name) {
+            v1::GetPlanRequest get;
+            get.set_name(name);
+            return client.CallBy(end, &v1::PlanService::Stub::GetPlan, get);
+          },
+      .build_request = [&model_folders](const slurm::JobWords& words) { return RequestOfWords(words, model_folders); },
+  };
+}
+
+}  // namespace planner::plannerctl
