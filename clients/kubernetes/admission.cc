@@ -76,7 +76,9 @@ json PatchOf(const json& object, const Workload& workload, const slurm::Decision
 HttpResponse ResponseOf(const std::string& uid, const slurm::Decision& decision, const json& patch) {
   json response = {{"uid", uid}, {"allowed", decision.action != slurm::Action::kRefuse}};
   if (decision.action == slurm::Action::kRefuse) {
-    response["status"] = {{"code", 403}, {"reason", "Forbidden"}, {"message", "planner: " + decision.reason}};
+    // The reason is for logs where there is a message: "Deadline Exceeded" tells nobody anything.
+    const std::string& why = decision.messages.empty() ? decision.reason : decision.messages.front();
+    response["status"] = {{"code", 403}, {"reason", "Forbidden"}, {"message", "planner: " + why}};
   } else {
     json warnings = json::array();
     for (const std::string& message : decision.messages) {

@@ -113,6 +113,8 @@ TEST_F(AdmissionTest, ARefusalHasAReasonThatAPersonUnderstands) {
   EXPECT_EQ(response["status"]["code"], 403);
   EXPECT_EQ(response["status"]["message"], "planner: would finish in 9 days, the limit is 7 days");
   EXPECT_FALSE(response.contains("patch"));
+  decision_ = {.action = slurm::Action::kRefuse, .messages = {"the planner does not answer; try again later"}, .reason = "Deadline Exceeded"};
+  EXPECT_EQ(Ask(Recorded("job.json"))["status"]["message"], "planner: the planner does not answer; try again later");
 }
 
 TEST_F(AdmissionTest, WhatTheContainerSaysItselfStays) {

@@ -1,0 +1,202 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <httplib.h>
+#include <signal.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "absl/strings/escaping.h"
+#include "clients/cpp/client.h"
+#include "core/base/clock.h"
+#include "planner/v1/plan_service.grpc.pb.h"
+#include "tests/support/child_process.h"
+
+namespace planner::kubernetes_test {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+/// For a program to begin.
+constexpr absl::Duration kPatience = absl::Seconds(60);
+/// What the API server waits for in deploy/kubernetes/base/webhook-configuration.yaml.
+constexpr absl::Duration kApiServersTimeout = absl::Seconds(2);
+
+class WebhookTest : public ::testing::Test {
+ protected:
+  WebhookTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "planner-webhook-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+    const std::string make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=planner "
+                             "-addext subjectAltName=IP:127.0.0.1 -keyout " + In("tls.key") + " -out " + In("tls.crt") + " 2>/dev/null";
+    EXPECT_EQ(std::system(make.c_str()), 0);
+    StartPlanner();
+  }
+  ~WebhookTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string In(const std::string& name) const { return (folder_ / name).string(); }
+  std::string planner_address() const { return "unix:" + In("p.sock"); }
+
+  void StartPlanner() {
+    planner_ = std::make_unique<support::ChildProcess>(support::ChildOptions{
+        .command = {PLANNERD_PATH, "--listen", planner_address(), "--metrics_listen", "off", "--state_dir", In("state")}, .user = {}});
+    ASSERT_TRUE(planner_->WaitForOutput("event=ready", kPatience)) << planner_->output();
+  }
+  void StartWebhook(const std::string& policy) {
+    std::ofstream(In("policy.yaml")) << policy;
+    webhook_ = std::make_unique<support::ChildProcess>(support::ChildOptions{
+        .command = {PLANNERCTL_PATH, "--server", planner_address(), "kubernetes", "serve", "--listen", "127.0.0.1:0", "--certificate", In("tls.crt"),
+                    "--key", In("tls.key"), "--policy", In("policy.yaml")},
+        .user = {}});
+    const std::string mark = "listening on 127.0.0.1:";
+    ASSERT_TRUE(webhook_->WaitForOutput(mark, kPatience)) << webhook_->output();
+    ASSERT_TRUE(webhook_->WaitForOutput("\n", kPatience));
+    const std::string output = webhook_->output();
+    http_ = std::make_unique<httplib::SSLClient>("127.0.0.1", std::stoi(output.substr(output.find(mark) + mark.size())));
+    http_->set_ca_cert_path(In("tls.crt").c_str());
+    http_->set_read_timeout(30);
+  }
+
+  static json Recorded(const std::string& name) { return json::parse(std::ifstream(std::string(RECORDED_FOLDER) + "/" + name)); }
+  json Post(const std::string& path, const json& body, int code = 200) {
+    const auto answer = http_->Post(path.c_str(), body.dump(), "application/json");
+    EXPECT_TRUE(answer) << httplib::to_string(answer.error());
+    if (!answer) return {};
+    EXPECT_EQ(answer->status, code) << answer->body;
+    return json::parse(answer->body);
+  }
+  json Admit(const json& review) { return Post("/admit", review)["response"]; }
+  /// The object after its patch.
+  static json Patched(const json& review, const json& response) {
+    std::string patch;
+    EXPECT_TRUE(absl::Base64Unescape(response.value("patch", ""), &patch));
+    return review["request"]["object"].patch(json::parse(patch));
+  }
+  size_t Plans() {
+    const auto client = cpp::Client::Connect({.addresses = {planner_address()}});
+    const auto plans = (*client)->Call(&v1::PlanService::Stub::ListPlans, v1::ListPlansRequest());
+    EXPECT_TRUE(plans.ok()) << plans.status();
+    return plans.ok() ? static_cast<size_t>(plans->plans_size()) : 0;
+  }
+
+  std::filesystem::path folder_;
+  std::unique_ptr<support::ChildProcess> planner_, webhook_;
+  std::unique_ptr<httplib::SSLClient> http_;
+};
+
+TEST_F(WebhookTest, AJobIsPlannedOnceHoweverOftenItIsAskedAbout) {
+  StartWebhook("default: {mode: enforce}\n");
+  const json review = Recorded("job.json");
+  const json response = Admit(review);
+  EXPECT_EQ(response["allowed"], true);
+  const json job = Patched(review, response);
+  const std::string plan = job["metadata"]["annotations"]["planner.io/plan"];
+  EXPECT_THAT(plan, ::testing::StartsWith("plans/"));
+  EXPECT_GT(job["spec"]["activeDeadlineSeconds"], 3600);
+  EXPECT_EQ(Patched(review, Admit(review))["metadata"]["annotations"]["planner.io/plan"], plan);
+  EXPECT_EQ(Plans(), 1u);
+  // The plan is there for whoever looks, over HTTP too.
+  const auto kept = http_->Get(("/v1/" + plan).c_str());
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(json::parse(kept->body)["estimate"]["recommendations"][0]["gpuCount"], "32");
+}
+
+TEST_F(WebhookTest, ADryRunKeepsNothing) {
+  StartWebhook("default: {mode: enforce}\n");
+  json review = Recorded("job.json");
+  review["request"]["dryRun"] = true;
+  const json response = Admit(review);
+  EXPECT_EQ(response["allowed"], true);
+  EXPECT_FALSE(response["warnings"].empty());
+  EXPECT_EQ(Plans(), 0u);
+}
+
+TEST_F(WebhookTest, WhatCannotBeIsRefusedInWords) {
+  StartWebhook("default: {mode: enforce, max_time: 1-00:00:00}\n");
+  const json slow = Admit(Recorded("pytorchjob.json"));
+  EXPECT_EQ(slow["allowed"], false);
+  EXPECT_THAT(slow["status"]["message"].get<std::string>(), HasSubstr("the limit is 24 hours"));
+  const json large = Admit(Recorded("jobset.json"));
+  EXPECT_EQ(large["allowed"], false);
+  EXPECT_THAT(large["status"]["message"].get<std::string>(), HasSubstr("too much"));
+  json unknown = Recorded("job.json");
+  unknown["request"]["object"]["metadata"]["annotations"]["planner.io/model"] = "llama-3-8c";
+  EXPECT_THAT(Admit(unknown)["status"]["message"].get<std::string>(), HasSubstr("llama-3-8b"));
+  EXPECT_EQ(Plans(), 0u);
+}
+
+TEST_F(WebhookTest, NamespacesHaveRulesOfTheirOwn) {
+  StartWebhook("default: {mode: enforce, max_time: 1-00:00:00}\npartitions:\n  research: {mode: advise}\n  quiet: {mode: off}\n");
+  json review = Recorded("pytorchjob.json");
+  const json advised = Admit(review);
+  EXPECT_EQ(advised["allowed"], true);
+  EXPECT_THAT(advised["warnings"].dump(), HasSubstr("the limit is 24 hours"));
+  review["request"]["object"]["metadata"]["namespace"] = "quiet";
+  EXPECT_EQ(Admit(review), (json{{"uid", review["request"]["uid"]}, {"allowed", true}}));
+}
+
+TEST_F(WebhookTest, BadDaysOfThePlannerEndBeforeTheApiServersTimeout) {
+  StartWebhook("default: {mode: enforce, on_failure: open}\npartitions:\n  closed: {mode: enforce, on_failure: closed}\n");
+  const json open = Recorded("job.json");
+  json closed = open;
+  closed["request"]["object"]["metadata"]["namespace"] = "closed";
+  const auto check = [&](const char* day) {
+    for (const json* review : {&open, &std::as_const(closed)}) {
+      const absl::Time start = base::Clock::Real().Now();
+      const json response = Admit(*review);
+      EXPECT_LT(base::Clock::Real().Now() - start, kApiServersTimeout) << day;
+      EXPECT_EQ(response["allowed"], review == &open) << day << response;
+      EXPECT_THAT(response.dump(), HasSubstr("the planner does not answer")) << day;
+    }
+  };
+  planner_->Signal(SIGSTOP);
+  check("stopped");
+  planner_->Signal(SIGKILL);
+  planner_->Wait();
+  check("dead");
+  const auto ready = http_->Get("/readyz");
+  ASSERT_TRUE(ready);
+  EXPECT_EQ(ready->status, 503);
+  EXPECT_EQ(http_->Get("/healthz")->status, 200);
+  // And it is found again.
+  StartPlanner();
+  json response;
+  for (int tries = 0; tries < 100 && !response.contains("patch"); ++tries) response = Admit(open);
+  EXPECT_TRUE(response.contains("patch")) << response;
+}
+
+TEST_F(WebhookTest, HostileRequestsCostOnlyThemselves) {
+  StartWebhook("default: {mode: enforce}\n");
+  EXPECT_EQ(Post("/admit", json::array(), 400)["error"]["status"], "INVALID_ARGUMENT");
+  json review = Recorded("job.json");
+  for (const std::string& text : {std::string("x'$(touch pwned)'"), std::string(1'000'000, 'x'), std::string("a\0b", 3), std::string("\xff"), std::string("/etc/passwd"), std::string("../../x.json")}) {
+    review["request"]["object"]["metadata"]["annotations"]["planner.io/model"] = text;
+    const auto answer = http_->Post("/admit", review.dump(-1, ' ', false, json::error_handler_t::replace), "application/json");
+    ASSERT_TRUE(answer);
+    const json response = json::parse(answer->body)["response"];
+    EXPECT_EQ(response["allowed"], false) << text.substr(0, 20);
+    EXPECT_LT(answer->body.size(), 10'000u);
+  }
+  EXPECT_FALSE(std::filesystem::exists("pwned"));
+  EXPECT_EQ(Admit(Recorded("job.json"))["allowed"], true);
+}
+
+TEST_F(WebhookTest, TheApiIsTheSameOverHttp) {
+  StartWebhook("");
+  const json estimate = Post("/v1/estimate", {{"model", {{"preset", "gpt2"}}}, {"resources", {{"gpuTypes", {"h100"}}, {"maxGpus", 8}}}});
+  EXPECT_EQ(estimate["parameterCount"], "124439808");
+  EXPECT_EQ(Post("/v1/estimate", {{"model", {{"preset", "nope"}}}}, 404)["error"]["details"][0]["reason"], "UNKNOWN_MODEL");
+  const json cluster = Post("/v1/clusters", {{"name", "main"}, {"nodePools", {{{"gpuType", "h100"}, {"nodeCount", 4}}}}});
+  EXPECT_EQ(cluster["name"], "clusters/main");
+  EXPECT_EQ(Post("/v1/clusters", {{"name", "main"}, {"nodePools", {{{"gpuType", "h100"}, {"nodeCount", 4}}}}}, 409)["error"]["status"], "ALREADY_EXISTS");
+  EXPECT_EQ(http_->Delete("/v1/clusters/main")->status, 200);
+  EXPECT_EQ(http_->Get("/v1/clusters/main")->status, 404);
+}
+
+}  // namespace
+}  // namespace planner::kubernetes_test
