@@ -22,7 +22,8 @@ constexpr absl::Duration kAdviceBudget = absl::Milliseconds(50);
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SlurmGate>> SlurmGate::Open(slurm::Policy policy, absl::Duration budget, Session& session) {
+absl::StatusOr<std::unique_ptr<SlurmGate>> SlurmGate::Open(slurm::Policy policy, absl::Duration budget,
+                                                           Session& session) {
   // Somebody waits who has no time: what is not there at once is not there.
   ASSIGN_OR_RETURN(auto client, session.NewClient(budget, {.most_rounds = 1}));
   return std::unique_ptr<SlurmGate>(new SlurmGate(std::move(policy), budget, std::move(client)));
@@ -60,12 +61,20 @@ slurm::Decision SlurmGate::Decide(const slurm::Fields& fields) const {
         if (!estimate.ok()) return NameFlags(estimate.status());
         return estimate;
       },
-      .create_plan =
-          [&](const v1::EstimateRequest& request, const std::string& description) {
-            v1::CreatePlanRequest create;
-            *create.mutable_plan()->mutable_request() = request;
-            create.mutable_plan()->set_description(description);
-            return client_->CallBy(end, &v1::PlanService::Stub::CreatePlan, create);
+      .create_plan = [&](const v1::EstimateRequest& request,
+                         const std::string& description) -> absl::StatusOr<v1::Plan> {
+        v1::CreatePlanRequest create;
+        *create.mutable_plan()->mutable_request() = request;
+        create.mutable_plan()->set_description(description);
+        auto plan = client_->CallBy(end, &v1::PlanService::Stub::CreatePlan, create);
+        if (!plan.ok()) return NameFlags(plan.status());
+        return plan;
+      },
+      .delete_plan =
+          [&](const std::string& name) {
+            v1::DeletePlanRequest remove;
+            remove.set_name(name);
+            client_->CallBy(end, &v1::PlanService::Stub::DeletePlan, remove).status().IgnoreError();
           },
       .get_plan =
           [&](const std::string& name) {
@@ -75,7 +84,8 @@ slurm::Decision SlurmGate::Decide(const slurm::Fields& fields) const {
           },
       .build_request = [&](const slurm::JobWords& words) { return RequestOfWords(words, rules->model_folders); },
   };
-  return slurm::Decide(*rules, slurm::ReadSubmission(fields), std::string(slurm::ValueOf(fields, "partition")), planner);
+  return slurm::Decide(*rules, slurm::ReadSubmission(fields), std::string(slurm::ValueOf(fields, "partition")),
+                       planner);
 }
 
 std::string SlurmGate::Answer(const std::string& question, bool is_advice) const {
@@ -91,7 +101,8 @@ absl::StatusOr<slurm::Policy> ReadPolicy(const std::string& path, std::istream& 
   if (path.empty()) return slurm::Policy();
   ASSIGN_OR_RETURN(const std::string text, ReadBoundedFile(path, standard_input, slurm::kMaxPolicyBytes));
   absl::StatusOr<slurm::Policy> policy = slurm::ParsePolicy(text);
-  if (!policy.ok()) return absl::InvalidArgumentError(fmt::format("{}: {}", path, std::string(policy.status().message())));
+  if (!policy.ok())
+    return absl::InvalidArgumentError(fmt::format("{}: {}", path, std::string(policy.status().message())));
   return policy;
 }
 
