@@ -39,7 +39,8 @@ struct ImportFlags {
 constexpr absl::Duration kSlurmPatience = absl::Seconds(60);
 
 /// A recorded answer, or the command's own.
-absl::StatusOr<std::string> AnswerOf(const std::string& file, const std::vector<std::string>& command, Session& session) {
+absl::StatusOr<std::string> AnswerOf(const std::string& file, const std::vector<std::string>& command,
+                                     Session& session) {
   if (!file.empty()) return ReadBoundedFile(file, session.in(), slurm::kMaxSlurmJsonBytes);
   return slurm::OutputOf(command, slurm::kMaxSlurmJsonBytes, kSlurmPatience);
 }
@@ -47,7 +48,8 @@ absl::StatusOr<std::string> AnswerOf(const std::string& file, const std::vector<
 /// All nodes. scontrol of 22.05 has no --json; sinfo of newer ones tells of groups of nodes.
 absl::StatusOr<std::string> NodesOfSlurm(const std::string& file, Session& session) {
   if (file.empty()) {
-    absl::StatusOr<std::string> answer = slurm::OutputOf({"scontrol", "show", "nodes", "--json"}, slurm::kMaxSlurmJsonBytes, kSlurmPatience);
+    absl::StatusOr<std::string> answer =
+        slurm::OutputOf({"scontrol", "show", "nodes", "--json"}, slurm::kMaxSlurmJsonBytes, kSlurmPatience);
     if (answer.ok() && answer->starts_with('{')) return answer;
   }
   return AnswerOf(file, {"sinfo", "--json"}, session);
@@ -84,9 +86,15 @@ void ReportJobs(const std::vector<slurm::SlurmJob>& jobs, Told& told, Session& s
   Told still;
   for (const slurm::SlurmJob& job : jobs) {
     const std::string plan = slurm::PlanOfAdminComment(job.admin_comment);
-    if (plan.empty() || job.start == absl::InfinitePast() || job.start > session.now() || job.state == slurm::SlurmJob::State::kPending) continue;
-    slurm::JobReport report{.plan = plan, .cluster = job.cluster, .id = std::to_string(job.id), .restarts = std::to_string(job.restarts),
-                            .name = job.name, .start = job.start};
+    if (plan.empty() || job.start == absl::InfinitePast() || job.start > session.now() ||
+        job.state == slurm::SlurmJob::State::kPending)
+      continue;
+    slurm::JobReport report{.plan = plan,
+                            .cluster = job.cluster,
+                            .id = std::to_string(job.id),
+                            .restarts = std::to_string(job.restarts),
+                            .name = job.name,
+                            .start = job.start};
     switch (job.state) {
       case slurm::SlurmJob::State::kCompleted:
         report.end = v1::Run::SUCCEEDED;
@@ -120,7 +128,8 @@ void ReportJobs(const std::vector<slurm::SlurmJob>& jobs, Told& told, Session& s
 }
 
 /// One look at Slurm; what is stored changes only where all of it could be read.
-absl::StatusOr<v1::Cluster> Import(const ImportFlags& flags, const slurm::InventoryOptions& options, Told& told, Session& session) {
+absl::StatusOr<v1::Cluster> Import(const ImportFlags& flags, const slurm::InventoryOptions& options, Told& told,
+                                   Session& session) {
   ASSIGN_OR_RETURN(const std::string sinfo, NodesOfSlurm(flags.sinfo, session));
   ASSIGN_OR_RETURN(const std::string squeue, AnswerOf(flags.squeue, {"squeue", "--json"}, session));
   ASSIGN_OR_RETURN(const std::vector<slurm::SlurmNode> nodes, slurm::ParseNodes(sinfo));
@@ -143,7 +152,8 @@ absl::StatusOr<v1::Cluster> Import(const ImportFlags& flags, const slurm::Invent
       update.set_allow_missing(true);
       update.mutable_cluster()->set_description("imported from Slurm");
     } else {
-      update.mutable_update_mask()->add_paths("node_pools");  // Prices of pools are read with them; all else is an administrator's.
+      update.mutable_update_mask()->add_paths(
+          "node_pools");  // Prices of pools are read with them; all else is an administrator's.
     }
     update.set_validate_only(flags.dry_run);
     ASSIGN_OR_RETURN(stored, session.Call(&Stub::UpdateCluster, update));
@@ -156,9 +166,10 @@ absl::StatusOr<v1::Cluster> Import(const ImportFlags& flags, const slurm::Invent
 void PrintImport(const v1::Cluster& cluster, std::ostream& out) {
   for (const v1::NodePool& pool : cluster.node_pools()) {
     const v1::NodePoolStatus& status = pool.status();
-    out << Printable(fmt::format("{} {}: {} nodes × {} {}, {} ready, {} drained, {} down, {} GPUs in use", cluster.name(), pool.name(),
-                                 pool.node_count(), pool.gpus_per_node(), pool.gpu_type(), status.ready_node_count(),
-                                 status.drained_node_count(), status.down_node_count(), status.used_gpu_count()))
+    out << Printable(fmt::format("{} {}: {} nodes × {} {}, {} ready, {} drained, {} down, {} GPUs in use",
+                                 cluster.name(), pool.name(), pool.node_count(), pool.gpus_per_node(), pool.gpu_type(),
+                                 status.ready_node_count(), status.drained_node_count(), status.down_node_count(),
+                                 status.used_gpu_count()))
         << '\n';
   }
   out << std::flush;
@@ -196,12 +207,16 @@ absl::StatusOr<ExitCode> ImportSlurm(const ImportFlags& flags, Session& session)
 void AddClusterImportCommand(CLI::App& noun, Action& chosen) {
   CLI::App& import = *noun.add_subcommand("import", "The inventory of another program")->require_subcommand(1);
   const auto flags = std::make_shared<ImportFlags>();
-  CLI::App& command = *import.add_subcommand("slurm", "Nodes, states and running jobs, as sinfo and squeue tell of them");
+  CLI::App& command =
+      *import.add_subcommand("slurm", "Nodes, states and running jobs, as sinfo and squeue tell of them");
   command.add_option("name", flags->name, "The planner's name of the cluster [slurm]");
-  AddFlag(command, "--gpu-type", flags->gpu_types, "Slurm's name of a type and the planner's, a100=A100-SXM-80GB; repeatable", "SLURM=TYPE")
+  AddFlag(command, "--gpu-type", flags->gpu_types,
+          "Slurm's name of a type and the planner's, a100=A100-SXM-80GB; repeatable", "SLURM=TYPE")
       ->allow_extra_args(false);
-  AddFlag(command, "--watch", flags->watch, "Look again so often, until it is ended; errors are warnings then", "INTERVAL");
-  AddFlag(command, "--sinfo", flags->sinfo, "A recorded answer of sinfo or scontrol show nodes, --json [ask them]", "FILE");
+  AddFlag(command, "--watch", flags->watch, "Look again so often, until it is ended; errors are warnings then",
+          "INTERVAL");
+  AddFlag(command, "--sinfo", flags->sinfo, "A recorded answer of sinfo or scontrol show nodes, --json [ask them]",
+          "FILE");
   AddFlag(command, "--squeue", flags->squeue, "A recorded answer of squeue --json [ask squeue]", "FILE");
   command.add_flag("--runs", flags->runs, "Begin and end the runs of planned jobs, too, that no hook has told of");
   command.add_flag("--dry-run", flags->dry_run, "Check everything and store nothing");

@@ -45,9 +45,11 @@ std::string Cut(std::string_view line, size_t begin, size_t width) {
 /// What squeue says of the job: the columns in their order. 22.05's exit_code is the raw status of wait(2).
 absl::StatusOr<std::vector<std::string>> AskSqueue(const std::string& job, const std::vector<Column>& columns) {
   std::string format;
-  for (const Column& column : columns) format += fmt::format("{}{}:{}", format.empty() ? "" : ",", column.name, column.width);
+  for (const Column& column : columns)
+    format += fmt::format("{}{}:{}", format.empty() ? "" : ",", column.name, column.width);
   ASSIGN_OR_RETURN(const std::string output,
-                   slurm::OutputOf({"squeue", "--noheader", "--states=all", "--jobs=" + job, "--Format=" + format}, size_t{64} << 10, absl::Seconds(10)));
+                   slurm::OutputOf({"squeue", "--noheader", "--states=all", "--jobs=" + job, "--Format=" + format},
+                                   size_t{64} << 10, absl::Seconds(10)));
   std::vector<std::string> values;
   size_t begin = 0;
   for (const Column& column : columns) {
@@ -68,7 +70,8 @@ absl::StatusOr<slurm::JobReport> ReportOf(const JobFlags& flags, bool has_ended,
   job.name = variable("SLURM_JOB_NAME");
   const std::string restarts = variable("SLURM_JOB_RESTART_COUNT");
   if (!restarts.empty()) job.restarts = restarts;
-  ASSIGN_OR_RETURN(const std::vector<std::string> said, AskSqueue(job.id, {kState, kExitCode, kReason, kStart, kAdminComment}));
+  ASSIGN_OR_RETURN(const std::vector<std::string> said,
+                   AskSqueue(job.id, {kState, kExitCode, kReason, kStart, kAdminComment}));
   job.plan = flags.plan.empty() ? slurm::PlanOfAdminComment(said[4]) : flags.plan;
   const absl::TimeZone zone = absl::LocalTimeZone();
   std::string error;
@@ -78,7 +81,8 @@ absl::StatusOr<slurm::JobReport> ReportOf(const JobFlags& flags, bool has_ended,
     const std::string code = variable("SLURM_JOB_EXIT_CODE2");
     int raw = 0;
     std::string exit_code = said[1];
-    if (exit_code.find(':') == std::string::npos && absl::SimpleAtoi(exit_code, &raw)) exit_code = fmt::format("{}:{}", raw >> 8, raw & 127);
+    if (exit_code.find(':') == std::string::npos && absl::SimpleAtoi(exit_code, &raw))
+      exit_code = fmt::format("{}:{}", raw >> 8, raw & 127);
     if (exit_code.empty()) exit_code = code;
     const slurm::JobEnd end = slurm::EndOf(said[0], exit_code, said[2]);
     job.end = end.state;
@@ -101,7 +105,8 @@ void AddSlurmJobCommands(CLI::App& noun, Action& chosen) {
   for (const bool has_ended : {false, true}) {
     const auto flags = std::make_shared<JobFlags>();
     CLI::App& command = *noun.add_subcommand(has_ended ? "job-ended" : "job-started",
-                                             has_ended ? "Ends the run of a job: for EpilogSlurmctld" : "Begins the run of a planned job: for PrologSlurmctld");
+                                             has_ended ? "Ends the run of a job: for EpilogSlurmctld"
+                                                       : "Begins the run of a planned job: for PrologSlurmctld");
     AddFlag(command, "--job", flags->job, "Number of the job; also SLURM_JOB_ID", "N");
     AddFlag(command, "--plan", flags->plan, "Its plan [the one in its admin_comment]", "PLAN");
     command.callback([flags, has_ended, &chosen] {

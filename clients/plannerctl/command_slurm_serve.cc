@@ -49,22 +49,25 @@ std::pair<int64_t, int64_t> Stamp(const std::string& path) {
 absl::StatusOr<ExitCode> Serve(const ServeFlags& flags, Session& session) {
   absl::Duration budget = absl::Milliseconds(200);
   RETURN_IF_ERROR(FillFlag("--budget", flags.budget, ParseDuration, [&](absl::Duration value) { budget = value; }));
-  if (flags.listen.empty() && flags.advice.empty()) return absl::InvalidArgumentError("--listen or --advice: is missing");
+  if (flags.listen.empty() && flags.advice.empty())
+    return absl::InvalidArgumentError("--listen or --advice: is missing");
   std::pair<int64_t, int64_t> stamp = Stamp(flags.policy);
   ASSIGN_OR_RETURN(slurm::Policy policy, ReadPolicy(flags.policy, session.in()));
   RETURN_IF_ERROR(WriteFallback(flags.fallback, policy));
   ASSIGN_OR_RETURN(const auto gate, SlurmGate::Open(std::move(policy), budget, session));
   std::unique_ptr<slurm::Exchange> submissions, advice;
   if (!flags.listen.empty()) {
-    ASSIGN_OR_RETURN(submissions, slurm::Exchange::Listen({.path = flags.listen, .mode = 0600}, [&](const std::string& question) {
+    ASSIGN_OR_RETURN(submissions,
+                     slurm::Exchange::Listen({.path = flags.listen, .mode = 0600}, [&](const std::string& question) {
                        return gate->Answer(question, /*is_advice=*/false);
                      }));
   }
   if (!flags.advice.empty()) {
     // Fewer at once than submissions, which it must not hold up.
-    ASSIGN_OR_RETURN(advice, slurm::Exchange::Listen({.path = flags.advice, .mode = 0666, .most_connections = 4}, [&](const std::string& question) {
-                       return gate->Answer(question, /*is_advice=*/true);
-                     }));
+    ASSIGN_OR_RETURN(advice, slurm::Exchange::Listen({.path = flags.advice, .mode = 0666, .most_connections = 4},
+                                                     [&](const std::string& question) {
+                                                       return gate->Answer(question, /*is_advice=*/true);
+                                                     }));
   }
   // Not being there is no reason not to start: it is asked again with every job.
   const absl::Status warm = gate->WarmUp(absl::Seconds(5));
@@ -98,11 +101,14 @@ absl::StatusOr<ExitCode> CheckPolicy(const std::string& path, const std::string&
 
 void AddSlurmServeCommands(CLI::App& noun, Action& chosen) {
   const auto flags = std::make_shared<ServeFlags>();
-  CLI::App& serve = *noun.add_subcommand("serve", "Answers job_submit.lua and cli_filter.lua on Unix sockets, until it is ended");
-  AddFlag(serve, "--policy", flags->policy, "The site's policy; read again when it changes [advise on everything]", "FILE");
+  CLI::App& serve =
+      *noun.add_subcommand("serve", "Answers job_submit.lua and cli_filter.lua on Unix sockets, until it is ended");
+  AddFlag(serve, "--policy", flags->policy, "The site's policy; read again when it changes [advise on everything]",
+          "FILE");
   AddFlag(serve, "--listen", flags->listen, "Socket for job_submit.lua: only for the user who runs this", "PATH");
   AddFlag(serve, "--advice", flags->advice, "Socket for cli_filter.lua: for everybody; advice alone", "PATH");
-  AddFlag(serve, "--fallback", flags->fallback, "Where job_submit.lua reads what to do while nobody answers; written from the policy", "FILE");
+  AddFlag(serve, "--fallback", flags->fallback,
+          "Where job_submit.lua reads what to do while nobody answers; written from the policy", "FILE");
   AddFlag(serve, "--budget", flags->budget, "How long the planner may take for a job [200ms]", "DURATION");
   serve.callback([flags, &chosen] { chosen = [flags](Session& session) { return Serve(*flags, session); }; });
 
@@ -110,7 +116,8 @@ void AddSlurmServeCommands(CLI::App& noun, Action& chosen) {
     std::string file, fallback;
   };
   const auto policy = std::make_shared<PolicyFlags>();
-  CLI::App& check = *noun.add_subcommand("check-policy", "Whether a policy can be used; what is wrong with it, with the field's path");
+  CLI::App& check = *noun.add_subcommand("check-policy",
+                                         "Whether a policy can be used; what is wrong with it, with the field's path");
   check.add_option("file", policy->file, "YAML; - reads standard input")->required()->type_name("FILE");
   AddFlag(check, "--fallback", policy->fallback, "Write what job_submit.lua reads while nobody answers", "FILE");
   check.callback([policy, &chosen] {

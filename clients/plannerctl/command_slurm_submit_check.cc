@@ -28,7 +28,8 @@ absl::StatusOr<slurm::Fields> FieldsOf(const CheckFlags& flags, std::istream& in
   if (!flags.file.empty()) {
     ASSIGN_OR_RETURN(const std::string text, ReadBoundedFile(flags.file, in, slurm::kMaxMessageBytes));
     auto read = slurm::Decode(text);
-    if (!read.ok()) return absl::InvalidArgumentError(fmt::format("{}: {}", flags.file, std::string(read.status().message())));
+    if (!read.ok())
+      return absl::InvalidArgumentError(fmt::format("{}: {}", flags.file, std::string(read.status().message())));
     fields = *std::move(read);
   }
   fields.insert(fields.end(), flags.given.begin(), flags.given.end());
@@ -59,7 +60,8 @@ absl::StatusOr<ExitCode> Check(const CheckFlags& flags, Session& session) {
   slurm::Fields answer;
   if (!flags.socket.empty()) {
     const std::string text = slurm::Encode(question);
-    if (text.size() > slurm::kMaxMessageBytes) return absl::InvalidArgumentError("the job's description is longer than 64 KiB");
+    if (text.size() > slurm::kMaxMessageBytes)
+      return absl::InvalidArgumentError("the job's description is longer than 64 KiB");
     ASSIGN_OR_RETURN(const std::string said, slurm::Ask(flags.socket, text, budget));
     auto read = slurm::Decode(said);
     if (!read.ok()) return absl::UnavailableError("the answer " + std::string(read.status().message()));
@@ -70,7 +72,8 @@ absl::StatusOr<ExitCode> Check(const CheckFlags& flags, Session& session) {
     answer = slurm::FieldsOf(gate->Decide(question));
   }
   session.PrintJson(AsJson(answer), [&](std::ostream& out) { out << slurm::Encode(answer); });
-  if (slurm::ValueOf(answer, "action") == "refuse" && slurm::ValueOf(answer, "failed").empty()) return ExitCode::kInfeasible;
+  if (slurm::ValueOf(answer, "action") == "refuse" && slurm::ValueOf(answer, "failed").empty())
+    return ExitCode::kInfeasible;
   return slurm::ValueOf(answer, "failed").empty() ? ExitCode::kOk : ExitCode::kUnreachable;
 }
 
@@ -78,7 +81,8 @@ absl::StatusOr<ExitCode> Check(const CheckFlags& flags, Session& session) {
 
 void AddSubmitCheckCommand(CLI::App& noun, Action& chosen) {
   const auto flags = std::make_shared<CheckFlags>();
-  CLI::App& command = *noun.add_subcommand("submit-check", "What becomes of a job: the answer that job_submit.lua gets, line by line");
+  CLI::App& command =
+      *noun.add_subcommand("submit-check", "What becomes of a job: the answer that job_submit.lua gets, line by line");
   AddFlag(command, "--socket", flags->socket, "Ask `slurm serve` at this Unix socket [decide in this process]", "PATH");
   AddFlag(command, "--policy", flags->policy, "The site's policy; without --socket [advise on everything]", "FILE");
   AddFlag(command, "--budget", flags->budget, "How long the planner may take [250ms]", "DURATION");
@@ -88,17 +92,26 @@ void AddSubmitCheckCommand(CLI::App& noun, Action& chosen) {
     const char* name;
     const char* text;
   };
-  for (const Field& field :
-       {Field{"--tres-per-job", "tres_per_job", "As in job_desc: gres:gpu:a100:8"}, Field{"--tres-per-node", "tres_per_node", "The same"},
-        Field{"--tres-per-socket", "tres_per_socket", "The same"}, Field{"--tres-per-task", "tres_per_task", "The same"},
-        Field{"--gres", "gres", "As sbatch takes it: gpu:a100:8"}, Field{"--gpus", "gpus", "As sbatch takes it: a100:8"},
-        Field{"--gpus-per-node", "gpus_per_node", "The same"}, Field{"--gpus-per-socket", "gpus_per_socket", "The same"},
-        Field{"--gpus-per-task", "gpus_per_task", "The same"}, Field{"--nodes", "nodes", "Number of nodes"},
-        Field{"--ntasks", "tasks", "Number of tasks"}, Field{"--ntasks-per-node", "tasks_per_node", "Tasks of a node"},
-        Field{"--sockets-per-node", "sockets_per_node", "Sockets of a node"}, Field{"--time", "time_limit", "As sbatch takes it: 90, 7-00:00:00"},
-        Field{"--partition-time", "partition_time_limit", "The partition's own limit"}, Field{"--partition", "partition", "Whose rules hold"},
-        Field{"--account", "account", "The job's account"}, Field{"--user", "user", "Who submits it"}, Field{"--job-name", "name", "The job's name"},
-        Field{"--comment", "comment", "planner:model=llama-3-8b,tokens=1T"}}) {
+  for (const Field& field : {Field{"--tres-per-job", "tres_per_job", "As in job_desc: gres:gpu:a100:8"},
+                             Field{"--tres-per-node", "tres_per_node", "The same"},
+                             Field{"--tres-per-socket", "tres_per_socket", "The same"},
+                             Field{"--tres-per-task", "tres_per_task", "The same"},
+                             Field{"--gres", "gres", "As sbatch takes it: gpu:a100:8"},
+                             Field{"--gpus", "gpus", "As sbatch takes it: a100:8"},
+                             Field{"--gpus-per-node", "gpus_per_node", "The same"},
+                             Field{"--gpus-per-socket", "gpus_per_socket", "The same"},
+                             Field{"--gpus-per-task", "gpus_per_task", "The same"},
+                             Field{"--nodes", "nodes", "Number of nodes"},
+                             Field{"--ntasks", "tasks", "Number of tasks"},
+                             Field{"--ntasks-per-node", "tasks_per_node", "Tasks of a node"},
+                             Field{"--sockets-per-node", "sockets_per_node", "Sockets of a node"},
+                             Field{"--time", "time_limit", "As sbatch takes it: 90, 7-00:00:00"},
+                             Field{"--partition-time", "partition_time_limit", "The partition's own limit"},
+                             Field{"--partition", "partition", "Whose rules hold"},
+                             Field{"--account", "account", "The job's account"},
+                             Field{"--user", "user", "Who submits it"},
+                             Field{"--job-name", "name", "The job's name"},
+                             Field{"--comment", "comment", "planner:model=llama-3-8b,tokens=1T"}}) {
     const std::string name = field.name;
     command
         .add_option_function<std::string>(

@@ -17,13 +17,23 @@ slurm::PlannerCalls CallsOf(cpp::Client& client, absl::Time end, const std::vect
         return estimate;
       },
       .create_plan =
-          [&client, end, creation = std::move(creation)](const v1::EstimateRequest& request, const std::string& description) {
+          [&client, end, creation = std::move(creation)](const v1::EstimateRequest& request,
+                                                         const std::string& description) -> absl::StatusOr<v1::Plan> {
             v1::CreatePlanRequest create;
             *create.mutable_plan()->mutable_request() = request;
             create.mutable_plan()->set_description(description);
             create.set_request_id(creation.request_id);
             create.set_validate_only(creation.validate_only);
-            return client.CallBy(end, &v1::PlanService::Stub::CreatePlan, create);
+            auto plan = client.CallBy(end, &v1::PlanService::Stub::CreatePlan, create);
+            if (!plan.ok()) return NameFlags(plan.status());
+            return plan;
+          },
+      .delete_plan =
+          [&client, end](const std::string& name) {
+            if (name.empty()) return;  // One that was only checked.
+            v1::DeletePlanRequest remove;
+            remove.set_name(name);
+            client.CallBy(end, &v1::PlanService::Stub::DeletePlan, remove).status().IgnoreError();
           },
       .get_plan =
           [&client, end](const std::string& name) {

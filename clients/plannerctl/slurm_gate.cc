@@ -20,7 +20,8 @@ constexpr absl::Duration kAdviceBudget = absl::Milliseconds(50);
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SlurmGate>> SlurmGate::Open(slurm::Policy policy, absl::Duration budget, Session& session) {
+absl::StatusOr<std::unique_ptr<SlurmGate>> SlurmGate::Open(slurm::Policy policy, absl::Duration budget,
+                                                           Session& session) {
   // Somebody waits who has no time: what is not there at once is not there.
   ASSIGN_OR_RETURN(auto client, session.NewClient(budget, {.most_rounds = 1}));
   return std::unique_ptr<SlurmGate>(new SlurmGate(std::move(policy), budget, std::move(client)));
@@ -69,7 +70,8 @@ absl::StatusOr<slurm::Policy> ReadPolicy(const std::string& path, std::istream& 
   if (path.empty()) return slurm::Policy();
   ASSIGN_OR_RETURN(const std::string text, ReadBoundedFile(path, standard_input, slurm::kMaxPolicyBytes));
   absl::StatusOr<slurm::Policy> policy = slurm::ParsePolicy(text);
-  if (!policy.ok()) return absl::InvalidArgumentError(fmt::format("{}: {}", path, std::string(policy.status().message())));
+  if (!policy.ok())
+    return absl::InvalidArgumentError(fmt::format("{}: {}", path, std::string(policy.status().message())));
   return policy;
 }
 

@@ -63,7 +63,8 @@ absl::StatusOr<v1::Model> ModelOf(const std::string& text, const std::vector<std
   }
   std::error_code error;
   std::filesystem::path path = std::filesystem::canonical(text, error);
-  if (!error && std::filesystem::is_directory(path, error)) path = std::filesystem::canonical(path / "config.json", error);
+  if (!error && std::filesystem::is_directory(path, error))
+    path = std::filesystem::canonical(path / "config.json", error);
   const bool is_allowed = !error && std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
     std::error_code failed;
     const std::filesystem::path real = std::filesystem::canonical(folder, failed);
@@ -73,7 +74,8 @@ absl::StatusOr<v1::Model> ModelOf(const std::string& text, const std::vector<std
   if (!is_allowed) return base::InvalidField("model", "is no description in a folder that this site allows");
   const std::string ending = path.extension();
   if (ending != ".json" && ending != ".yaml" && ending != ".yml" && ending != ".textproto") {
-    return base::InvalidField("model", "is no .json, .yaml or .textproto; make a plan with plannerctl, and name that: plan=plans/…");
+    return base::InvalidField(
+        "model", "is no .json, .yaml or .textproto; make a plan with plannerctl, and name that: plan=plans/…");
   }
   std::istringstream nothing;
   auto read = ReadModelArgument(path.string(), nothing);
@@ -83,7 +85,8 @@ absl::StatusOr<v1::Model> ModelOf(const std::string& text, const std::vector<std
 
 }  // namespace
 
-absl::StatusOr<v1::EstimateRequest> RequestOfWords(const slurm::JobWords& words, const std::vector<std::string>& model_folders) {
+absl::StatusOr<v1::EstimateRequest> RequestOfWords(const slurm::JobWords& words,
+                                                   const std::vector<std::string>& model_folders) {
   EstimateFlags flags;
   std::vector<std::string> known(kOthers.begin(), kOthers.end());
   for (const auto& [name, field] : kWords) known.emplace_back(name);
@@ -93,7 +96,8 @@ absl::StatusOr<v1::EstimateRequest> RequestOfWords(const slurm::JobWords& words,
       flags.*(found->second) = value;
     } else if (std::find(kOthers.begin(), kOthers.end(), name) == kOthers.end()) {
       const std::string likely = base::LikelyName(name, known);
-      return base::InvalidField(name, likely.empty() ? "is no word of a job" : fmt::format("is no word of a job; did you mean {}?", likely));
+      return base::InvalidField(
+          name, likely.empty() ? "is no word of a job" : fmt::format("is no word of a job; did you mean {}?", likely));
     }
   }
   std::istringstream nothing;

@@ -17,8 +17,8 @@ absl::Duration ToDuration(const google::protobuf::Duration& proto) {
 }
 
 bool IsNoAnswer(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsResourceExhausted(status) || absl::IsInternal(status) ||
-         absl::IsUnknown(status) || absl::IsCancelled(status);
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsResourceExhausted(status) ||
+         absl::IsInternal(status) || absl::IsUnknown(status) || absl::IsCancelled(status);
 }
 
 /// The shorter of what there is.
@@ -52,7 +52,9 @@ class Decider {
   }
 
  private:
-  bool MayChange() const { return (rules_.mode == Mode::kAmend || rules_.mode == Mode::kEnforce) && !is_fixed_ && !job_.is_advice; }
+  bool MayChange() const {
+    return (rules_.mode == Mode::kAmend || rules_.mode == Mode::kEnforce) && !is_fixed_ && !job_.is_advice;
+  }
   bool MayRefuse() const { return rules_.mode == Mode::kEnforce && !is_fixed_ && !job_.is_advice; }
 
   Decision Leave(std::string reason, std::string message = "") {
@@ -69,9 +71,12 @@ class Decider {
 
   Decision NoAnswer(const absl::Status& status) {
     const bool is_closed = rules_.on_failure == OnFailure::kClosed && !job_.is_advice;
-    Decision decision{.action = is_closed ? Action::kRefuse : Action::kLeave, .reason = std::string(status.message()), .has_failed = true};
-    decision.messages = {is_closed ? "the planner does not answer, and this partition takes no job without a plan; try again later"
-                                   : "the planner does not answer: the job is taken without a plan"};
+    Decision decision{.action = is_closed ? Action::kRefuse : Action::kLeave,
+                      .reason = std::string(status.message()),
+                      .has_failed = true};
+    decision.messages = {
+        is_closed ? "the planner does not answer, and this partition takes no job without a plan; try again later"
+                  : "the planner does not answer: the job is taken without a plan"};
     return decision;
   }
 
@@ -107,7 +112,8 @@ class Decider {
     const std::optional<absl::Duration> limit = Shorter(job_.time_limit, Longest());
     const absl::Duration expected = ToDuration(best.total_duration());
     if (limit.has_value() && expected > *limit && !Resumes()) {
-      return {.problem = fmt::format("would finish in {}, the limit is {}", SpanText(expected), SpanText(*limit)), .best = &best};
+      return {.problem = fmt::format("would finish in {}, the limit is {}", SpanText(expected), SpanText(*limit)),
+              .best = &best};
     }
     return {.best = &best};
   }
@@ -123,8 +129,9 @@ class Decider {
       return absl::InvalidArgumentError("names no type of GPUs, and the site has no default: ask for gpu:TYPE:COUNT");
     }
     request_.mutable_resources()->set_cluster(policy_.cluster);
-    v1::EstimateRequest request = RequestFor(asked, asked, type.empty() ? std::vector<std::string>() : std::vector{type});
-    ASSIGN_OR_RETURN(v1::EstimateResponse estimate, planner_.estimate(request));
+    v1::EstimateRequest request =
+        RequestFor(asked, asked, type.empty() ? std::vector<std::string>() : std::vector{type});
+    ASSIGN_OR_RETURN(v1::EstimateResponse estimate, EstimateAndKeep(request));
     Verdict verdict = Judge(estimate);
     if (!verdict.problem.empty()) {
       const std::string problem = verdict.problem;
@@ -149,25 +156,42 @@ class Decider {
             // The plan is of what was chosen, not of the search.
             request = RequestFor(verdict.best->gpu_count(), verdict.best->gpu_count(), {});
             request.mutable_resources()->add_gpu_types(verdict.best->gpu_type());
+            DropPlan();
+            RETURN_IF_ERROR(EstimateAndKeep(request).status());
           }
         }
       }
       if (!verdict.problem.empty()) {
         if (MayRefuse()) {
+          DropPlan();
           decision_ = Refuse(problem);
           return absl::OkStatus();
         }
-        decision_.messages.push_back(fmt::format("this job {}", verdict.best == nullptr ? "cannot run as asked: " + problem : problem));
+        decision_.messages.push_back(
+            fmt::format("this job {}", verdict.best == nullptr ? "cannot run as asked: " + problem : problem));
       }
     }
     decision_.action = Action::kAccept;
-    if (verdict.best == nullptr) return absl::OkStatus();
+    if (verdict.best == nullptr) {
+      DropPlan();
+      return absl::OkStatus();
+    }
     if (verdict.problem.empty() || Resumes()) SetTime(*verdict.best);
     Say(*verdict.best);
-    if (job_.is_advice) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const v1::Plan plan, planner_.create_plan(request, Description()));
-    decision_.plan = plan.name();
     return absl::OkStatus();
+  }
+
+  /// The estimate, kept as the job's plan right away: most jobs can be as they are, and one question is quicker than two. Advice keeps nothing.
+  absl::StatusOr<v1::EstimateResponse> EstimateAndKeep(const v1::EstimateRequest& request) {
+    if (job_.is_advice) return planner_.estimate(request);
+    ASSIGN_OR_RETURN(v1::Plan plan, planner_.create_plan(request, Description()));
+    decision_.plan = plan.name();
+    return std::move(*plan.mutable_estimate());
+  }
+
+  void DropPlan() {
+    if (!decision_.plan.empty()) planner_.delete_plan(decision_.plan);
+    decision_.plan.clear();
   }
 
   /// Other types that the site allows to change to.
@@ -207,14 +231,17 @@ class Decider {
     if (longest.has_value()) needed = std::min(needed, *longest);
     const auto minutes = static_cast<int64_t>(std::ceil(absl::ToDoubleMinutes(needed)));
     const bool fills = !job_.time_limit.has_value() && rules_.time != TimeChange::kKeep;
-    const bool caps = job_.time_limit.has_value() && rules_.time == TimeChange::kCap && absl::Minutes(minutes) < *job_.time_limit;
+    const bool caps =
+        job_.time_limit.has_value() && rules_.time == TimeChange::kCap && absl::Minutes(minutes) < *job_.time_limit;
     if (MayChange() && (fills || caps)) {
       decision_.time_limit_minutes = minutes;
-      decision_.messages.push_back(fmt::format("time limit set to {}{}", TimeLimitText(minutes), caps ? ", which is enough" : ""));
+      decision_.messages.push_back(
+          fmt::format("time limit set to {}{}", TimeLimitText(minutes), caps ? ", which is enough" : ""));
     } else if (!job_.time_limit.has_value()) {
       decision_.messages.push_back(fmt::format("--time={} would be enough", TimeLimitText(minutes)));
     } else if (absl::Minutes(minutes) > *job_.time_limit && !Resumes()) {
-      decision_.messages.push_back(fmt::format("may take up to {}, its time limit is {}", SpanText(ToDuration(best.total_duration_high())),
+      decision_.messages.push_back(fmt::format("may take up to {}, its time limit is {}",
+                                               SpanText(ToDuration(best.total_duration_high())),
                                                SpanText(*job_.time_limit)));
     }
   }
@@ -222,10 +249,11 @@ class Decider {
   void Say(const v1::Recommendation& best) {
     const absl::Duration total = ToDuration(best.total_duration());
     if (total <= absl::ZeroDuration()) return;
-    decision_.messages.insert(decision_.messages.begin(),
-                              fmt::format("{} on {} {} GPUs takes {} ({} to {})", job_.words.at("model"), best.gpu_count(), best.gpu_type(),
-                                          SpanText(total), SpanText(ToDuration(best.total_duration_low())),
-                                          SpanText(ToDuration(best.total_duration_high()))));
+    decision_.messages.insert(
+        decision_.messages.begin(),
+        fmt::format("{} on {} {} GPUs takes {} ({} to {})", job_.words.at("model"), best.gpu_count(), best.gpu_type(),
+                    SpanText(total), SpanText(ToDuration(best.total_duration_low())),
+                    SpanText(ToDuration(best.total_duration_high()))));
   }
 
   std::string Description() const {
@@ -245,7 +273,8 @@ class Decider {
     const v1::Recommendation& best = plan->estimate().recommendations(0);
     const absl::StatusOr<int64_t> asked = TotalGpus(*job_.gpus, job_.size);
     if (asked.ok() && *asked != best.gpu_count()) {
-      decision_.messages.push_back(fmt::format("{} is of {} GPUs, the job asks for {}", name, best.gpu_count(), *asked));
+      decision_.messages.push_back(
+          fmt::format("{} is of {} GPUs, the job asks for {}", name, best.gpu_count(), *asked));
     }
     SetTime(best);
     return std::move(decision_);
@@ -287,15 +316,19 @@ Fields FieldsOf(const Decision& decision) {
   }
   if (decision.nodes.has_value()) add("nodes", std::to_string(*decision.nodes));
   constexpr size_t kMostBytes = 1000;  // Of a line on a terminal; and all of it must fit a message.
-  for (size_t i = 0; i < decision.messages.size() && i < 8; ++i) add("message", decision.messages[i].substr(0, kMostBytes));
+  for (size_t i = 0; i < decision.messages.size() && i < 8; ++i)
+    add("message", decision.messages[i].substr(0, kMostBytes));
   add("reason", decision.reason.substr(0, kMostBytes));
   if (decision.has_failed) add("failed", "1");
   return fields;
 }
 
-Decision Decide(const Policy& policy, const Submission& job, const PlannerCalls& planner) { return Decider(policy, job, planner).Run(); }
+Decision Decide(const Policy& policy, const Submission& job, const PlannerCalls& planner) {
+  return Decider(policy, job, planner).Run();
+}
 
-Decision Decide(const Policy& policy, const absl::StatusOr<Submission>& job, const std::string& partition, const PlannerCalls& planner) {
+Decision Decide(const Policy& policy, const absl::StatusOr<Submission>& job, const std::string& partition,
+                const PlannerCalls& planner) {
   if (job.ok()) return Decide(policy, *job, planner);
   Submission unreadable;
   unreadable.partition = partition;

@@ -25,13 +25,13 @@ enum class Action {
 
 struct Decision {
   Action action = Action::kLeave;
-  std::string plan;                            ///< "plans/…"; empty: none was made.
-  std::optional<int64_t> time_limit_minutes;   ///< To be set.
-  std::optional<GpuRequest> gpus;              ///< To be set.
-  std::optional<int64_t> nodes;                ///< To be set.
-  std::vector<std::string> messages;           ///< To the user, a line each.
-  std::string reason;                          ///< For the log: why it was left alone, or what failed.
-  bool has_failed = false;                     ///< The planner did not answer: the policy's on_failure has decided.
+  std::string plan;                           ///< "plans/…"; empty: none was made.
+  std::optional<int64_t> time_limit_minutes;  ///< To be set.
+  std::optional<GpuRequest> gpus;             ///< To be set.
+  std::optional<int64_t> nodes;               ///< To be set.
+  std::vector<std::string> messages;          ///< To the user, a line each.
+  std::string reason;                         ///< For the log: why it was left alone, or what failed.
+  bool has_failed = false;                    ///< The planner did not answer: the policy's on_failure has decided.
 };
 
 /// As job_submit.lua reads it: action, plan, time_limit, tres_field, tres_value, nodes, message (repeated), reason, failed.
@@ -41,6 +41,8 @@ Fields FieldsOf(const Decision& decision);
 struct PlannerCalls {
   std::function<absl::StatusOr<v1::EstimateResponse>(const v1::EstimateRequest&)> estimate;
   std::function<absl::StatusOr<v1::Plan>(const v1::EstimateRequest&, const std::string& description)> create_plan;
+  /// Forgets a plan that nobody will use. That it fails matters to nobody.
+  std::function<void(const std::string& name)> delete_plan;
   std::function<absl::StatusOr<v1::Plan>(const std::string& name)> get_plan;
   /// A job's words as a request, without resources. INVALID_ARGUMENT with the word.
   std::function<absl::StatusOr<v1::EstimateRequest>(const JobWords&)> build_request;
@@ -53,10 +55,11 @@ struct PlannerCalls {
 ///   4. Only what `change` allows is changed, and never in mode advise. Only mode enforce refuses.
 ///   5. What the user has written wrongly (an unknown model, two types of GPUs) refuses in mode enforce and is said otherwise.
 ///   6. Where nobody answers, on_failure decides in every mode.
-/// Asks the planner at most three times.
+/// Asks the planner once where the job can be as it is, and at most four times.
 Decision Decide(const Policy& policy, const Submission& job, const PlannerCalls& planner);
 
 /// The same for what may not be readable: an error of `job` is one of its user's (rule 5).
-Decision Decide(const Policy& policy, const absl::StatusOr<Submission>& job, const std::string& partition, const PlannerCalls& planner);
+Decision Decide(const Policy& policy, const absl::StatusOr<Submission>& job, const std::string& partition,
+                const PlannerCalls& planner);
 
 }  // namespace planner::slurm

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 namespace planner::slurm {
 namespace {
 
@@ -21,13 +23,18 @@ class FakePlanner {
               if (!status.ok()) return status;
               return Answer(request);
             },
-            .create_plan = [this](const v1::EstimateRequest& request, const std::string& description) -> absl::StatusOr<v1::Plan> {
-              planned.push_back(request);
+            .create_plan = [this](const v1::EstimateRequest& request,
+                                  const std::string& description) -> absl::StatusOr<v1::Plan> {
+              asked.push_back(request);
+              if (!status.ok()) return status;
               descriptions.push_back(description);
               v1::Plan plan;
-              plan.set_name("plans/p1");
+              plan.set_name("plans/p" + std::to_string(descriptions.size()));
+              planned[plan.name()] = request;
+              *plan.mutable_estimate() = Answer(request);
               return plan;
             },
+            .delete_plan = [this](const std::string& name) { planned.erase(name); },
             .get_plan = [this](const std::string& name) -> absl::StatusOr<v1::Plan> {
               if (!status.ok()) return status;
               if (name != "plans/old") return absl::NotFoundError("name: there is no such plan");
@@ -67,10 +74,11 @@ class FakePlanner {
     return response;
   }
 
-  int64_t smallest = 1;      ///< GPUs that hold the model.
+  int64_t smallest = 1;  ///< GPUs that hold the model.
   int64_t gpu_hours = 80;
   absl::Status status;
-  std::vector<v1::EstimateRequest> asked, planned;
+  std::vector<v1::EstimateRequest> asked;
+  std::map<std::string, v1::EstimateRequest> planned;  ///< By name; those that are kept.
   std::vector<std::string> descriptions;
 };
 
@@ -94,9 +102,11 @@ TEST_F(DecisionTest, FillsTheTimeLimitFromTheUpperEndOfThePlan) {
   const Decision decision = Decide();
   EXPECT_EQ(decision.action, Action::kAccept);
   EXPECT_EQ(decision.plan, "plans/p1");
+  EXPECT_TRUE(planner_.planned.contains("plans/p1"));
   EXPECT_EQ(decision.time_limit_minutes, 792) << "80 h / 8 GPUs x 1.2 x 1.1";
   EXPECT_FALSE(decision.gpus.has_value());
-  EXPECT_THAT(decision.messages, ElementsAre("llama-3-8b on 8 A100-SXM-80GB GPUs takes 10 hours (9 hours to 12 hours)", "time limit set to 13:12:00"));
+  EXPECT_THAT(decision.messages, ElementsAre("llama-3-8b on 8 A100-SXM-80GB GPUs takes 10 hours (9 hours to 12 hours)",
+                                             "time limit set to 13:12:00"));
   ASSERT_EQ(planner_.asked.size(), 1U);
   EXPECT_EQ(planner_.asked[0].resources().min_gpus(), 8);
   EXPECT_EQ(planner_.asked[0].resources().max_gpus(), 8);
@@ -153,15 +163,18 @@ TEST_F(DecisionTest, TakesMoreGpusWhereTheSiteAllowsIt) {
   EXPECT_EQ(decision.nodes, 2);
   EXPECT_THAT(decision.messages, ::testing::Contains(HasSubstr("changed from 8 to 16 a100 GPUs")));
   ASSERT_EQ(planner_.planned.size(), 1U);
-  EXPECT_EQ(planner_.planned[0].resources().max_gpus(), 16) << "the plan is of what was chosen";
+  EXPECT_EQ(planner_.planned.at(decision.plan).resources().max_gpus(), 16) << "the plan is of what was chosen";
   policy_.other.max_gpus = 12;
   EXPECT_EQ(Decide().action, Action::kRefuse);
 }
 
 TEST_F(DecisionTest, WhatIsNotThePlannersIsLeftWithoutAsking) {
   for (const auto& change : std::vector<std::function<void(Submission&, Policy&)>>{
-           [](Submission& job, Policy&) { job.gpus.reset(); }, [](Submission& job, Policy&) { job.words.clear(); },
-           [](Submission& job, Policy&) { job.words = {{"tokens", "1B"}}; }, [](Submission&, Policy& policy) { policy.other.mode = Mode::kOff; }}) {
+           [](Submission&job, Policy&) { job.gpus.reset(); }, [](Submission&job, Policy&) { job.words.clear(); },
+           [](Submission&job, Policy&) {
+             job.words = {{"tokens", "1B"}};
+           },
+           [](Submission&, Policy&policy) { policy.other.mode = Mode::kOff; }}) {
     Submission job = job_;
     Policy policy = policy_;
     change(job, policy);
@@ -190,7 +203,8 @@ TEST_F(DecisionTest, APlanThatWasMadeBeforeIsTaken) {
 }
 
 TEST_F(DecisionTest, WithoutAnAnswerThePolicyDecides) {
-  for (const absl::Status& status : {absl::UnavailableError("away"), absl::DeadlineExceededError("slow"), absl::InternalError("broken")}) {
+  for (const absl::Status& status :
+       {absl::UnavailableError("away"), absl::DeadlineExceededError("slow"), absl::InternalError("broken")}) {
     planner_.status = status;
     policy_.other.on_failure = OnFailure::kOpen;
     EXPECT_EQ(Decide().action, Action::kLeave);
@@ -211,7 +225,8 @@ TEST_F(DecisionTest, AUsersMistakeIsSaidAndRefusedOnlyWhereEnforced) {
   EXPECT_EQ(Decide().action, Action::kLeave);
   EXPECT_THAT(Decide().messages, ElementsAre("not planned: --tokens: must be above 0"));
   EXPECT_FALSE(Decide().has_failed);
-  const Decision unreadable = slurm::Decide(policy_, absl::InvalidArgumentError("comment: has a word twice"), "gpu", planner_.calls());
+  const Decision unreadable =
+      slurm::Decide(policy_, absl::InvalidArgumentError("comment: has a word twice"), "gpu", planner_.calls());
   EXPECT_EQ(unreadable.action, Action::kLeave);
 }
 

@@ -25,7 +25,8 @@ absl::StatusOr<sockaddr_un> AddressOf(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof(address.sun_path)) {
-    return absl::InvalidArgumentError(fmt::format("path of a socket is empty or longer than 107 bytes: path=\"{}\"", path));
+    return absl::InvalidArgumentError(
+        fmt::format("path of a socket is empty or longer than 107 bytes: path=\"{}\"", path));
   }
   std::memcpy(address.sun_path, path.data(), path.size());
   return address;
@@ -58,8 +59,8 @@ bool WriteAll(int fd, std::string_view text, absl::Time end) {
 }
 
 bool IsWhole(std::string_view text) {
-  return text.size() > kLastLine.size() && text.ends_with('\n') && text.substr(0, text.size() - 1).ends_with(kLastLine) &&
-         text[text.size() - 2 - kLastLine.size()] == '\n';
+  return text.size() > kLastLine.size() && text.ends_with('\n') &&
+         text.substr(0, text.size() - 1).ends_with(kLastLine) && text[text.size() - 2 - kLastLine.size()] == '\n';
 }
 
 /// Reads to the line that ends a message, to the end of the stream, or to the limit.
@@ -103,7 +104,8 @@ absl::StatusOr<int> Connect(const std::string& path, absl::Time end) {
 absl::Status RemoveStale(const std::string& path) {
   struct stat status {};
   if (lstat(path.c_str(), &status) != 0) return absl::OkStatus();
-  if (!S_ISSOCK(status.st_mode)) return absl::FailedPreconditionError(fmt::format("is there and is no socket: path=\"{}\"", path));
+  if (!S_ISSOCK(status.st_mode))
+    return absl::FailedPreconditionError(fmt::format("is there and is no socket: path=\"{}\"", path));
   const absl::StatusOr<int> other = Connect(path, base::Clock::Real().Now() + absl::Seconds(1));
   if (other.ok()) close(*other);
   if (other.ok() || absl::IsDeadlineExceeded(other.status())) {
@@ -124,7 +126,8 @@ absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Listen(ExchangeOptions optio
   const bool is_bound = fd >= 0 && bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
                         chmod(options.path.c_str(), options.mode) == 0 && listen(fd, 64) == 0;
   if (!is_bound) {
-    const absl::Status error = absl::FailedPreconditionError(fmt::format("{}: path=\"{}\"", std::strerror(errno), options.path));
+    const absl::Status error =
+        absl::FailedPreconditionError(fmt::format("{}: path=\"{}\"", std::strerror(errno), options.path));
     for (const int one : {fd, wake[0], wake[1]}) {
       if (one >= 0) close(one);
     }
@@ -134,7 +137,11 @@ absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Listen(ExchangeOptions optio
 }
 
 Exchange::Exchange(ExchangeOptions options, Answer answer, int listening, int wake_reader, int wake_writer)
-    : options_(std::move(options)), answer_(std::move(answer)), listening_(listening), wake_reader_(wake_reader), wake_writer_(wake_writer) {
+    : options_(std::move(options)),
+      answer_(std::move(answer)),
+      listening_(listening),
+      wake_reader_(wake_reader),
+      wake_writer_(wake_writer) {
   accepting_ = std::thread([this] { Accept(); });
 }
 
@@ -153,12 +160,14 @@ Exchange::~Exchange() {
 
 void Exchange::Accept() {
   while (true) {
-    pollfd waited[2] = {{.fd = listening_, .events = POLLIN, .revents = 0}, {.fd = wake_reader_, .events = POLLIN, .revents = 0}};
+    pollfd waited[2] = {{.fd = listening_, .events = POLLIN, .revents = 0},
+                        {.fd = wake_reader_, .events = POLLIN, .revents = 0}};
     if (poll(waited, 2, -1) < 0 && errno != EINTR) return;
     if (waited[1].revents != 0) return;
     const int connection = accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (connection < 0) {
-      if (errno == EMFILE || errno == ENFILE) poll(nullptr, 0, 10);  // Without a pause this would spin until one is free again.
+      if (errno == EMFILE || errno == ENFILE)
+        poll(nullptr, 0, 10);  // Without a pause this would spin until one is free again.
       continue;
     }
     {
@@ -175,7 +184,8 @@ void Exchange::Accept() {
 }
 
 void Exchange::Serve(int connection) {
-  const absl::StatusOr<std::string> question = ReadMessage(connection, base::Clock::Real().Now() + options_.read_timeout);
+  const absl::StatusOr<std::string> question =
+      ReadMessage(connection, base::Clock::Real().Now() + options_.read_timeout);
   if (question.ok()) {
     WriteAll(connection, answer_(*question), base::Clock::Real().Now() + options_.read_timeout);
   }

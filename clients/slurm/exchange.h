@@ -16,10 +16,11 @@
 namespace planner::slurm {
 
 struct ExchangeOptions {
-  std::string path;                                       ///< Of the Unix socket.
-  mode_t mode = 0600;                                     ///< Of the same: who may ask.
-  absl::Duration read_timeout = absl::Milliseconds(250);  ///< For a question to be there, and for an answer to be taken.
-  int most_connections = 16;                              ///< At once; more are closed unanswered.
+  std::string path;    ///< Of the Unix socket.
+  mode_t mode = 0600;  ///< Of the same: who may ask.
+  absl::Duration read_timeout =
+      absl::Milliseconds(250);  ///< For a question to be there, and for an answer to be taken.
+  int most_connections = 16;    ///< At once; more are closed unanswered.
 };
 
 /// Answers questions on a Unix socket: one message (wire.h) each way, and the connection ends. Whoever is slow, says too much or leaves

@@ -53,7 +53,8 @@ TEST_F(ExchangeTest, NobodyThereOrNobodyWhoAnswers) {
 }
 
 TEST_F(ExchangeTest, WhoSaysTooMuchOrNothingIsClosed) {
-  const auto exchange = Exchange::Listen({.path = path_, .read_timeout = absl::Milliseconds(50)}, [](const std::string& question) { return question; });
+  const auto exchange = Exchange::Listen({.path = path_, .read_timeout = absl::Milliseconds(50)},
+                                         [](const std::string& question) { return question; });
   ASSERT_TRUE(exchange.ok());
   EXPECT_FALSE(Ask(path_, std::string(kMaxMessageBytes + 1, 'a'), absl::Seconds(20)).ok());
   EXPECT_TRUE(absl::IsUnavailable(Ask(path_, "never ends", absl::Seconds(20)).status())) << "closed unanswered";

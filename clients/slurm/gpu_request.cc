@@ -20,13 +20,16 @@ absl::Status Invalid(std::string_view what, std::string_view text) {
 
 bool IsTypeName(std::string_view text) {
   return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
   });
 }
 
-bool IsNumber(std::string_view text) { return !text.empty() && text.front() >= '0' && text.front() <= '9' &&
-    std::all_of(text.begin(), text.end() - 1, [](char c) { return c >= '0' && c <= '9'; }) &&
-    std::string_view("0123456789kKmM").find(text.back()) != std::string_view::npos; }
+bool IsNumber(std::string_view text) {
+  return !text.empty() && text.front() >= '0' && text.front() <= '9' &&
+         std::all_of(text.begin(), text.end() - 1, [](char c) { return c >= '0' && c <= '9'; }) &&
+         std::string_view("0123456789kKmM").find(text.back()) != std::string_view::npos;
+}
 
 absl::StatusOr<int64_t> ParseCount(std::string_view text, std::string_view whole) {
   int64_t factor = 1;
@@ -35,7 +38,8 @@ absl::StatusOr<int64_t> ParseCount(std::string_view text, std::string_view whole
   if (factor > 1) text.remove_suffix(1);
   int64_t count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (error != std::errc() || end != text.data() + text.size() || count > kMostGpus / factor) return Invalid("count is above 1,000,000", whole);
+  if (error != std::errc() || end != text.data() + text.size() || count > kMostGpus / factor)
+    return Invalid("count is above 1,000,000", whole);
   return count * factor;
 }
 
@@ -146,7 +150,8 @@ absl::StatusOr<int64_t> TotalGpus(const GpuRequest& gpus, const JobSize& size) {
       pieces = nodes;
       break;
     case GpuScope::kSocket:
-      if (!size.sockets_per_node.has_value()) return Invalid("is per socket, and the job does not say how many there are", TextOf(gpus));
+      if (!size.sockets_per_node.has_value())
+        return Invalid("is per socket, and the job does not say how many there are", TextOf(gpus));
       pieces = *size.sockets_per_node;
       if (pieces > kMostGpus || nodes > kMostGpus) return Invalid("is above 1,000,000 in all", TextOf(gpus));
       pieces *= nodes;
@@ -166,10 +171,12 @@ absl::StatusOr<int64_t> TotalGpus(const GpuRequest& gpus, const JobSize& size) {
   return gpus.count * pieces;
 }
 
-absl::StatusOr<ResizedRequest> Resized(const GpuRequest& gpus, const JobSize& size, int64_t total, int64_t gpus_per_node) {
+absl::StatusOr<ResizedRequest> Resized(const GpuRequest& gpus, const JobSize& size, int64_t total,
+                                       int64_t gpus_per_node) {
   ResizedRequest resized{.gpus = gpus};
   const auto share = [&](int64_t pieces) -> absl::Status {
-    if (total % pieces != 0) return Invalid(fmt::format("{} GPUs do not go evenly into {}", total, pieces), TextOf(gpus));
+    if (total % pieces != 0)
+      return Invalid(fmt::format("{} GPUs do not go evenly into {}", total, pieces), TextOf(gpus));
     resized.gpus.count = total / pieces;
     return absl::OkStatus();
   };
@@ -177,7 +184,8 @@ absl::StatusOr<ResizedRequest> Resized(const GpuRequest& gpus, const JobSize& si
     case GpuScope::kJob:
       resized.gpus.count = total;
       // More nodes than GPUs is what Slurm refuses; fewer nodes than the GPUs need would never start.
-      if (size.nodes.has_value() && *size.nodes * gpus_per_node < total) resized.nodes = (total + gpus_per_node - 1) / gpus_per_node;
+      if (size.nodes.has_value() && *size.nodes * gpus_per_node < total)
+        resized.nodes = (total + gpus_per_node - 1) / gpus_per_node;
       return resized;
     case GpuScope::kNode: {
       const int64_t nodes = std::max<int64_t>(size.nodes.value_or(1), 1);

@@ -18,7 +18,7 @@ std::string_view FieldOf(GpuScope scope);
 /// GPUs as a job asks for them.
 struct GpuRequest {
   GpuScope scope = GpuScope::kNode;
-  std::string type;  ///< Of Slurm's configuration, "a100"; empty: any.
+  std::string type;   ///< Of Slurm's configuration, "a100"; empty: any.
   int64_t count = 1;  ///< In each of what `scope` says.
   /// What stands before the type and the count, to write it back: "gres:gpu", "gres/gpu", "gpu".
   std::string prefix = "gres:gpu";
@@ -54,6 +54,7 @@ struct ResizedRequest {
   std::optional<int64_t> nodes;  ///< Where the number of nodes must change too.
 };
 /// INVALID_ARGUMENT where the job's shape does not allow it: 6 GPUs for 4 tasks.
-absl::StatusOr<ResizedRequest> Resized(const GpuRequest& gpus, const JobSize& size, int64_t total, int64_t gpus_per_node);
+absl::StatusOr<ResizedRequest> Resized(const GpuRequest& gpus, const JobSize& size, int64_t total,
+                                       int64_t gpus_per_node);
 
 }  // namespace planner::slurm

@@ -13,11 +13,14 @@ TEST(GpuRequestTest, ReadsEverySpelling) {
     const char* type;
     int64_t count;
   };
-  for (const Case& one : {Case{"gres:gpu:a100:4", "a100", 4}, Case{"gres/gpu:a100=4", "a100", 4}, Case{"gpu:a100:4", "a100", 4}, Case{"gpu:4", "", 4},
-                          Case{"gpu=4", "", 4}, Case{"gres/gpu=16", "", 16}, Case{"gres:gpu", "", 1}, Case{"gpu:a100", "a100", 1},
-                          Case{"gpu:a100:4(S:0-1)", "a100", 4}, Case{"gpu:a100:8(IDX:0-3,5-8)", "a100", 8}, Case{"gpu:1k", "", 1024},
-                          Case{"gres:shard:2,gres:gpu:1", "", 1}, Case{"gres:gpu:a100:2,gres:gpu:a100:3", "a100", 5},
-                          Case{"gpu:nvidia_h100-80gb.hbm3:8", "nvidia_h100-80gb.hbm3", 8}, Case{"license:x,gres:gpu:h100:1", "h100", 1}}) {
+  for (const Case& one :
+       {Case{"gres:gpu:a100:4", "a100", 4}, Case{"gres/gpu:a100=4", "a100", 4}, Case{"gpu:a100:4", "a100", 4},
+        Case{"gpu:4", "", 4}, Case{"gpu=4", "", 4}, Case{"gres/gpu=16", "", 16}, Case{"gres:gpu", "", 1},
+        Case{"gpu:a100", "a100", 1}, Case{"gpu:a100:4(S:0-1)", "a100", 4}, Case{"gpu:a100:8(IDX:0-3,5-8)", "a100", 8},
+        Case{"gpu:1k", "", 1024}, Case{"gres:shard:2,gres:gpu:1", "", 1},
+        Case{"gres:gpu:a100:2,gres:gpu:a100:3", "a100", 5},
+        Case{"gpu:nvidia_h100-80gb.hbm3:8", "nvidia_h100-80gb.hbm3", 8},
+        Case{"license:x,gres:gpu:h100:1", "h100", 1}}) {
     const auto gpus = ParseGpus(one.text, GpuScope::kNode);
     ASSERT_TRUE(gpus.ok()) << one.text << gpus.status();
     ASSERT_TRUE(gpus->has_value()) << one.text;
@@ -34,7 +37,8 @@ TEST(GpuRequestTest, ReadsSbatchsOptions) {
 }
 
 TEST(GpuRequestTest, OtherResourcesAreNone) {
-  for (const char* text : {"", "gres:shard:4", "gpumem:4", "gres:gpux:1", "cpu=4", "gres:mps:100", "gpu:0", "gres:gpu:a100:0", "GPU:4", "xgpu:4"}) {
+  for (const char* text : {"", "gres:shard:4", "gpumem:4", "gres:gpux:1", "cpu=4", "gres:mps:100", "gpu:0",
+                           "gres:gpu:a100:0", "GPU:4", "xgpu:4"}) {
     const auto gpus = ParseGpus(text, GpuScope::kNode);
     ASSERT_TRUE(gpus.ok()) << text;
     EXPECT_FALSE(gpus->has_value()) << text;
@@ -42,9 +46,10 @@ TEST(GpuRequestTest, OtherResourcesAreNone) {
 }
 
 TEST(GpuRequestTest, RefusesWhatCannotBePlanned) {
-  for (const std::string& text : {std::string("gpu:a100:2,gpu:h100:2"), std::string("gpu:"), std::string("gpu:a100:x y"), std::string("gpu:99999999999"),
-                                  std::string("gpu:1000001"), std::string("gpu:a'$(touch pwned)':1"), std::string("gpu:a100:4x:2"),
-                                  std::string("gpu:") + std::string(2000, '1'), std::string("gpu:a\0b:1", 9)}) {
+  for (const std::string& text :
+       {std::string("gpu:a100:2,gpu:h100:2"), std::string("gpu:"), std::string("gpu:a100:x y"),
+        std::string("gpu:99999999999"), std::string("gpu:1000001"), std::string("gpu:a'$(touch pwned)':1"),
+        std::string("gpu:a100:4x:2"), std::string("gpu:") + std::string(2000, '1'), std::string("gpu:a\0b:1", 9)}) {
     EXPECT_FALSE(ParseGpus(text, GpuScope::kNode).ok()) << text.substr(0, 60);
   }
 }
@@ -57,7 +62,9 @@ TEST(GpuRequestTest, WritesBackWhatItHasRead) {
 }
 
 TEST(GpuRequestTest, CountsTheWholeJob) {
-  const auto total = [](GpuScope scope, int64_t count, JobSize size) { return TotalGpus({.scope = scope, .count = count}, size); };
+  const auto total = [](GpuScope scope, int64_t count, JobSize size) {
+    return TotalGpus({.scope = scope, .count = count}, size);
+  };
   EXPECT_EQ(*total(GpuScope::kJob, 16, {.nodes = 2}), 16);
   EXPECT_EQ(*total(GpuScope::kNode, 8, {.nodes = 4}), 32);
   EXPECT_EQ(*total(GpuScope::kNode, 8, {}), 8);

@@ -15,7 +15,9 @@ constexpr size_t kMostNames = 100'000;
 constexpr size_t kMostBytes = size_t{1} << 20;
 constexpr size_t kLongestName = 256;
 
-absl::Status NotAList(std::string_view why) { return absl::InvalidArgumentError(fmt::format("is no host list: {}", why)); }
+absl::Status NotAList(std::string_view why) {
+  return absl::InvalidArgumentError(fmt::format("is no host list: {}", why));
+}
 
 bool IsNameByte(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
@@ -24,7 +26,8 @@ bool IsNameByte(char c) {
 absl::StatusOr<int64_t> Number(std::string_view digits) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (digits.empty() || digits.size() > 9 || error != std::errc() || end != digits.data() + digits.size() || value < 0) {
+  if (digits.empty() || digits.size() > 9 || error != std::errc() || end != digits.data() + digits.size() ||
+      value < 0) {
     return NotAList("a number is none");
   }
   return value;
@@ -83,7 +86,9 @@ struct Split {
   size_t width = 0;  ///< Digits of the number; 0: the name ends with none.
   int64_t number = 0;
 
-  friend bool operator<(const Split& a, const Split& b) { return std::tie(a.stem, a.width, a.number) < std::tie(b.stem, b.width, b.number); }
+  friend bool operator<(const Split& a, const Split& b) {
+    return std::tie(a.stem, a.width, a.number) < std::tie(b.stem, b.width, b.number);
+  }
 };
 
 Split SplitOf(const std::string& name) {
@@ -131,7 +136,8 @@ std::string HostListOf(std::vector<std::string> names) {
     while (i < splits.size() && splits[i].stem == first.stem && splits[i].width == first.width) {
       const int64_t from = splits[i].number;
       int64_t to = from;
-      for (++i, ++count; i < splits.size() && splits[i].stem == first.stem && splits[i].width == first.width && splits[i].number == to + 1;
+      for (++i, ++count; i < splits.size() && splits[i].stem == first.stem && splits[i].width == first.width &&
+                         splits[i].number == to + 1;
            ++i, ++count) {
         ++to;
       }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "clients/slurm/host_names.h"
+#include "clients/slurm/job_report.h"
 #include "core/base/error.h"
 #include "fmt/format.h"
 
@@ -30,13 +31,15 @@ std::string Lower(std::string text) {
 /// Text of users and administrators that goes into a description.
 std::string Short(const std::string& text) {
   std::string clean;
-  for (const char c : text.substr(0, kMostText)) clean += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e ? '?' : c;
+  for (const char c : text.substr(0, kMostText))
+    clean += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e ? '?' : c;
   return clean;
 }
 
 bool IsTenant(const std::string& name) {
   return !name.empty() && name.size() <= 63 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
   });
 }
 
@@ -97,8 +100,10 @@ void AddJob(const SlurmJob& job, absl::Time now, Seats& seats, v1::NodePool& poo
     // One that is over its time and still there is about to end, but nobody knows when.
     if (job.end > now && job.end != absl::InfiniteFuture()) SetTime(job.end, *occupation.mutable_release_time());
     if (IsTenant(job.account)) occupation.set_tenant(job.account);
-    occupation.set_description(Short(fmt::format("slurm job {}{}{}", job.id, job.user.empty() ? "" : " of " + job.user,
-                                                 job.name.empty() ? "" : ": " + job.name)));
+    // Its reservation stands for it, where it has one.
+    occupation.set_plan(job.plan.empty() ? PlanOfAdminComment(job.admin_comment) : job.plan);
+    const std::string made = fmt::format("slurm job {}{}{}", job.id, job.user.empty() ? "" : " of " + job.user, job.name.empty() ? "" : ": " + job.name);
+    occupation.set_description(Short(job.description.empty() ? made : job.description));
   }
 }
 
@@ -112,31 +117,35 @@ void AddUnknownUse(const Group& group, Seats& seats, v1::NodePool& pool) {
     v1::Occupation& occupation = *pool.add_occupations();
     occupation.set_nodes(HostListOf(std::move(names)));
     occupation.set_gpus_per_node(static_cast<int32_t>(count));
-    occupation.set_description("in use, by no job that Slurm tells of");
+    occupation.set_description("in use, by no job that is told of");
   }
 }
 
 }  // namespace
 
-absl::StatusOr<Inventory> InventoryOf(v1::Cluster before, const std::vector<SlurmNode>& nodes, const std::vector<SlurmJob>& jobs, absl::Time now,
+absl::StatusOr<Inventory> InventoryOf(v1::Cluster before, const std::vector<SlurmNode>& nodes,
+                                      const std::vector<SlurmJob>& jobs, absl::Time now,
                                       const InventoryOptions& options) {
   Inventory inventory;
   std::map<std::pair<std::string, int64_t>, Group> groups;
   std::set<std::string> seen;
   for (const SlurmNode& node : nodes) {
     if (node.gpus.empty()) continue;
-    if (!seen.insert(node.name).second) return base::InvalidField("nodes", fmt::format("is there twice: node=\"{}\"", node.name));
-    const GpuCount& most =
-        *std::max_element(node.gpus.begin(), node.gpus.end(), [](const GpuCount& a, const GpuCount& b) { return a.count < b.count; });
+    if (!seen.insert(node.name).second)
+      return base::InvalidField("nodes", fmt::format("is there twice: node=\"{}\"", node.name));
+    const GpuCount& most = *std::max_element(node.gpus.begin(), node.gpus.end(),
+                                             [](const GpuCount& a, const GpuCount& b) { return a.count < b.count; });
     if (node.gpus.size() > 1) {
-      inventory.warnings.push_back(fmt::format("{} has GPUs of several types: only its {} are told of", node.name, most.type));
+      inventory.warnings.push_back(
+          fmt::format("{} has GPUs of several types: only its {} are told of", node.name, most.type));
     }
     Group& group = groups[{most.type, most.count}];
     group.type = most.type;
     group.gpus = most.count;
     group.nodes.push_back(&node);
   }
-  if (groups.empty()) return absl::FailedPreconditionError("Slurm tells of no node with GPUs; the inventory stays as it is");
+  if (groups.empty())
+    return absl::FailedPreconditionError("there is no node with GPUs; the inventory stays as it is");
   const std::vector<v1::NodePool> old_pools(before.node_pools().begin(), before.node_pools().end());
   inventory.cluster = std::move(before);
   inventory.cluster.clear_node_pools();
@@ -146,7 +155,8 @@ absl::StatusOr<Inventory> InventoryOf(v1::Cluster before, const std::vector<Slur
     const std::string stem = Lower(group.type.empty() ? "gpu" : group.type);
     const std::string name = sizes_of_type[key.first] > 1 ? fmt::format("{}-{}", stem, group.gpus) : stem;
     v1::NodePool pool;
-    const auto old = std::find_if(old_pools.begin(), old_pools.end(), [&](const v1::NodePool& one) { return one.name() == name; });
+    const auto old =
+        std::find_if(old_pools.begin(), old_pools.end(), [&](const v1::NodePool& one) { return one.name() == name; });
     if (old != old_pools.end()) pool = *old;
     pool.clear_status();
     pool.clear_node_conditions();
@@ -157,7 +167,8 @@ absl::StatusOr<Inventory> InventoryOf(v1::Cluster before, const std::vector<Slur
     if (type != options.gpu_types.end()) {
       pool.set_gpu_type(type->second);
     } else if (pool.gpu_type().empty()) {
-      if (group.type.empty()) return base::InvalidField("gpu_types", "Slurm's GPUs have no type: name theirs with --gpu-type =TYPE");
+      if (group.type.empty())
+        return base::InvalidField("gpu_types", "Slurm's GPUs have no type: name theirs with --gpu-type =TYPE");
       pool.set_gpu_type(group.type);
     }
     pool.set_node_count(static_cast<int64_t>(group.nodes.size()));

@@ -24,7 +24,8 @@ struct Inventory {
 /// power, bandwidth and racks of pools of the same name stay, and so does all else of `before`. Nodes without GPUs are left out. Running jobs
 /// are occupations with their expected ends; GPUs that are in use by nobody that squeue tells of are occupations without one.
 /// FAILED_PRECONDITION: no node has a GPU, which is an answer of Slurm that nobody believes; INVALID_ARGUMENT: a node is there twice.
-absl::StatusOr<Inventory> InventoryOf(v1::Cluster before, const std::vector<SlurmNode>& nodes, const std::vector<SlurmJob>& jobs, absl::Time now,
+absl::StatusOr<Inventory> InventoryOf(v1::Cluster before, const std::vector<SlurmNode>& nodes,
+                                      const std::vector<SlurmJob>& jobs, absl::Time now,
                                       const InventoryOptions& options);
 
 }  // namespace planner::slurm

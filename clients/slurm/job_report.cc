@@ -12,7 +12,8 @@ constexpr size_t kMostName = 200;
 
 std::string Clean(std::string_view text) {
   std::string clean;
-  for (const char c : text.substr(0, kMostName)) clean += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e ? '?' : c;
+  for (const char c : text.substr(0, kMostName))
+    clean += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e ? '?' : c;
   return clean;
 }
 
@@ -36,20 +37,24 @@ v1::StartRunRequest StartRequestOf(const JobReport& job) {
   run.set_plan(job.plan);
   run.set_description(RunDescriptionOf(job) + (job.name.empty() ? "" : ": " + Clean(job.name)));
   if (job.start != absl::InfinitePast()) run.mutable_start_time()->set_seconds(absl::ToUnixSeconds(job.start));
-  request.set_request_id(fmt::format("slurm-{}-{}-{}-{}", job.cluster.substr(0, 32), job.id.substr(0, 20), job.restarts.substr(0, 10),
-                                     std::string_view(job.plan).substr(std::min<size_t>(job.plan.find('/') + 1, job.plan.size()), 40)));
+  request.set_request_id(
+      fmt::format("slurm-{}-{}-{}-{}", job.cluster.substr(0, 32), job.id.substr(0, 20), job.restarts.substr(0, 10),
+                  std::string_view(job.plan).substr(std::min<size_t>(job.plan.find('/') + 1, job.plan.size()), 40)));
   return request;
 }
 
 JobEnd EndOf(std::string_view state, std::string_view exit_code, std::string_view reason) {
-  const std::string said = fmt::format("exit code {}{}{}", Clean(exit_code), reason.empty() || reason == "None" ? "" : ", ",
-                                       reason == "None" ? "" : Clean(reason));
+  const std::string said =
+      fmt::format("exit code {}{}{}", Clean(exit_code), reason.empty() || reason == "None" ? "" : ", ",
+                  reason == "None" ? "" : Clean(reason));
   if (state == "TIMEOUT" || reason == "TimeLimit") return {v1::Run::FAILED, "ended at its time limit"};
-  if (state == "CANCELLED" || state == "PREEMPTED") return {v1::Run::CANCELLED, fmt::format("{}, {}", state == "CANCELLED" ? "cancelled" : "preempted", said)};
+  if (state == "CANCELLED" || state == "PREEMPTED")
+    return {v1::Run::CANCELLED, fmt::format("{}, {}", state == "CANCELLED" ? "cancelled" : "preempted", said)};
   if (state == "NODE_FAIL") return {v1::Run::FAILED, "a node has failed"};
   // scancel ends a job by SIGTERM; while it completes, Slurm says no more of it than that.
   if (exit_code == "0:15") return {v1::Run::CANCELLED, "ended by SIGTERM"};
-  if (state == "FAILED" || state == "OUT_OF_MEMORY" || state == "BOOT_FAIL" || exit_code != "0:0") return {v1::Run::FAILED, said};
+  if (state == "FAILED" || state == "OUT_OF_MEMORY" || state == "BOOT_FAIL" || exit_code != "0:0")
+    return {v1::Run::FAILED, said};
   return {v1::Run::SUCCEEDED, said};
 }
 

@@ -11,12 +11,12 @@ namespace planner::slurm {
 
 /// A job that began or ended, as its run is told of.
 struct JobReport {
-  std::string plan;         ///< "plans/…".
-  std::string cluster;      ///< Slurm's.
-  std::string id;           ///< "4711".
+  std::string plan;     ///< "plans/…".
+  std::string cluster;  ///< Slurm's.
+  std::string id;       ///< "4711".
   std::string restarts = "0";
   std::string name;
-  absl::Time start = absl::InfinitePast();  ///< InfinitePast: now.
+  absl::Time start = absl::InfinitePast();          ///< InfinitePast: now.
   v1::Run::State end = v1::Run::STATE_UNSPECIFIED;  ///< How it ended; unspecified: it runs.
   std::string message;                              ///< How it ended, in words.
 };

@@ -28,9 +28,11 @@ std::string AsName(std::string_view text) {
 
 absl::Status Add(std::string_view written, std::string_view value, JobWords& words) {
   const std::string name = AsName(written);
-  if (name.empty() || !std::all_of(name.begin(), name.end(), IsNameByte)) return Invalid("has a word that is no name=value");
+  if (name.empty() || !std::all_of(name.begin(), name.end(), IsNameByte))
+    return Invalid("has a word that is no name=value");
   if (value.empty()) return Invalid(fmt::format("{}: is empty", name));
-  if (std::any_of(value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
+  if (std::any_of(value.begin(), value.end(),
+                  [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
     return Invalid(fmt::format("{}: has a control character", name));
   }
   if (!words.emplace(name, value).second) return Invalid(fmt::format("{}: is there twice", name));
@@ -65,7 +67,8 @@ absl::StatusOr<JobWords> WordsOfComment(std::string_view comment) {
       if (!rest.empty() && rest.front() == '"') {
         rest.remove_prefix(1);
         value_end = rest.find('"');
-        if (value_end == std::string_view::npos) return Invalid(fmt::format("{}: has a quote without its end", AsName(name)));
+        if (value_end == std::string_view::npos)
+          return Invalid(fmt::format("{}: has a quote without its end", AsName(name)));
         value = rest.substr(0, value_end);
         rest.remove_prefix(value_end + 1);
         if (!rest.empty() && std::string_view(",; \t").find(rest.front()) == std::string_view::npos) {

@@ -8,9 +8,12 @@ namespace planner::slurm {
 namespace {
 
 TEST(JobWordsTest, ReadsTheComment) {
-  EXPECT_EQ(*WordsOfComment("planner:model=llama-3-8b,tokens=1T"), (JobWords{{"model", "llama-3-8b"}, {"tokens", "1T"}}));
-  EXPECT_EQ(*WordsOfComment("project 7; planner:model=gpt2,fixed the rest is other"), (JobWords{{"model", "gpt2"}, {"fixed", "true"}}));
-  EXPECT_EQ(*WordsOfComment("planner:Seq_Len=4k,model=\"a,b c\";more"), (JobWords{{"model", "a,b c"}, {"seq-len", "4k"}}));
+  EXPECT_EQ(*WordsOfComment("planner:model=llama-3-8b,tokens=1T"),
+            (JobWords{{"model", "llama-3-8b"}, {"tokens", "1T"}}));
+  EXPECT_EQ(*WordsOfComment("project 7; planner:model=gpt2,fixed the rest is other"),
+            (JobWords{{"model", "gpt2"}, {"fixed", "true"}}));
+  EXPECT_EQ(*WordsOfComment("planner:Seq_Len=4k,model=\"a,b c\";more"),
+            (JobWords{{"model", "a,b c"}, {"seq-len", "4k"}}));
 }
 
 TEST(JobWordsTest, OtherCommentsSayNothing) {
@@ -23,10 +26,10 @@ TEST(JobWordsTest, OtherCommentsSayNothing) {
 
 TEST(JobWordsTest, RefusesWhatCannotBeRead) {
   for (const std::string& text :
-       {std::string("planner:"), std::string("planner:model="), std::string("planner:model=a,model=b"), std::string("planner:=x"),
-        std::string("planner:model=\"a"), std::string("planner:model=\"a\"b"), std::string("planner:mo'del=a"), std::string("planner:model=a\x01"),
-        std::string("planner:model=a\0b", 17), "planner:model=" + std::string(1 << 20, 'A'), std::string("planner:,,,"),
-        std::string("planner: model=x")}) {
+       {std::string("planner:"), std::string("planner:model="), std::string("planner:model=a,model=b"),
+        std::string("planner:=x"), std::string("planner:model=\"a"), std::string("planner:model=\"a\"b"),
+        std::string("planner:mo'del=a"), std::string("planner:model=a\x01"), std::string("planner:model=a\0b", 17),
+        "planner:model=" + std::string(1 << 20, 'A'), std::string("planner:,,,"), std::string("planner: model=x")}) {
     EXPECT_FALSE(WordsOfComment(text).ok()) << text.substr(0, 60);
   }
 }
@@ -36,7 +39,11 @@ TEST(JobWordsTest, HostileValuesStayValues) {
 }
 
 TEST(JobWordsTest, ReadsTheEnvironment) {
-  EXPECT_EQ(*WordsOfEnvironment({{"PLANNER_MODEL", "gpt2"}, {"PLANNER_SEQ_LEN", "4k"}, {"PLANNER_SERVER", "x:1"}, {"HOME", "/"}, {"PLANNER_PLAN_ID", "p"}}),
+  EXPECT_EQ(*WordsOfEnvironment({{"PLANNER_MODEL", "gpt2"},
+                                 {"PLANNER_SEQ_LEN", "4k"},
+                                 {"PLANNER_SERVER", "x:1"},
+                                 {"HOME", "/"},
+                                 {"PLANNER_PLAN_ID", "p"}}),
             (JobWords{{"model", "gpt2"}, {"seq-len", "4k"}}));
   EXPECT_FALSE(WordsOfEnvironment({{"PLANNER_MODEL", std::string(5000, 'x')}}).ok());
 }

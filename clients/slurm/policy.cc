@@ -32,7 +32,9 @@ absl::Status ReadMap(const YAML::Node& node, const Readers& readers) {
       std::vector<std::string> known;
       for (const auto& [one, unused] : readers) known.push_back(one);
       const std::string likely = base::LikelyName(name, known);
-      return base::InvalidField(name, likely.empty() ? "is no field of a policy" : fmt::format("is no field of a policy; did you mean {}?", likely));
+      return base::InvalidField(name, likely.empty()
+                                          ? "is no field of a policy"
+                                          : fmt::format("is no field of a policy; did you mean {}?", likely));
     }
     RETURN_IF_ERROR(base::AtField(name, reader->second(member.second)));
   }
@@ -54,11 +56,15 @@ Reader Word(Enum& value, const std::array<std::pair<std::string_view, Enum>, kSi
   };
 }
 
-constexpr std::array<std::pair<std::string_view, Mode>, 5> kModes = {{
-    {"off", Mode::kOff}, {"advise", Mode::kAdvise}, {"amend", Mode::kAmend}, {"enforce", Mode::kEnforce}, {"false", Mode::kOff}}};
-constexpr std::array<std::pair<std::string_view, OnFailure>, 2> kFailures = {{{"open", OnFailure::kOpen}, {"closed", OnFailure::kClosed}}};
-constexpr std::array<std::pair<std::string_view, TimeChange>, 3> kTimes = {{
-    {"keep", TimeChange::kKeep}, {"fill", TimeChange::kFill}, {"cap", TimeChange::kCap}}};
+constexpr std::array<std::pair<std::string_view, Mode>, 5> kModes = {{{"off", Mode::kOff},
+                                                                      {"advise", Mode::kAdvise},
+                                                                      {"amend", Mode::kAmend},
+                                                                      {"enforce", Mode::kEnforce},
+                                                                      {"false", Mode::kOff}}};
+constexpr std::array<std::pair<std::string_view, OnFailure>, 2> kFailures = {
+    {{"open", OnFailure::kOpen}, {"closed", OnFailure::kClosed}}};
+constexpr std::array<std::pair<std::string_view, TimeChange>, 3> kTimes = {
+    {{"keep", TimeChange::kKeep}, {"fill", TimeChange::kFill}, {"cap", TimeChange::kCap}}};
 constexpr std::array<std::pair<std::string_view, bool>, 2> kBools = {{{"true", true}, {"false", false}}};
 
 Reader Text(std::string& value) {
@@ -124,8 +130,8 @@ absl::Status ReadPartition(const YAML::Node& node, PartitionPolicy& partition) {
       {"change",
        [&](const YAML::Node& value) {
          return ReadMap(value, {{"time", Word(partition.time, kTimes)},
-                         {"count", Word(partition.change_count, kBools)},
-                         {"type", Word(partition.change_type, kBools)}});
+                                {"count", Word(partition.change_count, kBools)},
+                                {"type", Word(partition.change_type, kBools)}});
        }},
   };
   RETURN_IF_ERROR(ReadMap(node, readers));
@@ -146,36 +152,38 @@ absl::Status ReadPolicy(const YAML::Node& root, Policy& policy) {
       return absl::OkStatus();
     };
   };
-  const absl::Status read = ReadMap(
-      root,
-      {{"cluster", Text(policy.cluster)},
-       {"default_gpu_type", Text(policy.default_gpu_type)},
-       {"model_folders", texts(policy.model_folders)},
-       {"gpu_types",
-        [&](const YAML::Node& node) -> absl::Status {
-          if (!node.IsMap()) return Invalid("is not a map of Slurm's names to the planner's");
-          for (const auto& member : node) {
-            if (!member.first.IsScalar()) return Invalid("has a name that is none");
-            RETURN_IF_ERROR(base::AtField(member.first.Scalar(), Text(policy.gpu_types[member.first.Scalar()])(member.second)));
-          }
-          return absl::OkStatus();
-        }},
-       {"default", [&](const YAML::Node& node) { return ReadPartition(node, policy.other); }},
-       {"partitions", [&](const YAML::Node& node) -> absl::Status {
-          if (!node.IsMap()) return Invalid("is not a map of partitions");
-          for (const auto& member : node) {
-            if (!member.first.IsScalar() || member.first.Scalar().size() > 64) return Invalid("has a name that is none");
-            partitions.emplace_back(member.first.Scalar(), member.second);
-          }
-          return absl::OkStatus();
-        }}});
+  const absl::Status read =
+      ReadMap(root, {{"cluster", Text(policy.cluster)},
+                     {"default_gpu_type", Text(policy.default_gpu_type)},
+                     {"model_folders", texts(policy.model_folders)},
+                     {"gpu_types",
+                      [&](const YAML::Node& node) -> absl::Status {
+                        if (!node.IsMap()) return Invalid("is not a map of Slurm's names to the planner's");
+                        for (const auto& member : node) {
+                          if (!member.first.IsScalar()) return Invalid("has a name that is none");
+                          RETURN_IF_ERROR(base::AtField(member.first.Scalar(),
+                                                        Text(policy.gpu_types[member.first.Scalar()])(member.second)));
+                        }
+                        return absl::OkStatus();
+                      }},
+                     {"default", [&](const YAML::Node& node) { return ReadPartition(node, policy.other); }},
+                     {"partitions", [&](const YAML::Node& node) -> absl::Status {
+                        if (!node.IsMap()) return Invalid("is not a map of partitions");
+                        for (const auto& member : node) {
+                          if (!member.first.IsScalar() || member.first.Scalar().size() > 64)
+                            return Invalid("has a name that is none");
+                          partitions.emplace_back(member.first.Scalar(), member.second);
+                        }
+                        return absl::OkStatus();
+                      }}});
   if (!read.ok()) return read;
   for (const auto& [name, node] : partitions) {  // After "default", wherever that stands: what they do not say is its.
     PartitionPolicy& partition = policy.partitions.emplace(name, policy.other).first->second;
     RETURN_IF_ERROR(base::AtField("partitions." + name, ReadPartition(node, partition)));
   }
   for (size_t i = 0; i < policy.model_folders.size(); ++i) {
-    if (policy.model_folders[i].front() != '/') return base::InvalidField(fmt::format("model_folders[{}]", i), "is no absolute path");
+    if (policy.model_folders[i].front() != '/')
+      return base::InvalidField(fmt::format("model_folders[{}]", i), "is no absolute path");
   }
   return absl::OkStatus();
 }

@@ -36,11 +36,11 @@ struct PartitionPolicy {
   Mode mode = Mode::kAdvise;
   OnFailure on_failure = OnFailure::kOpen;
   TimeChange time = TimeChange::kFill;
-  bool change_count = false;  ///< Of GPUs.
-  bool change_type = false;   ///< Of GPUs; only to types of `gpu_types`.
-  std::optional<absl::Duration> max_time;  ///< Longest job; Slurm's own limit of the partition holds as well.
-  int64_t max_gpus = 1'000'000;            ///< That a change may come to.
-  double time_margin = 1.1;                ///< Time limits are the upper end of the plan's interval times this.
+  bool change_count = false;                    ///< Of GPUs.
+  bool change_type = false;                     ///< Of GPUs; only to types of `gpu_types`.
+  std::optional<absl::Duration> max_time;       ///< Longest job; Slurm's own limit of the partition holds as well.
+  int64_t max_gpus = 1'000'000;                 ///< That a change may come to.
+  double time_margin = 1.1;                     ///< Time limits are the upper end of the plan's interval times this.
   absl::Duration min_time = absl::Minutes(10);  ///< Shortest time limit that is set.
   int64_t gpus_per_node = 8;
 };
@@ -50,8 +50,9 @@ struct Policy {
   std::string cluster;                           ///< The planner's; empty: planned on the type of the GPUs alone.
   std::map<std::string, std::string> gpu_types;  ///< Slurm's name, the planner's.
   std::string default_gpu_type;                  ///< Slurm's name, for jobs that name none; empty: they are left alone.
-  std::vector<std::string> model_folders;        ///< Files in them may be named as models. Empty: only names of the catalogue.
-  PartitionPolicy other;                         ///< Of partitions that are not named.
+  std::vector<std::string>
+      model_folders;      ///< Files in them may be named as models. Empty: only names of the catalogue.
+  PartitionPolicy other;  ///< Of partitions that are not named.
   std::map<std::string, PartitionPolicy> partitions;
 
   const PartitionPolicy& Of(const std::string& partition) const;

@@ -34,7 +34,8 @@ model_folders: [/shared/models]
   EXPECT_EQ(policy->Of("other").mode, Mode::kAmend);
   EXPECT_EQ(policy->PlannerType("a100"), "A100-SXM-80GB");
   EXPECT_EQ(policy->PlannerType("h100"), "h100");
-  EXPECT_EQ(FallbackOf(*policy), (Fields{{"on_failure", "closed"}, {"on_failure.debug", "open"}, {"on_failure.gpu", "closed"}}));
+  EXPECT_EQ(FallbackOf(*policy),
+            (Fields{{"on_failure", "closed"}, {"on_failure.debug", "open"}, {"on_failure.gpu", "closed"}}));
 }
 
 TEST(PolicyTest, AnEmptyOneAdvisesAndIsOpen) {
@@ -47,7 +48,8 @@ TEST(PolicyTest, AnEmptyOneAdvisesAndIsOpen) {
 TEST(PolicyTest, ErrorsNameTheField) {
   const auto error = [](const std::string& text) { return std::string(ParsePolicy(text).status().message()); };
   EXPECT_THAT(error("partitions: {gpu: {mode: on}}"), HasSubstr("partitions.gpu.mode: is none of off, advise"));
-  EXPECT_THAT(error("partitions: {gpu: {change: {tiem: cap}}}"), HasSubstr("partitions.gpu.change.tiem: is no field of a policy; did you mean time?"));
+  EXPECT_THAT(error("partitions: {gpu: {change: {tiem: cap}}}"),
+              HasSubstr("partitions.gpu.change.tiem: is no field of a policy; did you mean time?"));
   EXPECT_THAT(error("default: {max_time: soon}"), HasSubstr("default.max_time: is no time"));
   EXPECT_THAT(error("default: {time_margin: 0.5}"), HasSubstr("default.time_margin: must be from 1 to 10"));
   EXPECT_THAT(error("default: {time_margin: .nan}"), HasSubstr("default.time_margin"));

@@ -51,7 +51,8 @@ bool ReadSome(int fd, std::string& text, size_t most) {
 
 }  // namespace
 
-absl::StatusOr<std::string> OutputOf(const std::vector<std::string>& command, size_t most_bytes, absl::Duration within) {
+absl::StatusOr<std::string> OutputOf(const std::vector<std::string>& command, size_t most_bytes,
+                                     absl::Duration within) {
   const absl::Time end = base::Clock::Real().Now() + within;
   Pipe out, err;
   if (out.reader < 0 || err.reader < 0) return absl::InternalError("no pipe can be made");
@@ -67,7 +68,8 @@ absl::StatusOr<std::string> OutputOf(const std::vector<std::string>& command, si
   pid_t pid = -1;
   const int spawned = posix_spawnp(&pid, command[0].c_str(), &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (spawned != 0) return absl::NotFoundError(fmt::format("{} cannot be started: {}", command[0], std::strerror(spawned)));
+  if (spawned != 0)
+    return absl::NotFoundError(fmt::format("{} cannot be started: {}", command[0], std::strerror(spawned)));
   out.CloseWriter();
   err.CloseWriter();
   std::string output, error;
@@ -76,7 +78,8 @@ absl::StatusOr<std::string> OutputOf(const std::vector<std::string>& command, si
   while ((out_open || err_open) && status.ok()) {
     const absl::Duration left = end - base::Clock::Real().Now();
     if (left <= absl::ZeroDuration()) {
-      status = absl::DeadlineExceededError(fmt::format("{} has not ended within {} s", command[0], absl::ToInt64Seconds(within)));
+      status = absl::DeadlineExceededError(
+          fmt::format("{} has not ended within {} s", command[0], absl::ToInt64Seconds(within)));
       break;
     }
     pollfd waited[2] = {{.fd = out_open ? out.reader : -1, .events = POLLIN, .revents = 0},
@@ -84,7 +87,8 @@ absl::StatusOr<std::string> OutputOf(const std::vector<std::string>& command, si
     if (poll(waited, 2, static_cast<int>(absl::ToInt64Milliseconds(left)) + 1) <= 0) continue;
     if (waited[0].revents != 0) out_open = ReadSome(out.reader, output, most_bytes + 1);
     if (waited[1].revents != 0) err_open = ReadSome(err.reader, error, kKeptError);
-    if (output.size() > most_bytes) status = absl::ResourceExhaustedError(fmt::format("{} says more than {} bytes", command[0], most_bytes));
+    if (output.size() > most_bytes)
+      status = absl::ResourceExhaustedError(fmt::format("{} says more than {} bytes", command[0], most_bytes));
   }
   if (!status.ok()) kill(pid, SIGKILL);
   int code = 0;
@@ -93,7 +97,8 @@ absl::StatusOr<std::string> OutputOf(const std::vector<std::string>& command, si
   if (!status.ok()) return status;
   if (!WIFEXITED(code) || WEXITSTATUS(code) != 0) {
     while (!error.empty() && (error.back() == '\n' || error.back() == ' ')) error.pop_back();
-    return absl::UnavailableError(fmt::format("{} has failed: {}", command[0], error.empty() ? "it says nothing" : error));
+    return absl::UnavailableError(
+        fmt::format("{} has failed: {}", command[0], error.empty() ? "it says nothing" : error));
   }
   return output;
 }

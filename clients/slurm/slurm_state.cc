@@ -52,10 +52,12 @@ absl::StatusOr<json> ListOf(std::string_view text, const char* name) {
   if (root.contains("errors") && root["errors"].is_array() && !root["errors"].empty()) {
     const json& error = root["errors"][0];
     std::string said = error.is_string() ? error.get<std::string>() : "";
-    if (error.is_object() && error.contains("error") && error["error"].is_string()) said = error["error"].get<std::string>();
+    if (error.is_object() && error.contains("error") && error["error"].is_string())
+      said = error["error"].get<std::string>();
     return base::InvalidField(name, fmt::format("Slurm reports an error: {}", said.substr(0, 200)));
   }
-  if (!root.contains(name) || !root[name].is_array()) return base::InvalidField(name, "Slurm's answer has no such list");
+  if (!root.contains(name) || !root[name].is_array())
+    return base::InvalidField(name, "Slurm's answer has no such list");
   return std::move(root[name]);
 }
 
@@ -71,14 +73,18 @@ absl::StatusOr<std::optional<int64_t>> Number(const json& object, const char* na
   if (!object.contains(name) || object[name].is_null()) return std::optional<int64_t>();
   const json* value = &object[name];
   if (value->is_object()) {
-    const auto is = [&](const char* flag) { return value->contains(flag) && (*value)[flag].is_boolean() && (*value)[flag].get<bool>(); };
+    const auto is = [&](const char* flag) {
+      return value->contains(flag) && (*value)[flag].is_boolean() && (*value)[flag].get<bool>();
+    };
     if (!is("set") || is("infinite")) return std::optional<int64_t>();
     if (!value->contains("number")) return base::InvalidField(name, "has no number");
     value = &(*value)["number"];
   }
-  if (value->is_number_unsigned() && value->get<uint64_t>() >= static_cast<uint64_t>(kNoValue)) return std::optional<int64_t>();
+  if (value->is_number_unsigned() && value->get<uint64_t>() >= static_cast<uint64_t>(kNoValue))
+    return std::optional<int64_t>();
   if (value->is_number_integer()) return std::optional<int64_t>(value->get<int64_t>());
-  if (value->is_number_float() && std::abs(value->get<double>()) < 1e15) return std::optional<int64_t>(static_cast<int64_t>(value->get<double>()));
+  if (value->is_number_float() && std::abs(value->get<double>()) < 1e15)
+    return std::optional<int64_t>(static_cast<int64_t>(value->get<double>()));
   return base::InvalidField(name, "is no number");
 }
 
@@ -106,8 +112,9 @@ absl::Status AddWords(const json& object, const char* name, std::vector<std::str
 }
 
 bool HasAny(const std::vector<std::string>& words, std::initializer_list<std::string_view> searched) {
-  return std::any_of(words.begin(), words.end(),
-                     [&](const std::string& word) { return std::find(searched.begin(), searched.end(), word) != searched.end(); });
+  return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+    return std::find(searched.begin(), searched.end(), word) != searched.end();
+  });
 }
 
 /// "gpu:a100:8(S:0-1),gpu:h100:2,shard:4" by type. Texts such as "(null)" and "N/A" are none.
@@ -121,7 +128,8 @@ absl::StatusOr<std::vector<GpuCount>> GpusOf(const std::string& gres) {
     if (c == ',' && (depth == 0 || i == gres.size())) {
       ASSIGN_OR_RETURN(const std::optional<GpuRequest> gpus, ParseGpus(part, GpuScope::kNode));
       if (gpus.has_value()) {
-        const auto same = std::find_if(counts.begin(), counts.end(), [&](const GpuCount& one) { return one.type == gpus->type; });
+        const auto same =
+            std::find_if(counts.begin(), counts.end(), [&](const GpuCount& one) { return one.type == gpus->type; });
         if (same != counts.end()) {
           same->count += gpus->count;
         } else {
@@ -145,11 +153,12 @@ int64_t Sum(const std::vector<GpuCount>& counts) {
 
 SlurmNode::State NodeStateOf(const std::vector<std::string>& words) {
   // What Slurm would not run a job on, whatever else it says of the node.
-  if (HasAny(words, {"DOWN", "ERROR", "FAIL", "FAILED", "FAILING", "NOT_RESPONDING", "NO_RESPOND", "INVALID", "INVALID_REG", "UNKNOWN", "FUTURE",
-                     "REBOOT_ISSUED", "POWERING_DOWN"})) {
+  if (HasAny(words, {"DOWN", "ERROR", "FAIL", "FAILED", "FAILING", "NOT_RESPONDING", "NO_RESPOND", "INVALID",
+                     "INVALID_REG", "UNKNOWN", "FUTURE", "REBOOT_ISSUED", "POWERING_DOWN"})) {
     return SlurmNode::State::kDown;
   }
-  if (HasAny(words, {"DRAIN", "DRAINED", "DRAINING", "MAINT", "MAINTENANCE", "REBOOT", "REBOOT_REQUESTED", "RESERVED"})) {
+  if (HasAny(words,
+             {"DRAIN", "DRAINED", "DRAINING", "MAINT", "MAINTENANCE", "REBOOT", "REBOOT_REQUESTED", "RESERVED"})) {
     return SlurmNode::State::kDrained;
   }
   return SlurmNode::State::kReady;
@@ -181,9 +190,11 @@ absl::StatusOr<SlurmNode> NodeOf(const json& object) {
 SlurmJob::State JobStateOf(const std::vector<std::string>& words) {
   if (HasAny(words, {"TIMEOUT", "DEADLINE"})) return SlurmJob::State::kTimeout;
   if (HasAny(words, {"CANCELLED", "PREEMPTED", "REVOKED"})) return SlurmJob::State::kCancelled;
-  if (HasAny(words, {"FAILED", "NODE_FAIL", "BOOT_FAIL", "OUT_OF_MEMORY", "LAUNCH_FAILED"})) return SlurmJob::State::kFailed;
+  if (HasAny(words, {"FAILED", "NODE_FAIL", "BOOT_FAIL", "OUT_OF_MEMORY", "LAUNCH_FAILED"}))
+    return SlurmJob::State::kFailed;
   // A job that completes still holds its GPUs; squeue of 22.05 calls that a state, newer ones a flag beside the state.
-  if (HasAny(words, {"RUNNING", "SUSPENDED", "STOPPED", "CONFIGURING", "SIGNALING", "STAGE_OUT"})) return SlurmJob::State::kRunning;
+  if (HasAny(words, {"RUNNING", "SUSPENDED", "STOPPED", "CONFIGURING", "SIGNALING", "STAGE_OUT"}))
+    return SlurmJob::State::kRunning;
   if (HasAny(words, {"COMPLETED"})) return SlurmJob::State::kCompleted;
   if (HasAny(words, {"COMPLETING"})) return SlurmJob::State::kRunning;
   return SlurmJob::State::kPending;
@@ -235,7 +246,8 @@ absl::StatusOr<SlurmJob> JobOf(const json& object) {
 }
 
 template <typename Element>
-absl::StatusOr<std::vector<Element>> Elements(std::string_view text, const char* name, absl::StatusOr<Element> (*read)(const json&)) {
+absl::StatusOr<std::vector<Element>> Elements(std::string_view text, const char* name,
+                                              absl::StatusOr<Element> (*read)(const json&)) {
   ASSIGN_OR_RETURN(const json list, ListOf(text, name));
   std::vector<Element> elements;
   for (size_t i = 0; i < list.size(); ++i) {
@@ -248,8 +260,12 @@ absl::StatusOr<std::vector<Element>> Elements(std::string_view text, const char*
 
 }  // namespace
 
-absl::StatusOr<std::vector<SlurmNode>> ParseNodes(std::string_view json) { return Elements<SlurmNode>(json, "nodes", NodeOf); }
+absl::StatusOr<std::vector<SlurmNode>> ParseNodes(std::string_view json) {
+  return Elements<SlurmNode>(json, "nodes", NodeOf);
+}
 
-absl::StatusOr<std::vector<SlurmJob>> ParseJobs(std::string_view json) { return Elements<SlurmJob>(json, "jobs", JobOf); }
+absl::StatusOr<std::vector<SlurmJob>> ParseJobs(std::string_view json) {
+  return Elements<SlurmJob>(json, "jobs", JobOf);
+}
 
 }  // namespace planner::slurm

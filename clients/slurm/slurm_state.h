@@ -35,11 +35,13 @@ struct SlurmJob {
   int64_t restarts = 0;
   std::string name, user, account, partition, cluster;
   State state = State::kPending;
-  absl::Time start = absl::InfinitePast();         ///< InfinitePast: none.
-  absl::Time end = absl::InfiniteFuture();         ///< Expected while it runs; InfiniteFuture: no limit.
-  std::vector<std::string> nodes;                  ///< What it runs on.
-  std::vector<int64_t> gpus;                       ///< Of each of the nodes, as many as there are nodes; empty: it has none.
+  absl::Time start = absl::InfinitePast();  ///< InfinitePast: none.
+  absl::Time end = absl::InfiniteFuture();  ///< Expected while it runs; InfiniteFuture: no limit.
+  std::vector<std::string> nodes;           ///< What it runs on.
+  std::vector<int64_t> gpus;                ///< Of each of the nodes, as many as there are nodes; empty: it has none.
   std::string admin_comment;
+  std::string plan;         ///< "plans/…"; empty: that of admin_comment, if it has one.
+  std::string description;  ///< Of what it has; empty: made of the above.
 };
 
 /// The largest answer of Slurm's commands that is read.

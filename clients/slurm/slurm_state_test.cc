@@ -32,9 +32,10 @@ TEST(HostNamesTest, UnfoldsAndFolds) {
   EXPECT_THAT(*HostNames(""), IsEmpty());
   EXPECT_EQ(HostListOf({"n02", "n01", "x", "n04"}), "n[01-02,04],x");
   EXPECT_EQ(HostListOf({"n7"}), "n7");
-  for (const std::string& text : {std::string("n["), std::string("n]"), std::string("n[2-1]"), std::string("n[1-999999999]"), std::string("a,,b"),
-                                  std::string("n[[1]]"), std::string("n[a]"), std::string("n[1-2][1-9999][1-9999]"), std::string("a b"),
-                                  std::string("$(x)"), std::string(size_t{2} << 20, 'a')}) {
+  for (const std::string& text :
+       {std::string("n["), std::string("n]"), std::string("n[2-1]"), std::string("n[1-999999999]"), std::string("a,,b"),
+        std::string("n[[1]]"), std::string("n[a]"), std::string("n[1-2][1-9999][1-9999]"), std::string("a b"),
+        std::string("$(x)"), std::string(size_t{2} << 20, 'a')}) {
     EXPECT_FALSE(HostNames(text).ok()) << text.substr(0, 40);
   }
 }
@@ -43,7 +44,9 @@ TEST(HostNamesTest, RandomNamesComeBack) {
   std::mt19937 random(5);
   for (int i = 0; i < 300; ++i) {
     std::set<std::string> names;
-    for (int n = 0; n < 50; ++n) names.insert(std::string(1, "abc"[random() % 3]) + std::string(random() % 3, '0') + std::to_string(random() % 200));
+    for (int n = 0; n < 50; ++n)
+      names.insert(std::string(1, "abc"[random() % 3]) + std::string(random() % 3, '0') +
+                   std::to_string(random() % 200));
     const auto back = HostNames(HostListOf({names.begin(), names.end()}));
     ASSERT_TRUE(back.ok());
     ASSERT_EQ(std::set<std::string>(back->begin(), back->end()), names);
@@ -110,14 +113,22 @@ TEST(SlurmStateTest, WhatCannotBeReadIsAnErrorWithItsPath) {
   EXPECT_THAT(error("[]"), HasSubstr("no JSON object"));
   EXPECT_THAT(error("{\"nodes\": 7}"), HasSubstr("no such list"));
   EXPECT_THAT(error("{\"errors\": [{\"error\": \"down\"}], \"nodes\": []}"), HasSubstr("Slurm reports an error: down"));
-  EXPECT_THAT(error(R"({"nodes": [{"name": "a", "state": "idle"}, {"name": 7, "state": "idle"}]})"), HasSubstr("nodes[1].name: is no text"));
+  EXPECT_THAT(error(R"({"nodes": [{"name": "a", "state": "idle"}, {"name": 7, "state": "idle"}]})"),
+              HasSubstr("nodes[1].name: is no text"));
   EXPECT_THAT(error(R"({"nodes": [{"name": "a", "state": {}}]})"), HasSubstr("nodes[0].state: is neither"));
   EXPECT_THAT(error(R"({"nodes": [{"name": "a"}]})"), HasSubstr("nodes[0].state: is missing"));
-  EXPECT_THAT(error(R"({"nodes": [{"name": "a", "state": "idle", "gres": "gpu:a100:99999999999"}]})"), HasSubstr("nodes[0].gres: "));
+  EXPECT_THAT(error(R"({"nodes": [{"name": "a", "state": "idle", "gres": "gpu:a100:99999999999"}]})"),
+              HasSubstr("nodes[0].gres: "));
   EXPECT_THAT(error("{\"nodes\": " + std::string(100'000, '[')), HasSubstr("nested deeper than 64"));
-  EXPECT_THAT(std::string(ParseJobs(R"({"jobs": [{"job_id": 1, "job_state": ["RUNNING"], "nodes": "n[1-2]", "gres_detail": ["gpu:1"]}]})").status().message()),
-              HasSubstr("jobs[0].gres_detail: has not one entry a node"));
-  EXPECT_EQ(base::DetailOf(ParseJobs(R"({"jobs": [{"job_id": {"set": true}, "job_state": "x"}]})").status()).field, "jobs[0].job_id");
+  EXPECT_THAT(
+      std::string(
+          ParseJobs(
+              R"({"jobs": [{"job_id": 1, "job_state": ["RUNNING"], "nodes": "n[1-2]", "gres_detail": ["gpu:1"]}]})")
+              .status()
+              .message()),
+      HasSubstr("jobs[0].gres_detail: has not one entry a node"));
+  EXPECT_EQ(base::DetailOf(ParseJobs(R"({"jobs": [{"job_id": {"set": true}, "job_state": "x"}]})").status()).field,
+            "jobs[0].job_id");
 }
 
 TEST(SlurmStateTest, DamagedAnswersAreReadOrRefused) {
@@ -141,7 +152,9 @@ class InventoryTest : public ::testing::Test {
     nodes_ = *ParseNodes(Recorded("scontrol-nodes-23.11.json"));
     jobs_ = *ParseJobs(Recorded("squeue-23.11.json"));
   }
-  absl::StatusOr<Inventory> Build() { return InventoryOf(before_, nodes_, jobs_, absl::FromUnixSeconds(1795716850), options_); }
+  absl::StatusOr<Inventory> Build() {
+    return InventoryOf(before_, nodes_, jobs_, absl::FromUnixSeconds(1795716850), options_);
+  }
 
   v1::Cluster before_;
   std::vector<SlurmNode> nodes_;

@@ -43,8 +43,8 @@ absl::StatusOr<std::optional<absl::Duration>> Limit(std::string_view text) {
 absl::StatusOr<Submission> ReadSubmission(const Fields& fields) {
   Submission job;
   job.is_advice = ValueOf(fields, "advice") == "1";
-  for (const auto& [name, text] : {std::pair("partition", &job.partition), std::pair("account", &job.account), std::pair("user", &job.user),
-                                   std::pair("name", &job.name)}) {
+  for (const auto& [name, text] : {std::pair("partition", &job.partition), std::pair("account", &job.account),
+                                   std::pair("user", &job.user), std::pair("name", &job.name)}) {
     *text = std::string(ValueOf(fields, name).substr(0, kMaxName));
   }
   constexpr std::array<std::pair<std::string_view, GpuScope>, 9> kGpus = {{{"tres_per_job", GpuScope::kJob},
@@ -75,7 +75,8 @@ absl::StatusOr<Submission> ReadSubmission(const Fields& fields) {
     if (!number.ok()) return base::AtField(name, number.status());
     *value = *number;
   }
-  for (const auto& [name, value] : {std::pair("time_limit", &job.time_limit), std::pair("partition_time_limit", &job.partition_time_limit)}) {
+  for (const auto& [name, value] :
+       {std::pair("time_limit", &job.time_limit), std::pair("partition_time_limit", &job.partition_time_limit)}) {
     auto limit = Limit(ValueOf(fields, name));
     if (!limit.ok()) return base::AtField(name, limit.status());
     *value = *limit;

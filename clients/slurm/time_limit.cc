@@ -24,14 +24,16 @@ absl::Status NotALimit(std::string_view text) {
 absl::StatusOr<int64_t> Number(std::string_view text, std::string_view whole) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size() || value < 0 || value > kMostMinutes) return NotALimit(whole);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size() || value < 0 || value > kMostMinutes)
+    return NotALimit(whole);
   return value;
 }
 
 }  // namespace
 
 absl::StatusOr<std::optional<int64_t>> ParseTimeLimit(std::string_view text) {
-  if (text.empty() || text == "UNLIMITED" || text == "INFINITE" || text == "unlimited" || text == "infinite") return std::optional<int64_t>();
+  if (text.empty() || text == "UNLIMITED" || text == "INFINITE" || text == "unlimited" || text == "infinite")
+    return std::optional<int64_t>();
   if (text.size() > 64) return NotALimit(text);
   int64_t days = 0;
   std::string_view clock = text;
@@ -48,8 +50,8 @@ absl::StatusOr<std::optional<int64_t>> ParseTimeLimit(std::string_view text) {
   }
   // With days the first number is hours; without, one or two numbers are minutes and seconds.
   if (dash == std::string_view::npos && texts.size() < 3) parts = {0, parts[0], parts[1]};
-  const double minutes = static_cast<double>(days) * kMinutesOfDay + static_cast<double>(parts[0]) * 60 + static_cast<double>(parts[1]) +
-                         std::ceil(static_cast<double>(parts[2]) / 60);
+  const double minutes = static_cast<double>(days) * kMinutesOfDay + static_cast<double>(parts[0]) * 60 +
+                         static_cast<double>(parts[1]) + std::ceil(static_cast<double>(parts[2]) / 60);
   if (minutes > static_cast<double>(kMostMinutes)) return NotALimit(text);
   return std::optional<int64_t>(static_cast<int64_t>(minutes));
 }

@@ -17,7 +17,8 @@ TEST(TimeLimitTest, ReadsSlurmsSpellings) {
 }
 
 TEST(TimeLimitTest, RefusesAllElse) {
-  for (const char* text : {"x", "1:2:3:4", "-1", "1-", "1--2", "1:", ":", "1.5", "2982616-04:14:00", "99999999999999999999", "1-2:3:4:5", "1h"}) {
+  for (const char* text : {"x", "1:2:3:4", "-1", "1-", "1--2", "1:", ":", "1.5", "2982616-04:14:00",
+                           "99999999999999999999", "1-2:3:4:5", "1h"}) {
     EXPECT_FALSE(ParseTimeLimit(text).ok()) << text;
   }
 }
@@ -25,7 +26,8 @@ TEST(TimeLimitTest, RefusesAllElse) {
 TEST(TimeLimitTest, WritesAsSlurmDoes) {
   EXPECT_EQ(TimeLimitText(95), "01:35:00");
   EXPECT_EQ(TimeLimitText(10'080), "7-00:00:00");
-  for (const int64_t minutes : {1, 59, 60, 1439, 1440, 100'000}) EXPECT_EQ(**ParseTimeLimit(TimeLimitText(minutes)), minutes);
+  for (const int64_t minutes : {1, 59, 60, 1439, 1440, 100'000})
+    EXPECT_EQ(**ParseTimeLimit(TimeLimitText(minutes)), minutes);
 }
 
 TEST(TimeLimitTest, SaysSpansToPeople) {

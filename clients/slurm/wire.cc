@@ -13,8 +13,9 @@ bool IsLetterOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <
 bool IsPlain(char c) { return IsLetterOrDigit(c) || std::string_view("-_.:/,=").find(c) != std::string_view::npos; }
 
 bool IsName(std::string_view name) {
-  return !name.empty() && name.size() <= 128 &&
-         std::all_of(name.begin(), name.end(), [](char c) { return IsLetterOrDigit(c) || c == '_' || c == '-' || c == '.'; });
+  return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), [](char c) {
+    return IsLetterOrDigit(c) || c == '_' || c == '-' || c == '.';
+  });
 }
 
 int HexDigit(char c) {
@@ -49,7 +50,8 @@ std::string Encode(const Fields& fields) {
   std::string text = fmt::format("{}\n", kFirstLine);
   for (const auto& [name, value] : fields) {
     text += name + "=";
-    for (const char c : value) text += IsPlain(c) ? std::string(1, c) : fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    for (const char c : value)
+      text += IsPlain(c) ? std::string(1, c) : fmt::format("%{:02x}", static_cast<unsigned char>(c));
     text += '\n';
   }
   return text += fmt::format("{}\n", kLastLine);
@@ -74,7 +76,8 @@ absl::StatusOr<Fields> Decode(std::string_view text) {
       return fields;
     }
     const size_t equals = line.find('=');
-    if (equals == std::string_view::npos || !IsName(line.substr(0, equals))) return Invalid("has a line that is no name=value");
+    if (equals == std::string_view::npos || !IsName(line.substr(0, equals)))
+      return Invalid("has a line that is no name=value");
     ASSIGN_OR_RETURN(std::string value, Unescape(line.substr(equals + 1)));
     fields.emplace_back(line.substr(0, equals), std::move(value));
   }

@@ -8,12 +8,16 @@ namespace planner::slurm {
 namespace {
 
 TEST(WireTest, WritesLinesThatNoValueBreaksOutOf) {
-  EXPECT_EQ(Encode({{"action", "leave"}, {"message", "a b\nend"}}), "planner-slurm 1\naction=leave\nmessage=a%20b%0aend\nend\n");
+  EXPECT_EQ(Encode({{"action", "leave"}, {"message", "a b\nend"}}),
+            "planner-slurm 1\naction=leave\nmessage=a%20b%0aend\nend\n");
   EXPECT_EQ(Encode({}), "planner-slurm 1\nend\n");
 }
 
 TEST(WireTest, ReadsWhatItHasWritten) {
-  const Fields fields = {{"action", "refuse"}, {"message", std::string("a\0b\xff%", 5)}, {"message", ""}, {"env.PLANNER_MODEL", "x'$(touch pwned)'"}};
+  const Fields fields = {{"action", "refuse"},
+                         {"message", std::string("a\0b\xff%", 5)},
+                         {"message", ""},
+                         {"env.PLANNER_MODEL", "x'$(touch pwned)'"}};
   const auto read = Decode(Encode(fields));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(*read, fields);
@@ -21,10 +25,12 @@ TEST(WireTest, ReadsWhatItHasWritten) {
 
 TEST(WireTest, RefusesWhatIsNoMessage) {
   for (const std::string& text :
-       {std::string(), std::string("planner-slurm 1\n"), std::string("planner-slurm 2\nend\n"), std::string("planner-slurm 1\nend"),
-        std::string("planner-slurm 1\na\nend\n"), std::string("planner-slurm 1\n=b\nend\n"), std::string("planner-slurm 1\na=%4\nend\n"),
-        std::string("planner-slurm 1\na=%zz\nend\n"), std::string("planner-slurm 1\na=b c\nend\n"), std::string("planner-slurm 1\nend\nx=1\n"),
-        std::string("planner-slurm 1\na;b=c\nend\n"), std::string("HTTP/1.1 200 OK\r\n\r\n"), std::string(kMaxMessageBytes + 1, 'a'),
+       {std::string(), std::string("planner-slurm 1\n"), std::string("planner-slurm 2\nend\n"),
+        std::string("planner-slurm 1\nend"), std::string("planner-slurm 1\na\nend\n"),
+        std::string("planner-slurm 1\n=b\nend\n"), std::string("planner-slurm 1\na=%4\nend\n"),
+        std::string("planner-slurm 1\na=%zz\nend\n"), std::string("planner-slurm 1\na=b c\nend\n"),
+        std::string("planner-slurm 1\nend\nx=1\n"), std::string("planner-slurm 1\na;b=c\nend\n"),
+        std::string("HTTP/1.1 200 OK\r\n\r\n"), std::string(kMaxMessageBytes + 1, 'a'),
         std::string("planner-slurm 1\na=\0\nend\n", 24)}) {
     EXPECT_FALSE(Decode(text).ok()) << text.substr(0, 60);
   }

@@ -25,9 +25,11 @@ struct FakeServer::State {
     };
     std::vector<Waiting> connections;
     while (true) {
-      std::vector<pollfd> waited = {{.fd = wake[0], .events = POLLIN, .revents = 0}, {.fd = listening, .events = POLLIN, .revents = 0}};
+      std::vector<pollfd> waited = {{.fd = wake[0], .events = POLLIN, .revents = 0},
+                                    {.fd = listening, .events = POLLIN, .revents = 0}};
       for (const Waiting& one : connections) {
-        waited.push_back({.fd = one.fd, .events = static_cast<short>(answer == Answer::kFlood ? POLLOUT : POLLIN), .revents = 0});
+        waited.push_back(
+            {.fd = one.fd, .events = static_cast<short>(answer == Answer::kFlood ? POLLOUT : POLLIN), .revents = 0});
       }
       poll(waited.data(), waited.size(), answer == Answer::kLate ? 100 : -1);
       if (waited[0].revents != 0) break;
@@ -39,7 +41,8 @@ struct FakeServer::State {
         char buffer[4096];
         if (!ends && (happened & POLLIN) != 0) ends = read(one.fd, buffer, sizeof(buffer)) <= 0;
         const std::string text = TextOf(answer);
-        const bool speaks = (answer == Answer::kGarbage && (happened & POLLIN) != 0) || (answer == Answer::kFlood && (happened & POLLOUT) != 0) ||
+        const bool speaks = (answer == Answer::kGarbage && (happened & POLLIN) != 0) ||
+                            (answer == Answer::kFlood && (happened & POLLOUT) != 0) ||
                             (answer == Answer::kLate && now >= one.due);
         if (!ends && speaks) {
           ends = send(one.fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 || answer != Answer::kFlood;
@@ -79,8 +82,8 @@ FakeServer::FakeServer(const std::string& path, Answer answer) : state_(std::mak
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
   state_->listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (bind(state_->listening, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0 || listen(state_->listening, 16) != 0 ||
-      pipe(state_->wake) != 0) {
+  if (bind(state_->listening, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0 ||
+      listen(state_->listening, 16) != 0 || pipe(state_->wake) != 0) {
     return;
   }
   state_->thread = std::thread([this, answer] { state_->Run(answer); });

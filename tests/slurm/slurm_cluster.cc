@@ -1,6 +1,7 @@
 #include "tests/slurm/slurm_cluster.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,7 +41,8 @@ std::vector<int> FreePorts(size_t count) {
   return ports;
 }
 
-void WriteFile(const fs::path& path, const std::string& text, fs::perms perms = fs::perms::owner_read | fs::perms::owner_write) {
+void WriteFile(const fs::path& path, const std::string& text,
+               fs::perms perms = fs::perms::owner_read | fs::perms::owner_write) {
   std::ofstream(path, std::ios::binary) << text;
   fs::permissions(path, perms);
 }
@@ -89,7 +91,7 @@ bool Eventually(const std::function<bool()>& is_so) {
   const absl::Time end = Now() + absl::Minutes(1);
   while (!is_so()) {
     if (Now() > end) return false;
-    usleep(20'000);
+    poll(nullptr, 0, 20);
   }
   return true;
 }
@@ -101,7 +103,7 @@ std::string ReadFile(const fs::path& path) {
   return text.str();
 }
 
-SlurmCluster::SlurmCluster() {
+SlurmCluster::SlurmCluster(const SlurmClusterOptions& options) : options_(options) {
   std::string pattern = fs::temp_directory_path() / "planner-slurm-XXXXXX";
   if (mkdtemp(pattern.data()) == nullptr) {
     failure_ = "no folder can be made";
@@ -112,13 +114,7 @@ SlurmCluster::SlurmCluster() {
   // Munge refuses a socket that others cannot reach, and a key that others can read.
   fs::permissions(folder_, fs::perms(0755));
   fs::permissions(folder_ / "munge", fs::perms(0711));
-  for (const auto& [name, value] : std::map<std::string, std::string>{{"SLURM_CONF", folder_ / "etc/slurm.conf"},
-                                                                      {"PLANNER_SLURM_SOCKET", submit_socket()},
-                                                                      {"PLANNER_SLURM_ADVICE_SOCKET", advice_socket()},
-                                                                      {"PLANNER_SLURM_FALLBACK", folder_ / "fallback"},
-                                                                      {"MUNGE_SOCKET", folder_ / "munge/sock"}}) {
-    setenv(name.c_str(), value.c_str(), 1);
-  }
+  Use();
   StartPlannerd();
   StartServe();
   // The ports may be taken between their choice and their use.
@@ -132,7 +128,18 @@ SlurmCluster::SlurmCluster() {
   failure_ = "Slurm does not start: " + ReadFile(folder_ / "log/slurmctld.log");
 }
 
+void SlurmCluster::Use() const {
+  for (const auto& [name, value] : std::map<std::string, std::string>{{"SLURM_CONF", folder_ / "etc/slurm.conf"},
+                                                                      {"PLANNER_SLURM_SOCKET", submit_socket()},
+                                                                      {"PLANNER_SLURM_ADVICE_SOCKET", advice_socket()},
+                                                                      {"PLANNER_SLURM_FALLBACK", folder_ / "fallback"},
+                                                                      {"MUNGE_SOCKET", folder_ / "munge/sock"}}) {
+    setenv(name.c_str(), value.c_str(), 1);
+  }
+}
+
 SlurmCluster::~SlurmCluster() {
+  Use();
   if (slurmctld_ != nullptr) {
     // Steps are children of slurmd and would live on: they end while it is still there to end them.
     RunCommand({"scancel", "--user=root"});
@@ -149,21 +156,26 @@ SlurmCluster::~SlurmCluster() {
 
 void SlurmCluster::WriteConfiguration() {
   const std::string s = folder_;
-  const std::vector<int> ports = FreePorts(kNodes + 2);
+  const std::vector<int> ports = FreePorts(static_cast<size_t>(options_.nodes) + 2);
   for (int i = 0; i < 8; ++i) {
     std::error_code error;
     fs::create_symlink("/dev/null", folder_ / "dev" / fmt::format("nvidia{}", i), error);
   }
-  WriteFile(folder_ / "etc/gres.conf", fmt::format("NodeName=n[01-{}] Name=gpu Type=a100 File={}/dev/nvidia[0-7]\n", kNodes, s));
+  WriteFile(folder_ / "etc/gres.conf",
+            fmt::format("NodeName=n[01-{}] Name=gpu Type=a100 File={}/dev/nvidia[0-7]\n", options_.nodes, s));
   const std::string repository = SOURCE_FOLDER;
   for (const char* name : {"job_submit.lua", "cli_filter.lua"}) {
-    fs::copy_file(fs::path(repository) / "clients/slurm" / name, folder_ / "etc" / name, fs::copy_options::overwrite_existing);
+    fs::copy_file(fs::path(repository) / "clients/slurm" / name, folder_ / "etc" / name,
+                  fs::copy_options::overwrite_existing);
   }
   for (const char* name : {"planner-prolog-slurmctld", "planner-epilog-slurmctld"}) {
-    fs::copy_file(fs::path(repository) / "deploy/slurm" / name, folder_ / "etc" / name, fs::copy_options::overwrite_existing);
+    fs::copy_file(fs::path(repository) / "deploy/slurm" / name, folder_ / "etc" / name,
+                  fs::copy_options::overwrite_existing);
     fs::permissions(folder_ / "etc" / name, fs::perms(0755));
   }
-  WriteFile(folder_ / "etc/planner.env", fmt::format("PLANNER_SERVER={}\nPLANNERCTL={}\nPLANNER_HOOK_LOG={}/log/hooks.log\n", server(), PLANNERCTL_PATH, s));
+  WriteFile(folder_ / "etc/planner.env",
+            fmt::format("PLANNER_SERVER={}\nPLANNERCTL={}\nPLANNER_HOOK_LOG={}/log/hooks.log\n", server(),
+                        PLANNERCTL_PATH, s));
   std::string conf = fmt::format(
       R"(ClusterName=test
 SlurmctldHost={0}(127.0.0.1)
@@ -198,19 +210,21 @@ AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
 MailProg=/bin/true
 KillWait=2
-JobSubmitPlugins=lua
-CliFilterPlugins=lua
 PrologSlurmctld={1}/etc/planner-prolog-slurmctld
 EpilogSlurmctld={1}/etc/planner-epilog-slurmctld
 )",
-      HostName(), s, ports[kNodes], ports[kNodes + 1]);
-  for (int i = 1; i <= kNodes; ++i) {
-    conf += fmt::format("NodeName={} NodeHostname={} NodeAddr=127.0.0.1 Port={} CPUs=64 Sockets=2 CoresPerSocket=32 ThreadsPerCore=1 "
-                        "RealMemory=1000000 Gres=gpu:a100:8 State=UNKNOWN\n",
-                        NodeName(i), HostName(), ports[static_cast<size_t>(i) - 1]);
+      HostName(), s, ports[static_cast<size_t>(options_.nodes)], ports[static_cast<size_t>(options_.nodes) + 1]);
+  for (int i = 1; i <= options_.nodes; ++i) {
+    conf += fmt::format(
+        "NodeName={} NodeHostname={} NodeAddr=127.0.0.1 Port={} CPUs=64 Sockets=2 CoresPerSocket=32 ThreadsPerCore=1 "
+        "RealMemory=1000000 Gres=gpu:a100:8 State=UNKNOWN\n",
+        NodeName(i), HostName(), ports[static_cast<size_t>(i) - 1]);
   }
+  if (options_.asks_planner) conf += "JobSubmitPlugins=lua\n";
+  if (options_.gives_advice) conf += "CliFilterPlugins=lua\n";
   const auto partition = [&](const std::string& name, const std::string& rest) {
-    conf += fmt::format("PartitionName={} Nodes=n[01-{}] MaxTime=7-00:00:00 DefaultTime=01:00:00 State=UP {}\n", name, kNodes, rest);
+    conf += fmt::format("PartitionName={} Nodes=n[01-{}] MaxTime=7-00:00:00 DefaultTime=01:00:00 State=UP {}\n", name,
+                        options_.nodes, rest);
   };
   partition("gpu", "Default=YES");
   for (const char* name : {"closed", "advise", "amend"}) partition(name, "");
@@ -224,34 +238,39 @@ bool SlurmCluster::StartDaemons() {
     std::ifstream("/dev/urandom", std::ios::binary).read(key.data(), 1024);
     WriteFile(folder_ / "munge/key", key, fs::perms(0400));
   }
-  munged_ = Start({"/usr/sbin/munged", "--foreground", "--force", "--key-file=" + s + "/munge/key", "--socket=" + s + "/munge/sock",
-                   "--pid-file=" + s + "/munge/pid", "--seed-file=" + s + "/munge/seed", "--num-threads=2"});
+  munged_ = Start({"/usr/sbin/munged", "--foreground", "--force", "--key-file=" + s + "/munge/key",
+                   "--socket=" + s + "/munge/sock", "--pid-file=" + s + "/munge/pid",
+                   "--seed-file=" + s + "/munge/seed", "--num-threads=2"});
   if (!Eventually([&] { return fs::exists(folder_ / "munge/sock"); })) return false;
   const std::string conf = s + "/etc/slurm.conf";
   // Under these names: a slurmctld that is called otherwise has no GPUs.
   slurmctld_ = Start({"/usr/sbin/slurmctld", "-D", "-c", "-f", conf});
-  for (int i = 1; i <= kNodes; ++i) {
+  for (int i = 1; i <= options_.nodes; ++i) {
     fs::create_directories(folder_ / "spool" / NodeName(i));
     slurmds_.push_back(Start({"/usr/sbin/slurmd", "-D", "-N", NodeName(i), "-f", conf}));
   }
-  return Eventually([] {
-    const std::string text = RunCommand({"sinfo", "--noheader", "--Node", "--partition=gpu", "--states=idle", "--Format=Gres:40"}).text;
+  return Eventually([this] {
+    const std::string text =
+        RunCommand({"sinfo", "--noheader", "--Node", "--partition=gpu", "--states=idle", "--Format=Gres:40"}).text;
     int ready = 0;
     for (size_t at = text.find("gpu:a100:8"); at != std::string::npos; at = text.find("gpu:a100:8", at + 1)) ++ready;
-    return ready == kNodes;
+    return ready == options_.nodes;
   });
 }
 
 void SlurmCluster::StartPlannerd() {
-  plannerd_ = Start({PLANNERD_PATH, "--listen", server(), "--metrics_listen", "off", "--state_dir", folder_ / "planner"});
-  if (!plannerd_->WaitForOutput("event=ready", absl::Minutes(1))) failure_ = "plannerd does not start: " + plannerd_->output();
+  plannerd_ =
+      Start({PLANNERD_PATH, "--listen", server(), "--metrics_listen", "off", "--state_dir", folder_ / "planner"});
+  if (!plannerd_->WaitForOutput("event=ready", absl::Minutes(1)))
+    failure_ = "plannerd does not start: " + plannerd_->output();
 }
 
 void SlurmCluster::StartServe() {
   WriteFile(folder_ / "policy.yaml", kPolicy);
-  serve_ = Start({PLANNERCTL_PATH, "--server", server(), "slurm", "serve", "--policy", folder_ / "policy.yaml", "--listen", submit_socket(),
-                  "--advice", advice_socket(), "--fallback", folder_ / "fallback"});
-  if (!serve_->WaitForOutput("ready", absl::Minutes(1))) failure_ = "plannerctl slurm serve does not start: " + serve_->output();
+  serve_ = Start({PLANNERCTL_PATH, "--server", server(), "slurm", "serve", "--policy", folder_ / "policy.yaml",
+                  "--listen", submit_socket(), "--advice", advice_socket(), "--fallback", folder_ / "fallback"});
+  if (!serve_->WaitForOutput("ready", absl::Minutes(1)))
+    failure_ = "plannerctl slurm serve does not start: " + serve_->output();
 }
 
 Said SlurmCluster::Submit(const std::vector<std::string>& options, const std::string& command) const {

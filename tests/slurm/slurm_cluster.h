@@ -28,17 +28,24 @@ bool Eventually(const std::function<bool()>& is_so);
 /// The text of a file; empty: there is none.
 std::string ReadFile(const std::filesystem::path& path);
 
+struct SlurmClusterOptions {
+  int nodes = 64;
+  bool asks_planner = true;  ///< job_submit.lua is there.
+  bool gives_advice = true;  ///< cli_filter.lua is there.
+};
+
 /// A real Slurm of 64 nodes with 8 fake A100s each, on loopback and on ports that were free, in a folder of its own; a plannerd, `plannerctl slurm
 /// serve` and the scripts of clients/slurm and deploy/slurm beside it. Everything ends with the object. Partitions, all of the same nodes:
 /// gpu (the default; enforce, open), closed (enforce, closed), advise, amend.
 class SlurmCluster {
  public:
-  static constexpr int kNodes = 64;
-
-  SlurmCluster();
+  explicit SlurmCluster(const SlurmClusterOptions& options = {});
   ~SlurmCluster();
   SlurmCluster(const SlurmCluster&) = delete;
   SlurmCluster& operator=(const SlurmCluster&) = delete;
+
+  /// Slurm's commands of this process speak to this one from here on.
+  void Use() const;
 
   /// Why it does not run; empty: it does.
   const std::string& failure() const { return failure_; }
@@ -73,6 +80,7 @@ class SlurmCluster {
   void WriteConfiguration();
   bool StartDaemons();
 
+  const SlurmClusterOptions options_;
   std::filesystem::path folder_;
   std::string failure_;
   std::unique_ptr<support::ChildProcess> munged_, slurmctld_, plannerd_, serve_;

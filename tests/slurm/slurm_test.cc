@@ -82,7 +82,8 @@ TEST_F(SlurmSubmission, TheWordsMayStandInTheEnvironment) {
 }
 
 TEST_F(SlurmSubmission, TooFewGpusBecomeEnoughWhereTheSiteAllowsIt) {
-  const Said said = SubmitHeld({"--partition=amend", "--gres=gpu:a100:8", "--nodes=1", "--comment=planner:model=llama-2-70b,tokens=100M"});
+  const Said said = SubmitHeld(
+      {"--partition=amend", "--gres=gpu:a100:8", "--nodes=1", "--comment=planner:model=llama-2-70b,tokens=100M"});
   const std::string job = SlurmCluster::JobOf(said);
   ASSERT_NE(job, "") << said.text;
   EXPECT_THAT(said.text, HasSubstr("changed from 8 to "));
@@ -117,8 +118,10 @@ TEST_F(SlurmSubmission, WhatIsFixedOrNoneOfThePlannersBusinessIsLeftAlone) {
   ASSERT_NE(job, "") << fixed.text;
   EXPECT_EQ(slurm().Field(job, "TimeLimit"), "6-00:00:00");
   EXPECT_EQ(slurm().Field(job, "TresPerNode"), "gres:gpu:a100:8");
-  for (const std::vector<std::string>& options :
-       {std::vector<std::string>{"--gres=gpu:a100:8"}, {kShort}, {"--gres=gpu:a100:8", "--comment=planner team meeting"}, {}}) {
+  for (const std::vector<std::string>& options : {std::vector<std::string>{"--gres=gpu:a100:8"},
+                                                  {kShort},
+                                                  {"--gres=gpu:a100:8", "--comment=planner team meeting"},
+                                                  {}}) {
     const Said said = SubmitHeld(options);
     const std::string other = SlurmCluster::JobOf(said);
     ASSERT_NE(other, "") << said.text;
@@ -146,7 +149,8 @@ TEST_F(SlurmHostile, HostileTextDoesNothing) {
     const Said said = SubmitHeld({"--partition=advise", "--gres=gpu:a100:8", "--comment=" + text});
     EXPECT_EQ(said.exit_code, 0) << text << "\n" << said.text;
     EXPECT_THAT(said.text, Not(HasSubstr("root:"))) << "no file is read to anybody";
-    const Said named = SubmitHeld({"--partition=advise", "--gres=gpu:a100:8", "--job-name=" + text.substr(0, 200), kShort});
+    const Said named =
+        SubmitHeld({"--partition=advise", "--gres=gpu:a100:8", "--job-name=" + text.substr(0, 200), kShort});
     EXPECT_EQ(named.exit_code, 0) << text << "\n" << named.text;
   }
   EXPECT_FALSE(std::filesystem::exists(pwned));
@@ -181,7 +185,8 @@ TEST_F(SlurmHostile, CommentsOfAMegabyteAndZeroBytesDoNothing) {
   const std::string comment = "--comment=planner:model=" + std::string(100'000, 'A');
   // Slurm itself takes 1,024 bytes; what the plugin does with more is nothing at all.
   EXPECT_THAT(SubmitHeld({"--gres=gpu:a100:8", comment}).text, Not(HasSubstr("planner: ")));
-  EXPECT_THAT(SubmitHeld({"--gres=gpu:a100:8", kShort}).text, HasSubstr("planner: time limit set to ")) << "and all goes on";
+  EXPECT_THAT(SubmitHeld({"--gres=gpu:a100:8", kShort}).text, HasSubstr("planner: time limit set to "))
+      << "and all goes on";
 }
 
 class SlurmRuns : public SlurmTest {
@@ -189,7 +194,8 @@ class SlurmRuns : public SlurmTest {
   /// The runs of a job's plan.
   static nlohmann::json RunsOf(const std::string& job) {
     const std::string comment = slurm().Field(job, "AdminComment");
-    const Said said = slurm().Plannerctl({"-o", "json", "run", "list", "--plan", comment.substr(std::string("planner:plan=").size())});
+    const Said said = slurm().Plannerctl(
+        {"-o", "json", "run", "list", "--plan", comment.substr(std::string("planner:plan=").size())});
     const nlohmann::json list = nlohmann::json::parse(said.text, nullptr, false);
     return list.is_discarded() ? nlohmann::json::array() : list.value("runs", nlohmann::json::array());
   }
@@ -220,7 +226,8 @@ TEST_F(SlurmRuns, HooksNeverFailOrHoldUpAJobWithoutAPlanner) {
   slurm().StopPlannerd();
   const std::string job = SlurmCluster::JobOf(slurm().Submit({"--gres=gpu:a100:8", kShort}, "true"));
   ASSERT_NE(job, "");
-  EXPECT_TRUE(Eventually([&] { return slurm().Field(job, "JobState") == "COMPLETED"; })) << slurm().Field(job, "JobState");
+  EXPECT_TRUE(Eventually([&] { return slurm().Field(job, "JobState") == "COMPLETED"; }))
+      << slurm().Field(job, "JobState");
   EXPECT_EQ(RunCommand({"sinfo", "--noheader", "--states=drain,down", "--format=%D"}).text, "");
   slurm().StartPlannerd();
   EXPECT_TRUE(IsPlanningAgain());
@@ -242,10 +249,14 @@ class SlurmInventory : public SlurmTest {};
 TEST_F(SlurmInventory, TheInventoryIsWhatSinfoSays) {
   RunCommand({"scontrol", "update", "nodename=n60", "state=drain", "reason=fan"});
   RunCommand({"scontrol", "update", "nodename=n[61-62]", "state=down", "reason=power"});
-  const std::string small = SlurmCluster::JobOf(slurm().Submit({"--gres=gpu:a100:3", "--time=2:00:00", "--nodelist=n01"}, "sleep 300"));
-  const std::string large = SlurmCluster::JobOf(slurm().Submit({"--gres=gpu:a100:8", "--nodes=4", "--time=3:00:00", "--nodelist=n[02-05]"}, "sleep 300"));
-  ASSERT_TRUE(Eventually([&] { return slurm().Field(small, "JobState") == "RUNNING" && slurm().Field(large, "JobState") == "RUNNING"; }));
-  const Said said = slurm().Plannerctl({"-o", "json", "cluster", "import", "slurm", "test", "--gpu-type", "a100=A100-SXM-80GB"});
+  const std::string small =
+      SlurmCluster::JobOf(slurm().Submit({"--gres=gpu:a100:3", "--time=2:00:00", "--nodelist=n01"}, "sleep 300"));
+  const std::string large = SlurmCluster::JobOf(
+      slurm().Submit({"--gres=gpu:a100:8", "--nodes=4", "--time=3:00:00", "--nodelist=n[02-05]"}, "sleep 300"));
+  ASSERT_TRUE(Eventually(
+      [&] { return slurm().Field(small, "JobState") == "RUNNING" && slurm().Field(large, "JobState") == "RUNNING"; }));
+  const Said said =
+      slurm().Plannerctl({"-o", "json", "cluster", "import", "slurm", "test", "--gpu-type", "a100=A100-SXM-80GB"});
   ASSERT_EQ(said.exit_code, 0) << said.text;
   const nlohmann::json pool = nlohmann::json::parse(said.text)["nodePools"][0];
   EXPECT_EQ(pool["nodeCount"], "64");
@@ -256,9 +267,12 @@ TEST_F(SlurmInventory, TheInventoryIsWhatSinfoSays) {
   EXPECT_EQ(pool["status"]["downNodeCount"], "2");
   EXPECT_EQ(pool["status"]["usedGpuCount"], "35");
   ASSERT_EQ(pool["occupations"].size(), 2U);
-  for (const nlohmann::json& occupation : pool["occupations"]) EXPECT_TRUE(occupation.contains("releaseTime")) << occupation;
+  for (const nlohmann::json& occupation : pool["occupations"])
+    EXPECT_TRUE(occupation.contains("releaseTime")) << occupation;
   RunCommand({"scancel", small, large});
-  ASSERT_TRUE(Eventually([&] { return RunCommand({"squeue", "--noheader", "--states=running,completing"}).text.empty(); }));
+  ASSERT_TRUE(Eventually([&] {
+    return RunCommand({"squeue", "--noheader", "--states=running,completing"}).text.empty();
+  }));
   RunCommand({"scontrol", "update", "nodename=n[60-62]", "state=resume"});
   ASSERT_TRUE(Eventually([&] {
     const Said again = slurm().Plannerctl({"-o", "json", "cluster", "import", "slurm", "test"});
@@ -353,8 +367,10 @@ TEST_F(SlurmBadServe, ServeIsStopped) {
 
 TEST_F(SlurmBadServe, ServeIsSlowOrAnswersGarbage) {
   slurm().StopServe();
-  for (const auto& [answer, what] : {std::pair(FakeServer::Answer::kLate, "five seconds late"), std::pair(FakeServer::Answer::kNone, "a black hole"),
-                                     std::pair(FakeServer::Answer::kGarbage, "garbage"), std::pair(FakeServer::Answer::kFlood, "garbage without end")}) {
+  for (const auto& [answer, what] :
+       {std::pair(FakeServer::Answer::kLate, "five seconds late"), std::pair(FakeServer::Answer::kNone, "a black hole"),
+        std::pair(FakeServer::Answer::kGarbage, "garbage"),
+        std::pair(FakeServer::Answer::kFlood, "garbage without end")}) {
     const FakeServer fake(slurm().submit_socket(), answer);
     ExpectPolicyInTime(what);
   }
