@@ -12,6 +12,8 @@ void AddReservationCommands(CLI::App& noun, Action& chosen);
 void AddClusterWatchCommand(CLI::App& noun, Action& chosen);
 /// `import`.
 void AddClusterImportCommand(CLI::App& noun, Action& chosen);
+/// `import kubernetes`.
+void AddKubernetesImportCommand(CLI::App& import, Action& chosen);
 /// `utilization`, `report-utilization`.
 void AddUtilizationCommands(CLI::App& noun, Action& chosen);
 

@@ -1,5 +1,3 @@
-#include <google/protobuf/util/message_differencer.h>
-
 #include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
@@ -12,7 +10,7 @@
 #include "clients/plannerctl/cluster_commands.h"
 #include "clients/plannerctl/durations.h"
 #include "clients/plannerctl/flag_value.h"
-#include "clients/plannerctl/html.h"
+#include "clients/plannerctl/inventory_import.h"
 #include "clients/plannerctl/numbers.h"
 #include "clients/plannerctl/slurm_runs.h"
 #include "clients/slurm/inventory.h"
@@ -65,17 +63,6 @@ absl::StatusOr<std::map<std::string, std::string>> TypesOf(const std::vector<std
     types[text.substr(0, equals)] = text.substr(equals + 1);
   }
   return types;
-}
-
-bool SamePools(v1::Cluster a, v1::Cluster b) {
-  v1::Cluster pools_of_a, pools_of_b;
-  for (const auto& [from, to] : {std::pair(&a, &pools_of_a), std::pair(&b, &pools_of_b)}) {
-    for (v1::NodePool& pool : *from->mutable_node_pools()) {
-      pool.clear_status();
-      *to->add_node_pools() = pool;
-    }
-  }
-  return google::protobuf::util::MessageDifferencer::Equals(pools_of_a, pools_of_b);
 }
 
 /// Jobs whose beginning or end has been told already, so that a poller asks once and not every time.
@@ -135,77 +122,23 @@ absl::StatusOr<v1::Cluster> Import(const ImportFlags& flags, const slurm::Invent
   ASSIGN_OR_RETURN(const std::vector<slurm::SlurmNode> nodes, slurm::ParseNodes(sinfo));
   ASSIGN_OR_RETURN(const std::vector<slurm::SlurmJob> jobs, slurm::ParseJobs(squeue));
   session.StartAgain(absl::ZeroDuration());  // Waiting for Slurm is no waiting for the planner.
-  v1::GetClusterRequest get;
-  get.set_name(flags.name);
-  absl::StatusOr<v1::Cluster> before = session.Call(&Stub::GetCluster, get);
-  const bool is_new = absl::IsNotFound(before.status());
-  if (!before.ok() && !is_new) return before.status();
-  v1::Cluster old = is_new ? v1::Cluster() : *before;
-  old.set_name(flags.name);
-  ASSIGN_OR_RETURN(slurm::Inventory inventory, slurm::InventoryOf(old, nodes, jobs, session.now(), options));
-  for (const std::string& warning : inventory.warnings) session.Warn(warning);
-  v1::Cluster stored = inventory.cluster;
-  if (is_new || flags.dry_run || !SamePools(old, inventory.cluster)) {
-    v1::UpdateClusterRequest update;
-    *update.mutable_cluster() = inventory.cluster;
-    if (is_new) {
-      update.set_allow_missing(true);
-      update.mutable_cluster()->set_description("imported from Slurm");
-    } else {
-      update.mutable_update_mask()->add_paths(
-          "node_pools");  // Prices of pools are read with them; all else is an administrator's.
-    }
-    update.set_validate_only(flags.dry_run);
-    ASSIGN_OR_RETURN(stored, session.Call(&Stub::UpdateCluster, update));
-    for (const std::string& warning : stored.warnings()) session.Warn(warning);
-  }
+  ASSIGN_OR_RETURN(v1::Cluster stored, StoreInventory({.name = flags.name, .origin = "Slurm", .dry_run = flags.dry_run}, nodes, jobs, options, session));
   if (flags.runs && !flags.dry_run) ReportJobs(jobs, told, session);
   return stored;
-}
-
-void PrintImport(const v1::Cluster& cluster, std::ostream& out) {
-  for (const v1::NodePool& pool : cluster.node_pools()) {
-    const v1::NodePoolStatus& status = pool.status();
-    out << Printable(fmt::format("{} {}: {} nodes × {} {}, {} ready, {} drained, {} down, {} GPUs in use",
-                                 cluster.name(), pool.name(), pool.node_count(), pool.gpus_per_node(), pool.gpu_type(),
-                                 status.ready_node_count(), status.drained_node_count(), status.down_node_count(),
-                                 status.used_gpu_count()))
-        << '\n';
-  }
-  out << std::flush;
 }
 
 absl::StatusOr<ExitCode> ImportSlurm(const ImportFlags& flags, Session& session) {
   slurm::InventoryOptions options;
   ASSIGN_OR_RETURN(options.gpu_types, TypesOf(flags.gpu_types));
   Told told;
-  if (flags.watch.empty()) {
-    ASSIGN_OR_RETURN(const v1::Cluster cluster, Import(flags, options, told, session));
-    session.Print(cluster, [&](std::ostream& out) { PrintImport(cluster, out); });
-    return ExitCode::kOk;
-  }
-  absl::Duration interval;
-  RETURN_IF_ERROR(FillFlag("--watch", flags.watch, ParseDuration, [&](absl::Duration value) { interval = value; }));
-  if (interval < absl::Seconds(1)) return absl::InvalidArgumentError("--watch: is shorter than a second");
-  std::string last;
-  while (true) {
-    const absl::StatusOr<v1::Cluster> cluster = Import(flags, options, told, session);
-    if (!cluster.ok()) {
-      session.Warn(fmt::format("the inventory stays as it was: {}", std::string(cluster.status().message())));
-    } else {
-      std::ostringstream text;
-      PrintImport(*cluster, text);
-      // A line where something has changed; a poller for days must not fill the journal.
-      if (std::exchange(last, text.str()) != text.str()) session.out() << text.str() << std::flush;
-    }
-    session.Wait(interval);
-  }
+  return ImportOnceOrOften(flags.watch, [&] { return Import(flags, options, told, session); }, session);
 }
 
 }  // namespace
 
 void AddClusterImportCommand(CLI::App& noun, Action& chosen) {
   CLI::App& import = *noun.add_subcommand("import", "The inventory of another program")->require_subcommand(1);
+  AddKubernetesImportCommand(import, chosen);
   const auto flags = std::make_shared<ImportFlags>();
   CLI::App& command =
       *import.add_subcommand("slurm", "Nodes, states and running jobs, as sinfo and squeue tell of them");
