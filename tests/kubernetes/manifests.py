@@ -48,7 +48,7 @@ def check_arguments(text: str, plannerd: str, plannerctl: str) -> None:
 
 
 def main(root: str, plannerd: str, plannerctl: str) -> int:
-    manifests = pathlib.Path(root) / "deploy" / "kubernetes"
+    manifests = pathlib.Path(root).resolve() / "deploy" / "kubernetes"
     with tempfile.TemporaryDirectory() as folder:
         scratch = pathlib.Path(folder)
         kubectl = tools(scratch)
@@ -62,7 +62,7 @@ def main(root: str, plannerd: str, plannerctl: str) -> int:
         # And it would have said so.
         wrong = scratch / "wrong.yaml"
         for before, after in (("containerPort: 7070", "containerPort: many"), ("targetPort: metrics", "targetPort: nothing"),
-                              ("timeoutSeconds: 2\n", "timeoutSeconds: 30\n"), ("name: planner-webhook\n", "name: other\n"), ("readinessProbe:", "lifecycle:")):
+                              ("failurePolicy: Ignore", "failurePolicy: Maybe"), ("name: planner-webhook\n", "name: other\n"), ("readinessProbe:", "lifecycle:")):
             assert before in files[0].read_text(), before
             wrong.write_text(files[0].read_text().replace(before, after, 1))
             assert run(*check, wrong, directory=scratch).returncode == 1, f"{after} goes unnoticed"
