@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -56,15 +57,23 @@ absl::StatusOr<File> Open(const std::string& path, size_t limit) {
 }  // namespace
 
 absl::StatusOr<std::string> ReadBoundedFile(const std::string& path, std::istream& standard_input, size_t limit) {
-  std::string text(limit + 1, '\0');
+  std::string text;
   size_t length = 0;
+  // Grows with what is there: the limit may be far above what most files have.
+  const auto has_room = [&] {
+    constexpr size_t kFirstBytes = size_t{64} << 10;
+    if (length == text.size()) text.resize(std::min(limit + 1, std::max(kFirstBytes, 2 * text.size())));
+    return length < text.size();
+  };
   if (path == "-") {
-    standard_input.read(text.data(), static_cast<std::streamsize>(text.size()));
-    length = static_cast<size_t>(standard_input.gcount());
+    while (standard_input && has_room()) {
+      standard_input.read(text.data() + length, static_cast<std::streamsize>(text.size() - length));
+      length += static_cast<size_t>(standard_input.gcount());
+    }
     if (standard_input.bad()) return Unreadable(path, "cannot be read");
   } else {
     ASSIGN_OR_RETURN(const File file, Open(path, limit));
-    while (length < text.size()) {
+    while (has_room()) {
       const ssize_t count = read(file.number(), text.data() + length, text.size() - length);
       if (count < 0 && errno == EINTR) continue;
       // There is a writer, as of `<(command)`: that one is waited for.

@@ -47,7 +47,7 @@ std::pair<int64_t, int64_t> Stamp(const std::string& path) {
 }
 
 absl::StatusOr<ExitCode> Serve(const ServeFlags& flags, Session& session) {
-  absl::Duration budget = absl::Milliseconds(200);
+  absl::Duration budget = absl::Milliseconds(170);
   RETURN_IF_ERROR(FillFlag("--budget", flags.budget, ParseDuration, [&](absl::Duration value) { budget = value; }));
   if (flags.listen.empty() && flags.advice.empty())
     return absl::InvalidArgumentError("--listen or --advice: is missing");
@@ -109,7 +109,7 @@ void AddSlurmServeCommands(CLI::App& noun, Action& chosen) {
   AddFlag(serve, "--advice", flags->advice, "Socket for cli_filter.lua: for everybody; advice alone", "PATH");
   AddFlag(serve, "--fallback", flags->fallback,
           "Where job_submit.lua reads what to do while nobody answers; written from the policy", "FILE");
-  AddFlag(serve, "--budget", flags->budget, "How long the planner may take for a job [200ms]", "DURATION");
+  AddFlag(serve, "--budget", flags->budget, "How long the planner may take for a job [170ms]", "DURATION");
   serve.callback([flags, &chosen] { chosen = [flags](Session& session) { return Serve(*flags, session); }; });
 
   struct PolicyFlags {

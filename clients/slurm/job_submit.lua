@@ -4,7 +4,7 @@
 
 local SOCKET = os.getenv("PLANNER_SLURM_SOCKET") or "/run/planner-slurm/submit.sock"
 local FALLBACK = os.getenv("PLANNER_SLURM_FALLBACK") or "/var/lib/planner-slurm/fallback"
-local BUDGET_SECONDS = 0.25    -- For everything; slurmctld never waits longer.
+local BUDGET_SECONDS = 0.22    -- For everything; slurmctld never waits longer.
 local FAILURES_TO_BREAK = 3    -- So many in a row, and the planner is not asked …
 local BREAK_SECONDS = 30       -- … for so long.
 local MOST_COMMENT = 8192      -- Bytes of a comment that is looked at.

@@ -41,12 +41,6 @@ std::vector<int> FreePorts(size_t count) {
   return ports;
 }
 
-void WriteFile(const fs::path& path, const std::string& text,
-               fs::perms perms = fs::perms::owner_read | fs::perms::owner_write) {
-  std::ofstream(path, std::ios::binary) << text;
-  fs::permissions(path, perms);
-}
-
 std::string NodeName(int i) { return fmt::format("n{:02}", i); }
 
 std::string HostName() {
@@ -101,6 +95,11 @@ std::string ReadFile(const fs::path& path) {
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
+}
+
+void WriteFile(const fs::path& path, const std::string& text, fs::perms perms) {
+  std::ofstream(path, std::ios::binary) << text;
+  fs::permissions(path, perms);
 }
 
 SlurmCluster::SlurmCluster(const SlurmClusterOptions& options) : options_(options) {

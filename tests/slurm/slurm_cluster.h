@@ -27,6 +27,8 @@ bool Eventually(const std::function<bool()>& is_so);
 
 /// The text of a file; empty: there is none.
 std::string ReadFile(const std::filesystem::path& path);
+void WriteFile(const std::filesystem::path& path, const std::string& text,
+               std::filesystem::perms perms = std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
 
 struct SlurmClusterOptions {
   int nodes = 64;

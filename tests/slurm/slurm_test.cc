@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -164,10 +163,7 @@ TEST_F(SlurmHostile, CommentsOfAMegabyteAndZeroBytesDoNothing) {
   {
     std::string text = "#!/bin/sh\n#SBATCH --hold --gres=gpu:a100:8 --output=/dev/null --comment=planner:model=";
     text += std::string(size_t{1} << 20, 'A') + "\ntrue\n";
-    FILE* file = std::fopen(script.c_str(), "w");
-    ASSERT_NE(file, nullptr);
-    std::fwrite(text.data(), 1, text.size(), file);
-    std::fclose(file);
+    WriteFile(script, text);
   }
   const size_t log = slurm().LogSize();
   const Said large = RunCommand({"sbatch", script});
@@ -176,10 +172,7 @@ TEST_F(SlurmHostile, CommentsOfAMegabyteAndZeroBytesDoNothing) {
   {
     std::string text = "#!/bin/sh\n#SBATCH --hold --gres=gpu:a100:8 --comment=planner:model=llama-3-8b";
     text += std::string(1, '\0') + ",tokens=1B\ntrue\n";
-    FILE* file = std::fopen(zero.c_str(), "w");
-    ASSERT_NE(file, nullptr);
-    std::fwrite(text.data(), 1, text.size(), file);
-    std::fclose(file);
+    WriteFile(zero, text);
   }
   RunCommand({"sbatch", zero});
   const std::string comment = "--comment=planner:model=" + std::string(100'000, 'A');
@@ -213,8 +206,10 @@ TEST_F(SlurmRuns, JobsAreRunsWithPlannedAndActualTimes) {
   ASSERT_TRUE(Eventually([&] { return HasRun(cancelled, "RUNNING"); })) << ReadFile(slurm().folder() / "log/hooks.log");
   RunCommand({"scancel", cancelled});
   EXPECT_TRUE(Eventually([&] { return HasRun(good, "SUCCEEDED"); })) << ReadFile(slurm().folder() / "log/hooks.log");
-  EXPECT_TRUE(Eventually([&] { return HasRun(bad, "FAILED"); })) << RunsOf(bad);
-  EXPECT_TRUE(Eventually([&] { return HasRun(cancelled, "CANCELLED"); })) << RunsOf(cancelled);
+  EXPECT_TRUE(Eventually([&] { return HasRun(bad, "FAILED"); }))
+      << RunsOf(bad) << ReadFile(slurm().folder() / "log/hooks.log");
+  EXPECT_TRUE(Eventually([&] { return HasRun(cancelled, "CANCELLED"); }))
+      << RunsOf(cancelled) << ReadFile(slurm().folder() / "log/hooks.log");
   const nlohmann::json run = RunsOf(good)[0];
   EXPECT_THAT(run["description"].get<std::string>(), HasSubstr("slurm job " + good));
   EXPECT_EQ(run["planned"]["gpuCount"], "8");
@@ -223,12 +218,16 @@ TEST_F(SlurmRuns, JobsAreRunsWithPlannedAndActualTimes) {
 }
 
 TEST_F(SlurmRuns, HooksNeverFailOrHoldUpAJobWithoutAPlanner) {
+  const std::string settings = slurm().folder() / "etc/planner.env";
+  const std::string good = ReadFile(settings);
   slurm().StopPlannerd();
+  WriteFile(settings, "PLANNER_SERVER='half a quote\n");
   const std::string job = SlurmCluster::JobOf(slurm().Submit({"--gres=gpu:a100:8", kShort}, "true"));
   ASSERT_NE(job, "");
   EXPECT_TRUE(Eventually([&] { return slurm().Field(job, "JobState") == "COMPLETED"; }))
       << slurm().Field(job, "JobState");
   EXPECT_EQ(RunCommand({"sinfo", "--noheader", "--states=drain,down", "--format=%D"}).text, "");
+  WriteFile(settings, good);
   slurm().StartPlannerd();
   EXPECT_TRUE(IsPlanningAgain());
 }
@@ -299,14 +298,15 @@ class SlurmBadDays : public SlurmTest {
     slurm().StartServe();
   }
 
-  static absl::Duration Best(const std::vector<std::string>& options, Said& said) {
-    // The machine may be busy with something else: of three the fastest is what the plugin costs. The breaker is kept closed.
+  /// What a user waits for sbatch: of five the shortest, with the breaker kept closed. On a machine that is busy sbatch alone takes longer than the
+  /// 60 ms that it has here of the 400: so much longer may all of it take.
+  static absl::Duration Waited(const std::vector<std::string>& options, Said& said) {
     absl::Duration best = absl::InfiniteDuration();
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < 5 && best >= absl::Milliseconds(400); ++i) {
       slurm().ForgetFailures();
+      const absl::Duration alone = SubmitHeld({}).took;
       said = SubmitHeld(options);
-      best = std::min(best, said.took);
-      if (best < absl::Milliseconds(400)) break;
+      best = std::min(best, said.took - std::max(alone - absl::Milliseconds(60), absl::ZeroDuration()));
     }
     return best;
   }
@@ -315,13 +315,13 @@ class SlurmBadDays : public SlurmTest {
     SCOPED_TRACE(what);
     size_t log = slurm().LogSize();
     Said open;
-    EXPECT_LT(Best({"--gres=gpu:a100:8", kShort}, open), absl::Milliseconds(400));
+    EXPECT_LT(Waited({"--gres=gpu:a100:8", kShort}, open), absl::Milliseconds(400));
     EXPECT_NE(SlurmCluster::JobOf(open), "") << open.text;
     EXPECT_THAT(open.text, HasSubstr("the job is taken without a plan"));
     EXPECT_THAT(slurm().LogSince(log), HasSubstr("policy: open"));
     log = slurm().LogSize();
     Said closed;
-    EXPECT_LT(Best({"--partition=closed", "--gres=gpu:a100:8", kShort}, closed), absl::Milliseconds(400));
+    EXPECT_LT(Waited({"--partition=closed", "--gres=gpu:a100:8", kShort}, closed), absl::Milliseconds(400));
     EXPECT_NE(closed.exit_code, 0) << closed.text;
     EXPECT_THAT(closed.text, HasSubstr("takes no job without a plan"));
     EXPECT_THAT(slurm().LogSince(log), HasSubstr("policy: closed"));
@@ -391,12 +391,7 @@ TEST_F(SlurmBadServe, AfterFailuresInARowThePlannerIsNotAskedForAWhile) {
 }
 
 TEST_F(SlurmBadServe, APolicyThatCannotBeReadLeavesTheOldOne) {
-  {
-    FILE* file = std::fopen((slurm().folder() / "policy.yaml").c_str(), "w");
-    ASSERT_NE(file, nullptr);
-    std::fputs("default: {mode: perhaps}\n", file);
-    std::fclose(file);
-  }
+  WriteFile(slurm().folder() / "policy.yaml", "default: {mode: perhaps}\n");
   ASSERT_TRUE(slurm().serve()->WaitForOutput("default.mode", absl::Minutes(1))) << slurm().serve()->output();
   ASSERT_TRUE(IsPlanningAgain());
   EXPECT_NE(SubmitHeld({"--gres=gpu:a100:8", kTooLong}).exit_code, 0) << "still enforced";
