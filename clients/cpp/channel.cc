@@ -5,6 +5,8 @@
 #include <grpcpp/support/channel_arguments.h>
 
 #include <charconv>
+#include <fstream>
+#include <sstream>
 
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
@@ -28,6 +30,31 @@ bool IsPort(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= 65535;
 }
 
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  if (!file || text.str().empty()) return absl::FailedPreconditionError(fmt::format("cannot be read: file=\"{}\"", path));
+  return text.str();
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const TlsFiles& tls) {
+  if (tls.certificate.empty() != tls.key.empty()) {
+    return base::InvalidField(tls.key.empty() ? "tls.key" : "tls.certificate", "is missing: a certificate and its key belong together");
+  }
+  if (tls.ca.empty()) {
+    if (!tls.key.empty()) return base::InvalidField("tls.ca", "is missing: who signs the servers' certificates?");
+    return grpc::InsecureChannelCredentials();
+  }
+  grpc::SslCredentialsOptions options;
+  ASSIGN_OR_RETURN(options.pem_root_certs, ReadFile(tls.ca));
+  if (!tls.key.empty()) {
+    ASSIGN_OR_RETURN(options.pem_cert_chain, ReadFile(tls.certificate));
+    ASSIGN_OR_RETURN(options.pem_private_key, ReadFile(tls.key));
+  }
+  return grpc::SslCredentials(options);
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> TargetOf(std::string_view address) {
@@ -49,8 +76,10 @@ absl::StatusOr<std::string> TargetOf(std::string_view address) {
   return fmt::format("dns:///{}", address);
 }
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(std::string_view address) {
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(std::string_view address, const TlsFiles& tls) {
   ASSIGN_OR_RETURN(const std::string target, TargetOf(address));
+  // Whoever can open the socket's file is on this machine.
+  ASSIGN_OR_RETURN(const auto credentials, CredentialsOf(address.starts_with(kUnixPrefix) ? TlsFiles() : tls));
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(-1);  // Module trees are as large as the caller's models.
@@ -60,7 +89,12 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(std::string_view address)
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kSilenceMilliseconds);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kAnswerMilliseconds);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // As many as it takes.
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+  // Between two tries of a call it is tried to connect again, and a planner that is back is found: gRPC waits a second first, two minutes later.
+  constexpr int kFirstReconnectMilliseconds = 50;
+  constexpr int kLongestReconnectMilliseconds = 2'000;
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMilliseconds);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLongestReconnectMilliseconds);
+  return grpc::CreateCustomChannel(target, credentials, arguments);
 }
 
 }  // namespace planner::cpp

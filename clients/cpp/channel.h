@@ -15,8 +15,16 @@ namespace planner::cpp {
 /// gRPC itself would take "localhost" and only fail much later, by trying port 443.
 absl::StatusOr<std::string> TargetOf(std::string_view address);
 
-/// A channel to a plannerd at `address`; connects with the first call. Without TLS, and past any
-/// HTTP proxy of the environment: the daemon is in the same site. INVALID_ARGUMENT as above.
-absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(std::string_view address);
+/// PEM files. All empty: no TLS, for the same machine or a network that is trusted.
+struct TlsFiles {
+  std::string ca;           ///< Who signs the servers' certificates.
+  std::string certificate;  ///< The client's own, where servers want one (mutual TLS), with its key.
+  std::string key;
+};
+
+/// A channel to a plannerd at `address`; connects with the first call. With TLS where `tls` has files and the address is none of a Unix
+/// socket. Past any HTTP proxy of the environment: the daemon is in the same site. INVALID_ARGUMENT as above, or where of `tls` a file is
+/// missing; FAILED_PRECONDITION: one cannot be read.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(std::string_view address, const TlsFiles& tls = {});
 
 }  // namespace planner::cpp

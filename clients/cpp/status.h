@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 
 namespace planner::cpp {
 
@@ -13,5 +14,8 @@ absl::Status FromGrpc(const grpc::Status& status);
 
 /// The reason that the server gave for an error ("MODEL_NOT_UPLOADED"), of a status that FromGrpc made; empty: none.
 std::string ReasonOf(const absl::Status& status);
+
+/// After which the server would be asked again (RetryInfo), of such a status; zero: it does not say.
+absl::Duration RetryDelayOf(const absl::Status& status);
 
 }  // namespace planner::cpp

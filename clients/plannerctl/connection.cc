@@ -1,25 +1,31 @@
 #include "clients/plannerctl/connection.h"
 
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_split.h"
 #include "clients/cpp/channel.h"
 #include "core/base/status_macros.h"
 #include "services/app/app.h"
 
 namespace planner::plannerctl {
 
-absl::StatusOr<Connection> OpenConnection(const std::string& server, const std::string& state_dir, const std::string& postgresql) {
+absl::StatusOr<Connection> OpenConnection(const GlobalFlags& flags) {
   Connection connection;
-  if (!server.empty()) {
-    ASSIGN_OR_RETURN(connection.channel, cpp::Connect(server));
+  if (!flags.server.empty()) {
+    const std::vector<std::string> addresses = absl::StrSplit(flags.server, ',');
+    for (const std::string& address : addresses) {
+      ASSIGN_OR_RETURN(connection.channels.emplace_back(), cpp::Connect(address, flags.tls));
+    }
     return connection;
   }
   app::AppOptions options;
-  options.state_dir = state_dir.empty() ? app::DefaultStateDir() : state_dir;
-  options.postgresql = postgresql;
+  options.state_dir = flags.state_dir.empty() ? app::DefaultStateDir() : flags.state_dir;
+  options.postgresql = flags.postgresql;
   ASSIGN_OR_RETURN(std::shared_ptr<app::App> app, app::App::Create(std::move(options)));
-  connection.channel = app->InProcessChannel();
+  connection.channels = {app->InProcessChannel()};
   connection.owner = std::move(app);
   return connection;
 }

@@ -336,13 +336,13 @@ class RunTest : public ::testing::Test {
           if (found == variables_.end()) return std::nullopt;
           return found->second;
         },
-        .connect = [this](const std::string& server, const std::string& state_dir,
-                          const std::string& postgresql) -> absl::StatusOr<Connection> {
-          connected_server_ = server;
-          connected_state_dir_ = state_dir;
-          connected_postgresql_ = postgresql;
+        .connect = [this](const GlobalFlags& flags) -> absl::StatusOr<Connection> {
+          connected_server_ = flags.server;
+          connected_state_dir_ = flags.state_dir;
+          connected_postgresql_ = flags.postgresql;
+          connected_tls_ = flags.tls;
           if (!connect_status_.ok()) return connect_status_;
-          return Connection{nullptr, server_->InProcessChannel({})};
+          return Connection{nullptr, {server_->InProcessChannel({})}};
         },
         .reader_left = [this] { return reader_left_; },
         .wait = [this](absl::Duration) { while_waiting_(); },
@@ -362,9 +362,10 @@ class RunTest : public ::testing::Test {
   std::string connected_server_ = "never";
   std::string connected_state_dir_;
   std::string connected_postgresql_;
+  cpp::TlsFiles connected_tls_;
   absl::Status connect_status_;
   bool reader_left_ = false;
-  std::function<void()> while_waiting_;
+  std::function<void()> while_waiting_ = [] {};
   std::ostringstream out_, err_;
 };
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "clients/cpp/client.h"
 #include "clients/plannerctl/connection.h"
 #include "clients/plannerctl/run.h"
 
@@ -32,8 +33,6 @@ bool ReaderLeft() {
   return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0;
 }
 
-void Wait(absl::Duration duration) { poll(nullptr, 0, static_cast<int>(absl::ToInt64Milliseconds(duration))); }
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -50,7 +49,7 @@ int main(int argc, char** argv) {
       .variable = Variable,
       .connect = planner::plannerctl::OpenConnection,
       .reader_left = ReaderLeft,
-      .wait = Wait,
+      .wait = planner::cpp::World::Real().wait,
   };
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   return static_cast<int>(planner::plannerctl::Run(arguments, environment));

@@ -16,6 +16,7 @@ namespace {
 /// The global flags as they were written.
 struct GlobalTexts {
   std::string server, state_dir, postgresql, output = "table", timeout;
+  cpp::TlsFiles tls;
   bool no_headers = false;
   bool quiet = false;
 };
@@ -49,7 +50,10 @@ std::vector<std::string> Prepared(const std::vector<std::string>& arguments) {
 
 void AddGlobalFlags(CLI::App& app, GlobalTexts& texts) {
   AddFlag(app, "--server", texts.server,
-          "host:port or unix:PATH of plannerd; also PLANNER_SERVER [the planner runs in process]", "ADDRESS");
+          "host:port or unix:PATH of plannerd, several with commas; also PLANNER_SERVER [the planner runs in process]", "ADDRESS");
+  AddFlag(app, "--tls-ca", texts.tls.ca, "TLS: PEM file of who signs the server's certificate; also PLANNER_TLS_CA [plain text]", "FILE");
+  AddFlag(app, "--tls-cert", texts.tls.certificate, "Mutual TLS: our own certificate; also PLANNER_TLS_CERT", "FILE");
+  AddFlag(app, "--tls-key", texts.tls.key, "Its key; also PLANNER_TLS_KEY", "FILE");
   AddFlag(app, "--state-dir", texts.state_dir, "State of the planner in process [$XDG_STATE_HOME/planner]", "DIR");
   AddFlag(app, "--postgresql", texts.postgresql, "Database of the planner in process, \"host=db dbname=planner\" [SQLite in --state-dir]",
           "CONNINFO");
@@ -66,6 +70,8 @@ absl::StatusOr<GlobalFlags> ReadGlobalFlags(const GlobalTexts& texts, const Envi
   if (flags.server.empty() && texts.state_dir.empty() && texts.postgresql.empty()) {
     flags.server = environment.variable("PLANNER_SERVER").value_or("");
   }
+  const auto file = [&](const std::string& text, const char* name) { return text.empty() ? environment.variable(name).value_or("") : text; };
+  flags.tls = {file(texts.tls.ca, "PLANNER_TLS_CA"), file(texts.tls.certificate, "PLANNER_TLS_CERT"), file(texts.tls.key, "PLANNER_TLS_KEY")};
   flags.state_dir = texts.state_dir;
   flags.postgresql = texts.postgresql;
   flags.no_headers = texts.no_headers;

@@ -133,10 +133,28 @@ TEST_F(RunTest, ErrorsNameTheFlagOfTheField) {
 
 TEST_F(RunTest, UnreachableServersAreNamed) {
   estimation_.status = {grpc::StatusCode::UNAVAILABLE, "refused"};
+  int waits = 0;
+  while_waiting_ = [&] { ++waits; };
   EXPECT_EQ(Run({"--server", "h:1", "estimate", "--model", "gpt2"}), 4);
+  EXPECT_EQ(waits, 2) << "tried three times";
   EXPECT_EQ(err(), "plannerctl: error: the server at h:1 cannot be reached: refused\n");
   connect_status_ = absl::InvalidArgumentError("server: has no port");
   EXPECT_EQ(Run({"--server", "h", "estimate", "--model", "gpt2"}), 2);
+}
+
+TEST_F(RunTest, AServerThatComesBackWhileTheClientWaitsIsAskedAgain) {
+  estimation_.status = {grpc::StatusCode::UNAVAILABLE, "restarting"};
+  while_waiting_ = [&] { estimation_.status = grpc::Status::OK; };
+  EXPECT_EQ(Run({"--server", "h:1", "estimate", "--model", "gpt2"}), 0) << err();
+}
+
+TEST_F(RunTest, TlsFilesAreFlagsOrVariables) {
+  variables_["PLANNER_TLS_CA"] = "ca.pem";
+  variables_["PLANNER_TLS_KEY"] = "not this";
+  EXPECT_EQ(Run({"--server", "h:1", "--tls-cert", "own.pem", "--tls-key", "own.key", "estimate", "--model", "gpt2"}), 0) << err();
+  EXPECT_EQ(connected_tls_.ca, "ca.pem");
+  EXPECT_EQ(connected_tls_.certificate, "own.pem");
+  EXPECT_EQ(connected_tls_.key, "own.key");
 }
 
 TEST_F(RunTest, WarningsGoToTheErrorStreamUnlessQuiet) {

@@ -60,11 +60,22 @@ void Session::PrintJson(const std::string& json, const std::function<void(std::o
   }
 }
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> Session::Channel() {
-  if (!connection_) {
-    ASSIGN_OR_RETURN(connection_, environment_.connect(flags_.server, flags_.state_dir, flags_.postgresql));
+absl::StatusOr<cpp::Client*> Session::Client() {
+  if (client_ == nullptr) {
+    ASSIGN_OR_RETURN(connection_, environment_.connect(flags_));
+    // Somebody waits for the answer; the planner in this process has done what it can.
+    const cpp::RetryOptions retry{.most_rounds = flags_.server.empty() ? 1 : 3};
+    cpp::World world = cpp::World::Real();
+    world.now = [this] { return environment_.clock.Now(); };
+    world.wait = [this](absl::Duration duration) { environment_.wait(duration); };
+    client_ = std::make_unique<cpp::Client>(connection_->channels, flags_.timeout, retry, std::move(world));
   }
-  return connection_->channel;
+  return client_.get();
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Session::Channel() {
+  ASSIGN_OR_RETURN(const cpp::Client* const client, Client());
+  return client->channel();
 }
 
 }  // namespace planner::plannerctl

@@ -18,6 +18,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "clients/cpp/client.h"
 #include "clients/cpp/status.h"
 #include "clients/plannerctl/exit_code.h"
 #include "clients/plannerctl/output.h"
@@ -31,7 +32,19 @@ namespace planner::plannerctl {
 struct Connection {
   /// What the channel needs to live: the planner of this process; null for a server.
   std::shared_ptr<void> owner;
-  std::shared_ptr<grpc::Channel> channel;
+  std::vector<std::shared_ptr<grpc::Channel>> channels;  ///< Of replicas; at least one.
+};
+
+/// Flags of every command.
+struct GlobalFlags {
+  std::string server;  ///< Addresses with commas in between; empty: the planner is in this process.
+  cpp::TlsFiles tls;
+  std::string state_dir;
+  std::string postgresql;
+  OutputFormat format = OutputFormat::kTable;
+  bool no_headers = false;
+  bool quiet = false;
+  absl::Duration timeout = absl::Seconds(30);  ///< Of the whole command; of one call where it watches.
 };
 
 /// The world around a run of plannerctl; tests hand in their own.
@@ -48,23 +61,11 @@ struct Environment {
   std::function<std::optional<std::string>(const std::string& name)> variable;
   /// Opens a connection to the server, or to a planner in this process with its state in
   /// `state_dir` (empty: the default) and `postgresql` (empty: none) if `server` is empty.
-  std::function<absl::StatusOr<Connection>(const std::string& server, const std::string& state_dir, const std::string& postgresql)>
-      connect;
+  std::function<absl::StatusOr<Connection>(const GlobalFlags& flags)> connect;
   /// Whether `out` is a pipe that nobody reads any more.
   std::function<bool()> reader_left;
   /// Lets time pass, for commands that watch.
   std::function<void(absl::Duration)> wait;
-};
-
-/// Flags of every command.
-struct GlobalFlags {
-  std::string server;
-  std::string state_dir;
-  std::string postgresql;
-  OutputFormat format = OutputFormat::kTable;
-  bool no_headers = false;
-  bool quiet = false;
-  absl::Duration timeout = absl::Seconds(30);  ///< Of the whole command; of one call where it watches.
 };
 
 /// One command at work: its flags, its world, and the connection that opens with the first call.
@@ -86,17 +87,12 @@ class Session {
   void Error(std::string_view text);
 
   /// One unary call: `session.Call(&v1::EstimationService::Stub::Count, request)`. The server's
-  /// error, or UNAVAILABLE, DEADLINE_EXCEEDED.
+  /// error, or UNAVAILABLE, DEADLINE_EXCEEDED. A server is asked again where that may help.
   template <typename Stub, typename Request, typename Response>
   absl::StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                                 const Request& request) {
-    ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel, Channel());
-    Stub stub(channel);
-    grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(deadline_));
-    Response response;
-    RETURN_IF_ERROR(cpp::FromGrpc((stub.*method)(&context, request, &response)));
-    return response;
+    ASSIGN_OR_RETURN(cpp::Client* const client, Client());
+    return client->CallBy(deadline_, method, request);
   }
 
   /// A stream of answers that goes on for as long as `each` says so: `session.Watch(&v1::PlanService::Stub::WatchPlan, request, each)`.
@@ -190,10 +186,14 @@ class Session {
     return status.ok() ? absl::UnavailableError("the server has ended the stream") : status;
   }
 
+  /// Opened with the first call.
+  absl::StatusOr<cpp::Client*> Client();
+
   const Environment& environment_;
   GlobalFlags flags_;
   absl::Time deadline_;
   std::optional<Connection> connection_;
+  std::unique_ptr<cpp::Client> client_;  ///< Of the connection.
 };
 
 }  // namespace planner::plannerctl

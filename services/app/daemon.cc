@@ -10,6 +10,7 @@
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "services/app/socket_file.h"
+#include "services/app/tls.h"
 
 namespace planner::app {
 namespace {
@@ -32,12 +33,14 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(App& app, const config::Se
     ASSIGN_OR_RETURN(daemon->metrics_,
                      telemetry::MetricsServer::Start(config::ToString(*settings.metrics_listen), app.metrics()));
   }
-  RETURN_IF_ERROR(daemon->Listen(settings.listen, log));
+  RETURN_IF_ERROR(daemon->Listen(settings, log));
   if (daemon->metrics_ != nullptr) LogListening(log, "metrics", daemon->metrics_->address());
   return daemon;
 }
 
-absl::Status Daemon::Listen(const std::vector<config::Address>& addresses, telemetry::Log& log) {
+absl::Status Daemon::Listen(const config::Settings& settings, telemetry::Log& log) {
+  const std::vector<config::Address>& addresses = settings.listen;
+  ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials, ServerCredentialsOf(settings.tls));
   grpc::ServerBuilder builder;
   // Without it the kernel would let two daemons share a port, and each would get a part of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -59,7 +62,8 @@ absl::Status Daemon::Listen(const std::vector<config::Address>& addresses, telem
       RETURN_IF_ERROR(ClearSocketFile(path));
       socket_files_.push_back(path);
     }
-    builder.AddListeningPort(names[i], grpc::InsecureServerCredentials(), &ports[i]);
+    // Whoever can open the socket's file is on this machine.
+    builder.AddListeningPort(names[i], addresses[i].unix_path.empty() ? credentials : grpc::InsecureServerCredentials(), &ports[i]);
   }
   app_.Register(builder);
   server_ = builder.BuildAndStart();

@@ -35,7 +35,7 @@ class Daemon {
 
  private:
   Daemon(App& app, const base::Clock& clock) : app_(app), clock_(clock) {}
-  absl::Status Listen(const std::vector<config::Address>& addresses, telemetry::Log& log);
+  absl::Status Listen(const config::Settings& settings, telemetry::Log& log);
 
   App& app_;
   const base::Clock& clock_;

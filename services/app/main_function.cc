@@ -16,6 +16,7 @@
 #include "services/app/app.h"
 #include "services/app/daemon.h"
 #include "services/app/state_lock.h"
+#include "services/app/tls.h"
 #include "services/config/flags.h"
 #include "services/config/settings.h"
 #include "services/storage/backup.h"
@@ -133,6 +134,8 @@ int Main(int argc, const char* const* argv, collector::HttpClient& http) {
   const absl::StatusOr<std::unique_ptr<App>> app = App::Create(OptionsOf(*settings, log));
   if (!app.ok()) return Fail(app.status());
   if (flags->check_config) {
+    const auto credentials = ServerCredentialsOf(settings->tls);
+    if (!credentials.ok()) return Fail(credentials.status());
     std::cout << "ok\n";
     return 0;
   }

@@ -144,6 +144,9 @@ TEST(SettingsTest, WrongValuesNameTheirField) {
   EXPECT_EQ(WrongField("max_concurrent_calls: -1"), "max_concurrent_calls");
   EXPECT_EQ(WrongField("retention { hourly_utilization_seconds: 60 }"), "retention.hourly_utilization_seconds");
   EXPECT_EQ(WrongField("retention { daily_utilization_seconds: 3600 }"), "retention.daily_utilization_seconds");
+  EXPECT_EQ(WrongField("tls { certificate_file: 'a.pem' }"), "tls.key_file");
+  EXPECT_EQ(WrongField("tls { key_file: 'a.key' }"), "tls.certificate_file");
+  EXPECT_EQ(WrongField("tls { client_ca_file: 'ca.pem' }"), "tls.certificate_file");
   EXPECT_EQ(WrongField("listen: 'nowhere'"), "listen");
   EXPECT_EQ(WrongField("metrics_listen: 'unix:/run/m.sock'"), "metrics_listen");
   EXPECT_EQ(WrongField("metrics_listen: '[::1]:9464'"), "metrics_listen");

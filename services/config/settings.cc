@@ -127,6 +127,15 @@ absl::Status SetUtilizationSources(const v1::Config& config, std::vector<collect
   return absl::OkStatus();
 }
 
+absl::Status SetTls(const v1::Tls& config, v1::Tls& tls) {
+  if (config.certificate_file().empty() != config.key_file().empty() || (config.key_file().empty() && !config.client_ca_file().empty())) {
+    const bool has_certificate = !config.certificate_file().empty();
+    return base::InvalidField(has_certificate ? "tls.key_file" : "tls.certificate_file", "is missing: a certificate and its key belong together");
+  }
+  tls = config;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Config> ParseConfig(std::string_view text, std::string_view file_name) {
@@ -161,6 +170,7 @@ absl::StatusOr<Settings> MakeSettings(const Flags& flags, const v1::Config& conf
   RETURN_IF_ERROR(SetModelFiles(config.model_files(), settings.model_files));
   RETURN_IF_ERROR(SetRetention(config.retention(), settings.utilization));
   RETURN_IF_ERROR(SetUtilizationSources(config, settings.utilization_sources));
+  RETURN_IF_ERROR(SetTls(config.tls(), settings.tls));
   settings.state_dir = flags.state_dir.value_or(config.state_dir());
   settings.postgresql = flags.postgresql.value_or(config.postgresql());
   settings.counter_plugins.assign(config.counter_plugins().begin(), config.counter_plugins().end());

@@ -31,6 +31,7 @@ struct Settings {
   model_files::StoreOptions model_files;
   utilization::UtilizationOptions utilization;
   std::vector<collector::Source> utilization_sources;
+  v1::Tls tls;  ///< Of the addresses that are no Unix sockets; its files all belong together.
 };
 
 /// Protobuf text format. INVALID_ARGUMENT "FILE:LINE:COLUMN: what" for anything that is no Config, an

@@ -1,6 +1,7 @@
 #include "services/errors/grpc_status.h"
 
 #include "core/base/error.h"
+#include "core/base/retry_after.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 
@@ -121,6 +122,12 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
     violation.set_field(Printable(detail.field, kMaxField));
     violation.set_description(message);
     details.add_details()->PackFrom(bad_request);
+  }
+  if (const absl::Duration after = base::RetryAfterOf(status); after > absl::ZeroDuration()) {
+    google::rpc::RetryInfo retry;
+    retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(after));
+    retry.mutable_retry_delay()->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(after % absl::Seconds(1))));
+    details.add_details()->PackFrom(retry);
   }
   return {Code(status.code()), message, details.SerializeAsString()};
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "core/base/retry_after.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 
@@ -42,6 +43,16 @@ TEST(GrpcStatusTest, AFieldIsABadRequestAndAReasonAnErrorInfo) {
   ASSERT_TRUE(details.details(1).UnpackTo(&bad_request));
   EXPECT_EQ(bad_request.field_violations(0).field(), "resources.max_gpus");
   EXPECT_EQ(bad_request.field_violations(0).description(), "resources.max_gpus: must be above 0: max_gpus=-1");
+}
+
+TEST(GrpcStatusTest, WhenToTryAgainIsARetryInfo) {
+  const google::rpc::Status details = DetailsOf(ToGrpcStatus(
+      base::WithRetryAfter(base::WithReason(absl::ResourceExhaustedError("full"), "TOO_MANY"), absl::Milliseconds(2500))));
+  ASSERT_EQ(details.details_size(), 2);
+  google::rpc::RetryInfo retry;
+  ASSERT_TRUE(details.details(1).UnpackTo(&retry));
+  EXPECT_EQ(retry.retry_delay().seconds(), 2);
+  EXPECT_EQ(retry.retry_delay().nanos(), 500'000'000);
 }
 
 TEST(GrpcStatusTest, NotFoundHasAReasonButNoBadRequest) {

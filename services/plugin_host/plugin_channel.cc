@@ -6,30 +6,20 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/channel_arguments.h>
 
-#include <fstream>
-#include <sstream>
-
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
 #include "google/protobuf/io/coded_stream.h"
+#include "services/config/pem_file.h"
 
 namespace planner::plugin_host {
 namespace {
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  if (!file || text.str().empty()) return absl::FailedPreconditionError(fmt::format("cannot be read: file=\"{}\"", path));
-  return text.str();
-}
-
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const PluginSpec& spec) {
   if (spec.ca_file.empty()) return grpc::InsecureChannelCredentials();
   grpc::SslCredentialsOptions options;
-  ASSIGN_OR_RETURN(options.pem_root_certs, ReadFile(spec.ca_file));
-  ASSIGN_OR_RETURN(options.pem_cert_chain, ReadFile(spec.certificate_file));
-  ASSIGN_OR_RETURN(options.pem_private_key, ReadFile(spec.key_file));
+  ASSIGN_OR_RETURN(options.pem_root_certs, config::ReadPem(spec.ca_file));
+  ASSIGN_OR_RETURN(options.pem_cert_chain, config::ReadPem(spec.certificate_file));
+  ASSIGN_OR_RETURN(options.pem_private_key, config::ReadPem(spec.key_file));
   return grpc::SslCredentials(options);
 }
 

@@ -3,10 +3,14 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/retry_after.h"
 #include "fmt/format.h"
 
 namespace planner::server {
 namespace {
+
+/// Streams last long: who is one too many should not ask often.
+constexpr absl::Duration kSurplusWait = absl::Seconds(5);
 
 absl::Status Ending() { return absl::UnavailableError("the daemon ends: ask again"); }
 
@@ -16,8 +20,8 @@ absl::Status LiveStreams::Add(const std::shared_ptr<LiveStream>& stream) {
   base::MutexLock lock(mutex_);
   if (is_ending_) return Ending();
   if (streams_.size() >= most_) {
-    return base::WithReason(absl::ResourceExhaustedError(fmt::format("too many streams at once: max={}", most_)),
-                            "TOO_MANY_STREAMS");
+    const absl::Status surplus = absl::ResourceExhaustedError(fmt::format("too many streams at once: max={}", most_));
+    return base::WithRetryAfter(base::WithReason(surplus, "TOO_MANY_STREAMS"), kSurplusWait);
   }
   streams_[stream.get()] = stream;
   return absl::OkStatus();

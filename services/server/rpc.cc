@@ -4,6 +4,8 @@
 #include <exception>
 #include <new>
 
+#include "core/base/error.h"
+#include "core/base/retry_after.h"
 #include "fmt/format.h"
 #include "services/errors/grpc_status.h"
 
@@ -12,6 +14,8 @@ namespace {
 
 constexpr char kRequestId[] = "x-request-id";
 constexpr size_t kMaxRequestId = 128;
+/// After which a call that was one too many may find a place: most take milliseconds.
+constexpr absl::Duration kSurplusWait = absl::Milliseconds(100);
 
 /// One of the calls that run at once.
 class Slot {
@@ -65,8 +69,9 @@ RpcRunner::RpcRunner(RpcOptions options, const base::Clock& clock, IdSource& ids
 absl::Status RpcRunner::Guarded(const Call& call, const StatusHandler& handler) {
   const Slot slot(running_, options_.max_concurrent_calls, probe_);
   if (!slot.granted()) {
-    return absl::ResourceExhaustedError(
+    const absl::Status surplus = absl::ResourceExhaustedError(
         fmt::format("too many calls at once: max_concurrent_calls={}", options_.max_concurrent_calls));
+    return base::WithRetryAfter(base::WithReason(surplus, "TOO_MANY_CALLS"), kSurplusWait);
   }
   const auto late = [&] {
     return clock_.Now() < call.deadline ? absl::OkStatus() : absl::DeadlineExceededError("the deadline has passed");

@@ -8,6 +8,8 @@ import sys
 import tempfile
 import unittest
 
+from daemon import Daemon
+
 README = pathlib.Path(__file__).resolve().parent.parent / "README.md"
 
 
@@ -18,13 +20,13 @@ class ReadmeTest(unittest.TestCase):
         commands = re.findall(r"^\$ (plannerctl .*)$", text, re.MULTILINE)
         self.assertGreaterEqual(len(commands), 2)
         path = f"{os.path.dirname(os.environ['PLANNERCTL'])}:{os.environ['PATH']}"
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, Daemon() as daemon:
             environment = {**os.environ, "PATH": path, "XDG_STATE_HOME": folder}
-            ran = subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=folder, env=environment, capture_output=True, text=True,
-                                 timeout=200)
+            ran = subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=folder, capture_output=True, text=True, timeout=200,
+                                 env={**environment, "PLANNER_SERVER": daemon.address})
             self.assertEqual(ran.returncode, 0, ran.stderr)
             # What a comment says is printed is printed.
-            promised = re.findall(r"^print\(.*# (.*)$", program, re.MULTILINE)
+            promised = re.findall(r"^ *print\(.*# (.*)$", program, re.MULTILINE)
             self.assertEqual(ran.stdout.splitlines(), promised)
             for command in commands:
                 with self.subTest(command):

@@ -1,0 +1,10 @@
+# find_package(PlannerClient) gives planner::client.
+include(CMakeFindDependencyMacro)
+find_dependency(Threads)
+find_dependency(absl)
+find_dependency(Protobuf)
+find_dependency(gRPC CONFIG)
+find_dependency(fmt)
+find_dependency(nlohmann_json)
+find_dependency(OpenSSL)
+include(${CMAKE_CURRENT_LIST_DIR}/PlannerClientTargets.cmake)
