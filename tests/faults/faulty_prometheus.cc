@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "core/base/clock.h"
 #include "fmt/format.h"
@@ -60,14 +59,17 @@ FaultyPrometheus::FaultyPrometheus() {
 FaultyPrometheus::~FaultyPrometheus() {
   std::vector<std::thread> threads;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     is_ending_ = true;
     shutdown(listener_, SHUT_RDWR);
     for (const int connection : connections_) shutdown(connection, SHUT_RDWR);
   }
-  ending_.notify_all();
+  ending_.WakeAll();
   if (accepting_.joinable()) accepting_.join();
-  threads.swap(threads_);
+  {
+    const base::MutexLock lock(mutex_);
+    threads.swap(threads_);
+  }
   for (std::thread& thread : threads) thread.join();
   close(listener_);
 }
@@ -81,14 +83,14 @@ void FaultyPrometheus::Play(Mode mode) {
 }
 
 std::string FaultyPrometheus::authorization() const {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   return authorization_;
 }
 
 void FaultyPrometheus::Accept() {
   while (true) {
     const int connection = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     if (connection < 0 || is_ending_) {
       if (connection >= 0) close(connection);
       if (is_ending_) return;
@@ -97,7 +99,7 @@ void FaultyPrometheus::Accept() {
     connections_.push_back(connection);
     threads_.emplace_back([this, connection] {
       Serve(connection);
-      const std::lock_guard own_lock(mutex_);
+      const base::MutexLock own_lock(mutex_);
       connections_.erase(std::find(connections_.begin(), connections_.end(), connection));
       close(connection);
     });
@@ -120,8 +122,10 @@ void FaultyPrometheus::SendBody(int connection, const std::string& body, const s
 }
 
 bool FaultyPrometheus::WaitMilliseconds(int milliseconds) {
-  std::unique_lock lock(mutex_);
-  return !ending_.wait_for(lock, std::chrono::milliseconds(milliseconds), [this] { return is_ending_; });
+  const absl::Time end = base::Clock::Real().Now() + absl::Milliseconds(milliseconds);
+  const base::MutexLock lock(mutex_);
+  while (!is_ending_ && base::Clock::Real().Now() < end) ending_.WaitFor(mutex_, end - base::Clock::Real().Now());
+  return !is_ending_;
 }
 
 void FaultyPrometheus::Serve(int connection) {
@@ -136,7 +140,7 @@ void FaultyPrometheus::Serve(int connection) {
   if (request.find("GET /followed") == 0) ++followed_count_;
   {
     constexpr char kName[] = "\r\nAuthorization: ";
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     const size_t at = request.find(kName);
     const size_t begin = at + sizeof(kName) - 1;
     authorization_ = at == std::string::npos ? "" : request.substr(begin, request.find("\r\n", begin) - begin);

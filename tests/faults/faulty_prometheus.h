@@ -1,12 +1,13 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "core/base/condition.h"
+#include "core/base/mutex.h"
 
 namespace planner::faults {
 
@@ -59,12 +60,12 @@ class FaultyPrometheus {
   int port_ = 0;
   std::atomic<Mode> mode_ = Mode::kGood;
   std::atomic<int64_t> question_count_ = 0, followed_count_ = 0, byte_count_ = 0;
-  mutable std::mutex mutex_;
-  std::condition_variable ending_;
-  bool is_ending_ = false;
-  std::string authorization_;
-  std::vector<int> connections_;
-  std::vector<std::thread> threads_;
+  mutable base::Mutex mutex_;
+  base::Condition ending_;
+  bool is_ending_ ABSL_GUARDED_BY(mutex_) = false;
+  std::string authorization_ ABSL_GUARDED_BY(mutex_);
+  std::vector<int> connections_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
   std::thread accepting_;
 };
 

@@ -9,6 +9,7 @@ stay, and grow old.
 import contextlib
 import http.server
 import json
+import math
 import sys
 import threading
 
@@ -105,7 +106,7 @@ def main():
         assert plannerd.ask("cluster", "get", "main")["nodePools"][0]["status"]["utilization"]["busyRatio"] == 1
 
         exporters[1].load = load(0, 0, 4, 70)
-        wait("half of them idle", lambda now: now.get("occupiedGpuCount") == "8" and now["busyRatio"] < 1)
+        before = wait("half of them idle", lambda now: now.get("occupiedGpuCount") == "8" and now["busyRatio"] < 1)
         page = plannerd.page()
         assert 'planner_cluster_occupied_gpus{cluster="main",gpu_type="H100-SXM-80GB"} 8' in page
         assert 'planner_utilization_queries_total{cluster="main",outcome="ok"}' in page
@@ -113,9 +114,10 @@ def main():
             assert f'planner_utilization_queries_total{{cluster="main",outcome="{bad}"}} 0' in page, bad
 
         # An exporter that says what cannot be does not count; what it said before does.
-        exporters[1].load = load("NaN", "NaN", "NaN", "NaN")
-        wait("one of them says nonsense", lambda now: now.get("occupiedGpuCount") == "8" and not now["trouble"])
-        exporters[0].load = load("NaN", "NaN", "NaN", "NaN")
+        exporters[1].load = load(*[math.nan] * 4)
+        wait("one of them says nonsense", lambda now: now.get("occupiedGpuCount") == "8" and not now["trouble"]
+             and now["lastSampleTime"] > before["lastSampleTime"])
+        exporters[0].load = load(*[math.nan] * 4)
         last = wait("all of them do", lambda now: "implausible" in now.get("trouble", ""))
         wait("the last good values grow old", lambda now: age(now) >= age(last) + 2 and now["lastSampleTime"] == last["lastSampleTime"]
              and now["busyRatio"] == last["busyRatio"])
