@@ -58,7 +58,8 @@ class Player:
             self.ask(is_history=False, now=now)
         if self.state == "planned" and now >= self.start:
             self.begin_run(min(now, self.arrival) if self.job.arrival < 0 else None, now)
-        if self.state == "running":
+        # One that has begun in this very tick began after `now`, by as much as the calls before took.
+        if self.state == "running" and now > self.run_start:
             self.seconds = now - self.run_start
             self.report(self.training.advance(self.seconds))
             if self.training.is_over:
