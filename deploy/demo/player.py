@@ -142,7 +142,8 @@ class Player:
         self.start_run()
         self.finish_run(*first, "FAILED")
         self.train([], self.training.checkpoint)
-        self.report([training.Report(0.0, self.training.step, None)])
+        # A millisecond later: a float of seconds since 1970 may be a fraction of a microsecond too small, and so before the start.
+        self.report([training.Report(0.001, self.training.step, None)])
         self.seconds = now - self.run_start
 
 

@@ -42,10 +42,11 @@ v1::Plan PlanOf(std::mt19937_64& random) {
   const double step = any(0.5, 2);
   v1::Plan plan;
   google::protobuf::TextFormat::ParseFromString(
-      fmt::format("state: CONFIRMED estimate {{ model: 'llama-7b' token_count: 4e9 recommendations {{ cluster: 'main' node_pool: 'p' "
-                  "gpu_type: 'H100-SXM-80GB' gpu_count: {} step_count: {} tokens_per_second: {} model_flops_utilization: {} gpu_hours: {} cost: {} "
-                  "currency: 'USD' }} }}",
-                  8 << random() % 8, kSteps, any(1e3, 1e6), any(0.2, 0.5), any(1e3, 1e6), any(1e3, 1e6)),
+      fmt::format(
+          "state: CONFIRMED estimate {{ model: 'llama-7b' token_count: 4e9 recommendations {{ cluster: 'main' node_pool: 'p' "
+          "gpu_type: 'H100-SXM-80GB' gpu_count: {} step_count: {} tokens_per_second: {} model_flops_utilization: {} gpu_hours: {} cost: {} "
+          "currency: 'USD' }} }}",
+          8 << random() % 8, kSteps, any(1e3, 1e6), any(0.2, 0.5), any(1e3, 1e6), any(1e3, 1e6)),
       &plan);
   v1::Recommendation& best = *plan.mutable_estimate()->mutable_recommendations(0);
   *best.mutable_step_duration() = convert::DurationToProto(absl::Seconds(step));
