@@ -7,12 +7,14 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "clients/plannerctl/cluster_commands.h"
 #include "clients/plannerctl/durations.h"
 #include "clients/plannerctl/estimate_view.h"
 #include "clients/plannerctl/flag_value.h"
+#include "clients/plannerctl/measured_text.h"
 #include "clients/plannerctl/numbers.h"
 #include "clients/plannerctl/utilization_file.h"
 #include "core/base/status_macros.h"
@@ -62,6 +64,11 @@ void PrintUtilization(const v1::GetUtilizationResponse& response, const TableSty
     }
   }
   pools.Print(out, style);
+  bool is_first = true;
+  for (const v1::PoolUtilization& pool : response.pools()) {
+    if (!pool.has_latest()) continue;
+    out << (std::exchange(is_first, false) ? "\n" : "") << Printable(fmt::format("{}: {}", pool.node_pool(), MeasuredText(pool.latest()))) << '\n';
+  }
   if (!has_periods) return;
   out << '\n';
   periods.Print(out, style);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "clients/plannerctl/durations.h"
+#include "clients/plannerctl/measured_text.h"
 #include "clients/plannerctl/numbers.h"
 #include "fmt/format.h"
 
@@ -173,6 +174,15 @@ void PrintFront(const v1::EstimateResponse& estimate, const TableStyle& style, s
   table.Print(out, style);
 }
 
+/// What was last measured of the pools that were planned on, and how old it is.
+void PrintUtilization(const v1::EstimateResponse& estimate, std::ostream& out) {
+  if (estimate.provenance().utilization().empty()) return;
+  out << "\nMeasured on the cluster\n";
+  for (const v1::MeasuredUtilization& measured : estimate.provenance().utilization()) {
+    out << Printable(fmt::format("  - {}: {}", measured.node_pool(), MeasuredText(measured))) << '\n';
+  }
+}
+
 void PrintExplanation(const v1::Recommendation& best, const TableStyle& style, std::ostream& out) {
   const v1::MemoryPerGpu& memory = best.memory_per_gpu();
   const v1::Layout& layout = best.layout();
@@ -307,6 +317,7 @@ void PrintEstimate(const v1::EstimateResponse& estimate, bool explain, const Tab
   if (explain) {
     PrintFront(estimate, style, out);
     PrintExplanation(estimate.recommendations(0), style, out);
+    PrintUtilization(estimate, out);
   }
 }
 

@@ -152,7 +152,8 @@ TEST_F(RunClusterTest, UtilizationIsATable) {
       "512 "
       "last_sample_time { seconds: 1798761600 } } periods { start_time { seconds: 1798758000 } duration { seconds: "
       "3600 } sample_count: 1200 "
-      "memory_used_bytes: 8589934592 } }"
+      "memory_used_bytes: 8589934592 } latest { node_pool: 'h' age { seconds: 720 } busy_ratio: 0.75 measured_gpu_count: 16 "
+      "occupied_gpu_count: 12 trouble: 'busy: timeout' } }"
       "pools { node_pool: 'idle' gpu_type: 'A100-SXM-80GB' summary { } }");
   EXPECT_EQ(Run({"cluster", "utilization", "main", "--since", "48h", "--pool", "h"}), 0) << err();
   EXPECT_EQ(clusters_.utilization_request.node_pool(), "h");
@@ -161,6 +162,7 @@ TEST_F(RunClusterTest, UtilizationIsATable) {
       out(),
       AllOf(HasSubstr("h     H100-SXM-80GB  2027-01-01 00:00 UTC    1,200  44.9 %       -       -     -    512\n"),
             HasSubstr("idle  A100-SXM-80GB  -                           0"),
+            HasSubstr("\nh: 75.0 % busy, 12 of 16 GPUs occupied, 12 min ago; busy: timeout\n"),
             HasSubstr("h     2026-12-31 23:00 UTC  60 min    1,200     -       -       -  8.00 GiB      -\n")))
       << out();
   EXPECT_EQ(Run({"cluster", "utilization", "main", "-o", "json"}), 0);

@@ -61,4 +61,11 @@ double PlannedProgressAt(absl::Time time, const Planned& planned, double first_s
   return std::clamp(first_step / planned.steps + absl::FDivDuration(time - planned.start, planned.total), 0.0, 1.0);
 }
 
+double FirstStepOf(absl::Time time, const Planned& planned, double progress) {
+  if (!planned.has_end()) return 0;
+  constexpr double kRounding = 1e-9;
+  const double share = progress - absl::FDivDuration(time - planned.start, planned.total);
+  return share < kRounding ? 0 : share * planned.steps;
+}
+
 }  // namespace planner::runs

@@ -44,4 +44,10 @@ double ProgressOf(double step, const Planned& planned);
 /// Where a run that began at `first_step` was to be at a moment. Within 0 and 1; 0 where the plan has no end.
 double PlannedProgressAt(absl::Time time, const Planned& planned, double first_step);
 
+/// The other way round: the step at which a run began that was to be at `progress` at a moment. Of one that was to be done by then, the first
+/// of the steps that it may have begun at: 0 for one that took all of its time. 0 where the plan has no end.
+///
+/// 1,000 steps in 10,000 s: to be at 0.6 after 1,000 s, it began at step 500.
+double FirstStepOf(absl::Time time, const Planned& planned, double progress);
+
 }  // namespace planner::runs

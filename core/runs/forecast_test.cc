@@ -61,10 +61,15 @@ TEST(Progress, IsOfAllSteps) {
   EXPECT_DOUBLE_EQ(PlannedProgressAt(kStart + absl::Seconds(3000), kPlanned, 500), 0.8);
   EXPECT_DOUBLE_EQ(PlannedProgressAt(kStart - absl::Seconds(1), kPlanned, 0), 0);
   EXPECT_DOUBLE_EQ(PlannedProgressAt(kStart + absl::Hours(10), kPlanned, 0), 1);
+  EXPECT_DOUBLE_EQ(FirstStepOf(kStart + absl::Seconds(3000), kPlanned, 0.8), 500);
+  EXPECT_EQ(FirstStepOf(kStart + absl::Seconds(3000), kPlanned, 0.3), 0);
+  EXPECT_EQ(FirstStepOf(kStart + absl::Hours(10), kPlanned, 1), 0);
+  EXPECT_DOUBLE_EQ(FirstStepOf(kStart + absl::Seconds(7000), kPlanned, 1), 300);  // Or later: it was to be done.
   Planned endless = kPlanned;
   endless.steps = 0;
   EXPECT_DOUBLE_EQ(ProgressOf(250, endless), 0);
   EXPECT_DOUBLE_EQ(PlannedProgressAt(kStart + absl::Seconds(3000), endless, 0), 0);
+  EXPECT_EQ(FirstStepOf(kStart + absl::Seconds(3000), endless, 0.8), 0);
 }
 
 TEST(Drift, IsOfTheInterval) {

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "core/utilization/recent_gpus.h"
 #include "core/utilization/recent_mean.h"
 #include "core/utilization/seen_times.h"
 #include "core/utilization/summary.h"
@@ -110,6 +111,35 @@ TEST(SeenTimesTest, ForgetsAllRatherThanGrow) {
   for (uint64_t gpu = 1; gpu <= 3; ++gpu) EXPECT_EQ(seen.Take(gpu, kNow), SeenTimes::Answer::kNew);
   EXPECT_EQ(seen.Take(3, kNow), SeenTimes::Answer::kRepeated);
   EXPECT_EQ(seen.Take(1, kNow), SeenTimes::Answer::kNew);
+}
+
+TEST(RecentGpusTest, CountsEachGpuOnceByItsNewestSample) {
+  const absl::Time noon = absl::FromUnixSeconds(1767268800);
+  RecentGpus gpus;
+  gpus.Add(1, noon, true);
+  gpus.Add(2, noon, true);
+  gpus.Add(3, noon + absl::Minutes(1), false);
+  gpus.Add(2, noon + absl::Minutes(2), false);
+  gpus.Add(1, noon - absl::Minutes(1), false);  // Late: what is newer counts.
+  const auto count = [&](absl::Duration after) {
+    const RecentGpus::Count at = gpus.At(noon + after);
+    return std::pair(at.measured, at.occupied);
+  };
+  EXPECT_EQ(count(absl::Minutes(2)), std::pair(int64_t{3}, int64_t{1}));
+  EXPECT_EQ(count(absl::Minutes(5)), std::pair(int64_t{2}, int64_t{0}));
+  EXPECT_EQ(count(absl::Minutes(6)), std::pair(int64_t{1}, int64_t{0}));
+  EXPECT_EQ(count(absl::Minutes(7)), std::pair(int64_t{0}, int64_t{0}));
+  // Clocks that are ahead.
+  EXPECT_EQ(count(-absl::Minutes(3)), std::pair(int64_t{3}, int64_t{1}));
+}
+
+TEST(RecentGpusTest, RemembersNoMoreThanItMay) {
+  RecentGpus gpus(/*most_gpus=*/2);
+  for (uint64_t gpu = 0; gpu < 5; ++gpu) gpus.Add(gpu, absl::UnixEpoch(), true);
+  EXPECT_EQ(gpus.At(absl::UnixEpoch()).measured, 1);
+  gpus.Add(4, absl::UnixEpoch(), false);
+  EXPECT_EQ(gpus.At(absl::UnixEpoch()).measured, 1);
+  EXPECT_EQ(gpus.At(absl::UnixEpoch()).occupied, 0);
 }
 
 }  // namespace

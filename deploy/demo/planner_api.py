@@ -5,7 +5,7 @@ from planner.v1 import cluster_service_pb2, cluster_service_pb2_grpc
 from planner.v1 import estimate_pb2, estimation_service_pb2, estimation_service_pb2_grpc
 from planner.v1 import plan_service_pb2, plan_service_pb2_grpc
 from planner.v1 import run_pb2, run_service_pb2, run_service_pb2_grpc
-from planner.v1 import utilization_pb2, count_pb2
+from planner.v1 import count_pb2
 
 CALL_SECONDS = 20
 
@@ -75,17 +75,6 @@ class Planner:
 
     def list_runs(self):
         return self.runs.ListRuns(run_service_pb2.ListRunsRequest(page_size=1000), timeout=CALL_SECONDS)
-
-    def report_utilization(self, cluster, samples):
-        """`samples`: dictionaries with the fields of planner.v1.UtilizationSample, `time` in seconds."""
-        request = utilization_pb2.ReportUtilizationRequest(cluster=cluster)
-        for values in samples:
-            values = dict(values)
-            set_time(request.samples.add().time, values.pop("time"))
-            request.samples[-1].MergeFrom(utilization_pb2.UtilizationSample(**values))
-        answer = self.clusters.ReportUtilization(iter([request]), timeout=CALL_SECONDS)
-        if answer.refused_count:
-            raise RuntimeError(f"utilization: refused: {'; '.join(answer.refusals)}")
 
 
 def set_time(timestamp, seconds):

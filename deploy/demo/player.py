@@ -58,7 +58,8 @@ class Player:
             self.ask(is_history=False, now=now)
         if self.state == "planned" and now >= self.start:
             self.begin_run(min(now, self.arrival) if self.job.arrival < 0 else None, now)
-        if self.state == "running":
+        # One that has begun in this very tick began after `now`, by as much as the calls before took.
+        if self.state == "running" and now > self.run_start:
             self.seconds = now - self.run_start
             self.report(self.training.advance(self.seconds))
             if self.training.is_over:
@@ -141,7 +142,8 @@ class Player:
         self.start_run()
         self.finish_run(*first, "FAILED")
         self.train([], self.training.checkpoint)
-        self.report([training.Report(0.0, self.training.step, None)])
+        # A millisecond later: a float of seconds since 1970 may be a fraction of a microsecond too small, and so before the start.
+        self.report([training.Report(0.001, self.training.step, None)])
         self.seconds = now - self.run_start
 
 

@@ -26,7 +26,6 @@ import visitors
 import web
 
 TICK_SECONDS = 1.0
-UTILIZATION_SECONDS = 10.0
 VISIT_SECONDS = 3.0
 
 
@@ -40,7 +39,7 @@ class Simulator:
         self.earlier = [make(job) for job in story.EARLIER_JOBS]
         self.visitors = visitors.Visitors(planner, published_runs, seed)
         self.readings = {}
-        self.next_inventory = self.next_utilization = self.next_visit = 0.0
+        self.next_inventory = self.next_visit = 0.0
         self.told_of_failures = ()
         self.told_of_overruns = []
         self.changes = inventory.changes(self.begin)
@@ -68,9 +67,6 @@ class Simulator:
             self.changes = [change for change in self.changes if change > now]
             self.tell_inventory(now, failed, overruns)
         self.measure(now)
-        if now >= self.next_utilization:
-            self.next_utilization = now + UTILIZATION_SECONDS
-            self.tell_utilization(now)
         if now >= self.next_visit:
             self.next_visit = now + VISIT_SECONDS
             self.visitors.ask()
@@ -90,13 +86,6 @@ class Simulator:
         for reading in gpus.readings(loads, {one.failed_node for one in self.players}, self.random):
             readings.setdefault(reading.node, []).append(reading)
         self.readings = readings
-
-    def tell_utilization(self, now):
-        watched = {address.partition(":")[0] for address in story.exporters()}
-        self.planner.report_utilization(story.CLUSTER, [
-            {"node": reading.node, "gpu": reading.gpu, "time": now, "busy_ratio": reading.load.busy,
-             "tensor_active_ratio": reading.load.tensor_active, "memory_active_ratio": reading.load.memory_active, "memory_used_bytes": int(reading.load.memory_used_mib * 2**20),
-             "power_watts": reading.power_watts} for node, readings in self.readings.items() if node in watched for reading in readings])
 
     def scheduler_metrics(self):
         """What a scheduler's exporter knows and the planner does not put into labels: the names of jobs."""

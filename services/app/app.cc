@@ -16,6 +16,7 @@
 #include "services/app/counters.h"
 #include "services/bookings/bookings.h"
 #include "services/catalog/catalog.h"
+#include "services/collector/collector.h"
 #include "services/convert/cluster.h"
 #include "services/feed/change_feed.h"
 #include "services/learning/learning.h"
@@ -117,12 +118,13 @@ struct App::Parts {
   server::Inventory inventory{bookings, gpus, *options.clock};
   server::RunIndex run_index{store};
   utilization::Utilization utilization{store, bookings, *options.clock, options.utilization};
+  collector::Collector collector{options.utilization_sources, utilization, *options.clock, options.log};
   const Counters counters;
   const planning::Planner planner{counters.set()};
   model_files::ModelFileStore model_files{options.state_dir.empty() ? "" : options.state_dir + "/models", options.model_files,
                                           *options.clock};
   learning::Learning learning{store, options.log};
-  server::Estimator estimator{models, model_files, inventory, learning, counters.set(), planner, Version()};
+  server::Estimator estimator{models, model_files, inventory, learning, utilization, counters.set(), planner, Version()};
   server::RunValidator run_validator{models, gpus, *options.clock, Version()};
   server::IdSource& ids = options.ids != nullptr ? *options.ids : server::IdSource::Random();
   server::Plans plans{estimator, store, bookings, *options.clock, ids};
@@ -147,9 +149,9 @@ struct App::Parts {
   server::RunServer run_server{rpc, runs, progress_streams};
 
   const server::InventoryMetrics inventory_metrics{bookings, *options.clock};
-  const server::UtilizationMetrics utilization_metrics{inventory, utilization};
+  const server::UtilizationMetrics utilization_metrics{inventory, utilization, collector};
   const server::RunMetrics run_metrics{run_index, *options.clock};
-  const server::QueueMetrics queue_metrics{bookings, progress_writer, utilization, watches, reports};
+  const server::QueueMetrics queue_metrics{bookings, progress_writer, utilization, watches, reports, progress};
   const std::shared_ptr<const Metrics> metrics = std::make_shared<const Metrics>(
       registry, std::vector<const telemetry::PageSource*>{&queue_metrics, &inventory_metrics, &utilization_metrics, &run_metrics}, counters);
 
@@ -206,7 +208,10 @@ void App::Register(grpc::ServerBuilder& builder) {
 
 void App::EndCallsAt(absl::Time time) { parts_->rpc.EndCallsAt(time); }
 
+void App::CollectUtilization(collector::HttpClient& http) { parts_->collector.Start(http); }
+
 void App::EndStreams() {
+  parts_->collector.Stop();
   parts_->watches.EndAll();
   parts_->reports.EndAll();
   parts_->progress.EndAll();

@@ -15,6 +15,8 @@
 #include "core/hardware/gpu_type.h"
 #include "planner/config/v1/config.pb.h"
 #include "planner/v1/cluster.pb.h"
+#include "services/collector/http_client.h"
+#include "services/collector/source.h"
 #include "services/model_files/model_file_store.h"
 #include "services/plugin_host/discovery.h"
 #include "services/plugin_host/plugin_spec.h"
@@ -52,6 +54,8 @@ struct AppOptions {
   size_t max_progress = 10'000;
   /// How long measured utilization is kept.
   utilization::UtilizationOptions utilization;
+  /// Prometheuses that CollectUtilization asks; at most one for each cluster.
+  std::vector<collector::Source> utilization_sources;
   /// Uploaded model files: they are in `models` of state_dir, or in a temporary folder.
   model_files::StoreOptions model_files;
   /// Counters in processes of their own, as the configuration has them.
@@ -91,8 +95,11 @@ class App {
   /// Calls that are still at work at `time` are cancelled then, and answered with UNAVAILABLE: for the end of the daemon.
   void EndCallsAt(absl::Time time);
 
-  /// Ends the streams that would go on for ever (watches, reports of utilization and of progress) with UNAVAILABLE, and takes no others: for the end of the
-  /// daemon. Does not wait for them.
+  /// Asks the utilization sources from now on, in a thread of its own, until EndStreams. `http` must outlive that, or the App.
+  void CollectUtilization(collector::HttpClient& http);
+
+  /// Ends the streams that would go on for ever (watches, reports of utilization and of progress) with UNAVAILABLE, and takes no others; asks no
+  /// utilization source any more: for the end of the daemon. Does not wait for the streams.
   void EndStreams();
 
   /// A channel to the same services in this process, through no socket. The first call starts the

@@ -57,6 +57,7 @@ AppOptions OptionsOf(const config::Settings& settings, telemetry::Log& log) {
           .max_call = settings.max_call,
           .max_concurrent_calls = settings.max_concurrent_calls,
           .utilization = settings.utilization,
+          .utilization_sources = settings.utilization_sources,
           .model_files = settings.model_files,
           .counter_plugins = settings.counter_plugins,
           .log = &log};
@@ -79,9 +80,10 @@ sigset_t BlockEndingSignals() {
   return signals;
 }
 
-absl::Status Serve(App& app, const config::Settings& settings, const sigset_t& signals, telemetry::Log& log) {
+absl::Status Serve(App& app, const config::Settings& settings, collector::HttpClient& http, const sigset_t& signals, telemetry::Log& log) {
   RETURN_IF_ERROR(app.Prepare());
   ASSIGN_OR_RETURN(const std::unique_ptr<Daemon> daemon, Daemon::Start(app, settings, base::Clock::Real(), log));
+  app.CollectUtilization(http);
   log.Write(telemetry::Level::kInfo, {{"event", "ready"},
                                       {"version", Version()},
                                       {"store", storage::Describe(PlaceOf(settings))},
@@ -111,7 +113,7 @@ absl::Status MoveRecords(const config::Flags& flags, const storage::Place& place
 
 }  // namespace
 
-int Main(int argc, const char* const* argv) {
+int Main(int argc, const char* const* argv, collector::HttpClient& http) {
   const absl::StatusOr<config::Flags> flags = config::ParseFlags(argc, argv);
   if (!flags.ok()) return Fail(flags.status());
   if (!flags->help.empty()) {
@@ -149,7 +151,7 @@ int Main(int argc, const char* const* argv) {
     lock.emplace(*std::move(taken));
   }
   const absl::Status status =
-      flags->restore_file.empty() ? Serve(**app, *settings, signals, log) : MoveRecords(*flags, PlaceOf(*settings));
+      flags->restore_file.empty() ? Serve(**app, *settings, http, signals, log) : MoveRecords(*flags, PlaceOf(*settings));
   return status.ok() ? 0 : Fail(status);
 }
 

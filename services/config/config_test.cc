@@ -129,12 +129,15 @@ TEST(SettingsTest, LimitsAndClustersAreTaken) {
       "max_call_milliseconds: 500 max_concurrent_calls: 2 "
       "retention { hourly_utilization_seconds: 86400 daily_utilization_seconds: 172800 } "
       "clusters { name: 'main' node_pools { gpu_type: 'h100' node_count: 2 } } "
+      "utilization_sources { cluster: 'main' url: 'http://127.0.0.1:9090' interval_milliseconds: 15000 } "
       "gpu_types { name: 'X1' memory_bytes: 1000 peaks { precision: 'bf16' flops_per_second: 1e12 } }");
   EXPECT_EQ(settings.max_call, absl::Milliseconds(500));
   EXPECT_EQ(settings.max_concurrent_calls, 2);
   EXPECT_EQ(settings.utilization.keep_hours, absl::Hours(24));
   EXPECT_EQ(settings.utilization.keep_days, absl::Hours(48));
   EXPECT_EQ(settings.clusters[0].name(), "main");
+  EXPECT_EQ(settings.utilization_sources[0].cluster, "main");
+  EXPECT_EQ(settings.utilization_sources[0].interval, absl::Seconds(15));
   EXPECT_EQ(settings.gpu_types[0].gpus_per_node, 8);
   EXPECT_EQ(settings.gpu_types[0].scale_up_domain, 8);
 }
@@ -144,6 +147,9 @@ TEST(SettingsTest, WrongValuesNameTheirField) {
   EXPECT_EQ(WrongField("max_concurrent_calls: -1"), "max_concurrent_calls");
   EXPECT_EQ(WrongField("retention { hourly_utilization_seconds: 60 }"), "retention.hourly_utilization_seconds");
   EXPECT_EQ(WrongField("retention { daily_utilization_seconds: 3600 }"), "retention.daily_utilization_seconds");
+  EXPECT_EQ(WrongField("utilization_sources { cluster: 'a' url: 'nowhere' }"), "utilization_sources[0].url");
+  EXPECT_EQ(WrongField("utilization_sources { cluster: 'a' url: 'http://a' } utilization_sources { cluster: 'clusters/a' url: 'http://b' }"),
+            "utilization_sources[1].cluster");
   EXPECT_EQ(WrongField("tls { certificate_file: 'a.pem' }"), "tls.key_file");
   EXPECT_EQ(WrongField("tls { key_file: 'a.key' }"), "tls.certificate_file");
   EXPECT_EQ(WrongField("tls { client_ca_file: 'ca.pem' }"), "tls.certificate_file");

@@ -114,6 +114,19 @@ absl::Status SetRetention(const v1::Retention& config, utilization::UtilizationO
   return absl::OkStatus();
 }
 
+absl::Status SetUtilizationSources(const v1::Config& config, std::vector<collector::Source>& sources) {
+  for (int i = 0; i < config.utilization_sources_size(); ++i) {
+    const std::string field = fmt::format("utilization_sources[{}]", i);
+    ASSIGN_OR_RETURN(collector::Source source, collector::MakeSource(field, config.utilization_sources(i)));
+    for (const collector::Source& other : sources) {
+      if (other.cluster != source.cluster) continue;
+      return base::InvalidField(field + ".cluster", fmt::format("has a source already: cluster=\"{}\"", source.cluster));
+    }
+    sources.push_back(std::move(source));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SetTls(const v1::Tls& config, v1::Tls& tls) {
   if (config.certificate_file().empty() != config.key_file().empty() || (config.key_file().empty() && !config.client_ca_file().empty())) {
     const bool has_certificate = !config.certificate_file().empty();
@@ -156,6 +169,7 @@ absl::StatusOr<Settings> MakeSettings(const Flags& flags, const v1::Config& conf
   RETURN_IF_ERROR(SetLimits(config, settings));
   RETURN_IF_ERROR(SetModelFiles(config.model_files(), settings.model_files));
   RETURN_IF_ERROR(SetRetention(config.retention(), settings.utilization));
+  RETURN_IF_ERROR(SetUtilizationSources(config, settings.utilization_sources));
   RETURN_IF_ERROR(SetTls(config.tls(), settings.tls));
   settings.state_dir = flags.state_dir.value_or(config.state_dir());
   settings.postgresql = flags.postgresql.value_or(config.postgresql());

@@ -10,6 +10,7 @@
 #include "core/hardware/gpu_type.h"
 #include "planner/config/v1/config.pb.h"
 #include "services/config/address.h"
+#include "services/collector/source.h"
 #include "services/config/flags.h"
 #include "services/model_files/model_file_store.h"
 #include "services/utilization/options.h"
@@ -29,6 +30,7 @@ struct Settings {
   std::vector<v1::CounterPlugin> counter_plugins;  ///< As they are written; app::App::Create checks them.
   model_files::StoreOptions model_files;
   utilization::UtilizationOptions utilization;
+  std::vector<collector::Source> utilization_sources;
   v1::Tls tls;  ///< Of the addresses that are no Unix sockets; its files all belong together.
 };
 

@@ -27,6 +27,15 @@ absl::StatusOr<v1::ListGpuTypesResponse> PageOfGpuTypes(const v1::ListGpuTypesRe
 
 }  // namespace
 
+void ClusterServer::AddUtilization(v1::Cluster& cluster) {
+  const std::string id = cluster.name().substr(cluster.name().find('/') + 1);
+  for (v1::NodePool& pool : *cluster.mutable_node_pools()) {
+    for (v1::MeasuredUtilization& latest : utilization_.Latest({{id, pool.name()}}, clock_.Now())) {
+      *pool.mutable_status()->mutable_utilization() = std::move(latest);
+    }
+  }
+}
+
 grpc::Status ClusterServer::CreateCluster(grpc::ServerContext* context, const v1::CreateClusterRequest* request,
                                           v1::Cluster* response) {
   return rpc_.Run(method::kCreateCluster, *context, response,
@@ -36,13 +45,21 @@ grpc::Status ClusterServer::CreateCluster(grpc::ServerContext* context, const v1
 grpc::Status ClusterServer::GetCluster(grpc::ServerContext* context, const v1::GetClusterRequest* request,
                                        v1::Cluster* response) {
   return rpc_.Run(method::kGetCluster, *context, response,
-                  [&](const Call&) { return server::GetCluster(*request, clock_.Now(), store_); });
+                  [&](const Call&) -> absl::StatusOr<v1::Cluster> {
+                    ASSIGN_OR_RETURN(v1::Cluster cluster, server::GetCluster(*request, clock_.Now(), store_));
+                    AddUtilization(cluster);
+                    return cluster;
+                  });
 }
 
 grpc::Status ClusterServer::ListClusters(grpc::ServerContext* context, const v1::ListClustersRequest* request,
                                          v1::ListClustersResponse* response) {
   return rpc_.Run(method::kListClusters, *context, response,
-                  [&](const Call&) { return server::ListClusters(*request, clock_.Now(), store_); });
+                  [&](const Call&) -> absl::StatusOr<v1::ListClustersResponse> {
+                    ASSIGN_OR_RETURN(v1::ListClustersResponse list, server::ListClusters(*request, clock_.Now(), store_));
+                    for (v1::Cluster& cluster : *list.mutable_clusters()) AddUtilization(cluster);
+                    return list;
+                  });
 }
 
 grpc::Status ClusterServer::UpdateCluster(grpc::ServerContext* context, const v1::UpdateClusterRequest* request,

@@ -66,6 +66,9 @@ class ClusterServer final : public v1::ClusterService::WithCallbackMethod_WatchC
                               v1::GetUtilizationResponse* response) override;
 
  private:
+  /// Adds what was last measured of the pools to their status.
+  void AddUtilization(v1::Cluster& cluster);
+
   RpcRunner& rpc_;
   store::Store& store_;
   bookings::Bookings& bookings_;

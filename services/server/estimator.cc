@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "core/base/status_macros.h"
 #include "services/convert/inference.h"
@@ -24,9 +25,19 @@ absl::StatusOr<v1::EstimateResponse> Estimator::Estimate(const v1::EstimateReque
   const absl::StatusOr<planning::Plan> plan = planner_.MakePlan(job, snapshot, deadline, cancelled, learned.get());
   RETURN_IF_ERROR(CountError(plan.status(), kFields, job.model, {.seq_len = job.seq_len, .inputs = job.inputs}));
   v1::EstimateResponse response = convert::PlanToProto(*plan);
-  response.set_model(job.model.name);
-  response.mutable_provenance()->set_planner_version(version_);
+  Complete(job.model.name, snapshot, response);
   return response;
+}
+
+void Estimator::Complete(const std::string& model, const cluster::Snapshot& snapshot, v1::EstimateResponse& response) {
+  response.set_model(model);
+  v1::EstimateProvenance& provenance = *response.mutable_provenance();
+  provenance.set_planner_version(version_);
+  std::vector<std::pair<std::string, std::string>> pools;
+  for (const cluster::Pool& pool : snapshot.pools) {
+    if (!pool.cluster.empty()) pools.emplace_back(pool.cluster, pool.name);
+  }
+  for (v1::MeasuredUtilization& latest : utilization_.Latest(pools, snapshot.time)) *provenance.add_utilization() = std::move(latest);
 }
 
 absl::StatusOr<v1::EstimateResponse> Estimator::Serve(const v1::EstimateRequest& request, model::ModelDescription model,
@@ -37,8 +48,7 @@ absl::StatusOr<v1::EstimateResponse> Estimator::Serve(const v1::EstimateRequest&
                    planning::PlanInference(job, counter_, snapshot, deadline, cancelled));
   v1::EstimateResponse response = convert::InferencePlanToProto(plan);
   for (std::string& warning : convert::InferenceWarnings(request)) response.add_warnings(std::move(warning));
-  response.set_model(job.model.name);
-  response.mutable_provenance()->set_planner_version(version_);
+  Complete(job.model.name, snapshot, response);
   return response;
 }
 

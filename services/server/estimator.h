@@ -9,6 +9,7 @@
 #include "services/learning/learning.h"
 #include "services/model_files/model_file_store.h"
 #include "services/server/inventory.h"
+#include "services/utilization/utilization.h"
 
 namespace planner::server {
 
@@ -17,11 +18,12 @@ class Estimator {
  public:
   /// `version` is the planner's, for the provenance. The rest must outlive it.
   Estimator(const catalog::ModelCatalog& models, model_files::ModelFileStore& files, Inventory& inventory,
-            learning::Learning& learning, const counting::Counter& counter, const planning::Planner& planner, std::string version)
+            learning::Learning& learning, utilization::Utilization& utilization, const counting::Counter& counter, const planning::Planner& planner, std::string version)
       : models_(models),
         files_(files),
         inventory_(inventory),
         learning_(learning),
+        utilization_(utilization),
         counter_(counter),
         planner_(planner),
         version_(std::move(version)) {}
@@ -36,10 +38,14 @@ class Estimator {
                                              const cluster::Snapshot& snapshot, absl::Time deadline,
                                              const base::Cancellation& cancelled);
 
+  /// What no stage of planning knows: the version, and what is measured on the snapshot's pools.
+  void Complete(const std::string& model, const cluster::Snapshot& snapshot, v1::EstimateResponse& response);
+
   const catalog::ModelCatalog& models_;
   model_files::ModelFileStore& files_;
   Inventory& inventory_;
   learning::Learning& learning_;
+  utilization::Utilization& utilization_;
   const counting::Counter& counter_;
   const planning::Planner& planner_;
   const std::string version_;

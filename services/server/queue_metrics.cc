@@ -13,9 +13,10 @@ void QueueMetrics::Write(Page& page) const {
   sample("queue", "bookings", bookings_.waiting());
   sample("queue", "progress", progress_.waiting());
   sample("queue", "utilization", utilization_.waiting());
-  page.Family("planner_rpc_active_streams", "Streams that watch plans or clusters, and those that report utilization.", Page::Type::kGauge);
+  page.Family("planner_rpc_active_streams", "Streams that watch plans or clusters, and those that report utilization or progress.", Page::Type::kGauge);
   sample("kind", "watch", watches_.size());
   sample("kind", "report_utilization", reports_.size());
+  sample("kind", "report_progress", progress_streams_.size());
 }
 
 }  // namespace planner::server

@@ -13,8 +13,13 @@ class QueueMetrics : public telemetry::PageSource {
  public:
   /// All must outlive it.
   QueueMetrics(bookings::Bookings& bookings, ProgressWriter& progress, utilization::Utilization& utilization, LiveStreams& watches,
-               LiveStreams& reports)
-      : bookings_(bookings), progress_(progress), utilization_(utilization), watches_(watches), reports_(reports) {}
+               LiveStreams& reports, LiveStreams& progress_streams)
+      : bookings_(bookings),
+        progress_(progress),
+        utilization_(utilization),
+        watches_(watches),
+        reports_(reports),
+        progress_streams_(progress_streams) {}
   void Write(telemetry::Page& page) const override;
 
  private:
@@ -23,6 +28,7 @@ class QueueMetrics : public telemetry::PageSource {
   utilization::Utilization& utilization_;
   LiveStreams& watches_;
   LiveStreams& reports_;
+  LiveStreams& progress_streams_;
 };
 
 }  // namespace planner::server

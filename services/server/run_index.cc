@@ -44,7 +44,14 @@ RunFigures FiguresOf(const v1::Run& run) {
   figures.report_count = actual.report_count();
   const runs::Planned plan = convert::PlannedFromProto(run);
   figures.has_end = plan.has_end();
-  if (figures.has_end) figures.planned_latest = runs::PlannedForecast(plan, 0).high;
+  if (figures.has_end) {
+    // A run that goes on from a checkpoint has less to do, and is to be done earlier, than the plan from its first step on.
+    const double first_step = figures.report_count > 0 ? runs::FirstStepOf(figures.newest, plan, actual.planned_progress_ratio()) : 0;
+    figures.first_progress = runs::ProgressOf(first_step, plan);
+    const runs::Forecast forecast = runs::PlannedForecast(plan, first_step);
+    if (first_step > 0) figures.planned_finish = forecast.finish;
+    figures.planned_latest = forecast.high;
+  }
   figures.currency = planned.currency();
   figures.gpu_count = static_cast<double>(planned.gpu_count());
   figures.step_ratio = actual.step_ratio();

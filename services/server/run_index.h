@@ -30,6 +30,7 @@ struct RunFigures {
   int64_t report_count = 0;
   bool has_end = false;
   double gpu_count = 0, step_ratio = 0, progress = 0, planned_progress = 0;
+  double first_progress = 0;  ///< Where it began: above 0 if it goes on from a checkpoint.
   double planned_tokens_per_second = 0, tokens_per_second = 0, model_flops_utilization = 0;
   double planned_gpu_hours = 0, gpu_hours = 0, planned_cost = 0, cost = 0;
 };

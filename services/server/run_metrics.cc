@@ -31,7 +31,7 @@ runs::Reports ReportsOf(const RunFigures& run) { return {run.start, run.newest, 
 
 double PlannedProgress(const RunFigures& run, absl::Time now) {
   if (!Runs(run) || run.planned_total <= absl::ZeroDuration()) return run.planned_progress;
-  return std::clamp(absl::FDivDuration(now - run.start, run.planned_total), 0.0, 1.0);
+  return std::clamp(run.first_progress + absl::FDivDuration(now - run.start, run.planned_total), 0.0, 1.0);
 }
 
 /// Of an ended run, when it did.

@@ -125,6 +125,22 @@ TEST_F(RunMetricsTest, ShowPlannedBesideActual) {
   EXPECT_EQ(Scrape().at("planner_runs{drift=stalled}"), 1);
 }
 
+/// Of 1,000 steps in 10,000 s it goes on at step 501, and is to be done after 4,990 s: neither early nor late.
+TEST_F(RunMetricsTest, ARunThatGoesOnFromACheckpointIsPlannedFromThere) {
+  v1::Run run = Began(10, 0);
+  std::vector<runs::Sample> kept;
+  AddReports({{.time = begin_ + absl::Seconds(10), .step = 501}, {.time = begin_ + absl::Seconds(1000), .step = 600}}, run, kept);
+  Put("r1", run);
+  clock_.Advance(absl::Seconds(1100));
+  const auto series = Scrape();
+  EXPECT_NEAR(series.at("planner_run_actual_progress_ratio{run=r1}"), 0.6, 1e-6);
+  EXPECT_NEAR(series.at("planner_run_planned_progress_ratio{run=r1}"), 0.611, 1e-6);
+  const double begin = static_cast<double>(absl::ToUnixSeconds(begin_));
+  EXPECT_NEAR(series.at("planner_run_planned_finish_timestamp_seconds{run=r1}"), begin + 4990, 1);
+  EXPECT_NEAR(series.at("planner_run_predicted_finish_timestamp_seconds{run=r1}"), begin + 5000, 1);
+  EXPECT_EQ(series.at("planner_run_drift{run=r1,drift=on_plan}"), 1);
+}
+
 TEST_F(RunMetricsTest, AnEndedRunShowsItsEndAndAnError) {
   Put("r1", Ended(12, 1000, begin_ + absl::Seconds(12'000)));
   Put("r2", Ended(11, 1000, begin_ + absl::Seconds(11'000)));

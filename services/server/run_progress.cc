@@ -176,7 +176,8 @@ void SeeAt(absl::Time now, v1::Run& run) {
   const bool is_stalled = actual.has_last() && now - reports.newest > runs::PatienceOf(reports);
   if (actual.has_predicted_finish_time()) {
     const runs::Planned planned = convert::PlannedFromProto(run);
-    const runs::Forecast plan = runs::PlannedForecast(planned, 0);
+    const double first_step = actual.has_last() ? runs::FirstStepOf(reports.newest, planned, actual.planned_progress_ratio()) : 0;
+    const runs::Forecast plan = runs::PlannedForecast(planned, first_step);
     runs::Forecast forecast = ForecastOf(actual);
     const absl::Time before = forecast.finish;
     if (actual.has_last()) {

@@ -129,18 +129,21 @@ void PutLine(const char* at, const char* end, size_t distance, BitWriter& out) {
   }
 }
 
-void AppendNumber(uint32_t number, std::string& out) {
-  for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>(number >> shift);
+char* PutNumber(uint32_t number, char* out) {
+  for (int shift = 0; shift < 32; shift += 8) *out++ = static_cast<char>(number >> shift);
+  return out;
 }
 
 }  // namespace
 
-std::string Gzip(std::string_view text) {
+std::string_view Gzip::Compress(std::string_view text) {
   constexpr char kHeader[] = {'\x1f', '\x8b', 8, 0, 0, 0, 0, 0, 4, '\xff'};  // Deflated, no name, no time, fast.
-  std::string out(kHeader, sizeof(kHeader));
-  // No byte takes more than nine bits.
-  out.resize(sizeof(kHeader) + text.size() + text.size() / 8 + 16);
-  BitWriter bits(out.data() + sizeof(kHeader));
+  // No byte takes more than nine bits. It never shrinks: what is not there already would be filled with zeros first.
+  constexpr size_t kRest = 32;
+  const size_t most = sizeof(kHeader) + text.size() + text.size() / 8 + kRest;
+  if (out_.size() < most) out_.resize(most);
+  std::memcpy(out_.data(), kHeader, sizeof(kHeader));
+  BitWriter bits(out_.data() + sizeof(kHeader));
   bits.Put({0b011, 3});  // The last block, with fixed codes.
   const char* const end = text.data() + text.size();
   size_t distance = 0;
@@ -152,10 +155,10 @@ std::string Gzip(std::string_view text) {
     at = line_end;
   }
   bits.Put(FixedCode(256));
-  out.resize(static_cast<size_t>(bits.Finish() - out.data()));
-  AppendNumber(static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size())), out);
-  AppendNumber(static_cast<uint32_t>(text.size()), out);
-  return out;
+  char* out = bits.Finish();
+  out = PutNumber(static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size())), out);
+  out = PutNumber(static_cast<uint32_t>(text.size()), out);
+  return {out_.data(), static_cast<size_t>(out - out_.data())};
 }
 
 }  // namespace planner::telemetry

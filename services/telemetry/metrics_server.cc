@@ -2,12 +2,12 @@
 
 #include <CivetServer.h>
 
-#include <atomic>
 #include <exception>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "core/base/mutex.h"
 #include "fmt/format.h"
 #include "services/telemetry/gzip.h"
 
@@ -36,13 +36,11 @@ class MetricsServer::Handler : public CivetHandler {
   explicit Handler(std::shared_ptr<const PageSource> metrics) : metrics_(std::move(metrics)) {}
 
   bool handleGet(CivetServer*, mg_connection* connection) override {
-    Page page;
-    page.Reserve(last_size_ + last_size_ / 8);
-    metrics_->Write(page);
-    last_size_ = page.text().size();
+    base::MutexLock lock(mutex_);
+    page_.Clear();
+    metrics_->Write(page_);
     const bool is_gzip = TakesGzip(connection);
-    const std::string compressed = is_gzip ? Gzip(page.text()) : "";
-    const std::string& body = is_gzip ? compressed : page.text();
+    const std::string_view body = is_gzip ? gzip_.Compress(page_.text()) : page_.text();
     mg_printf(connection,
               "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n%sContent-Length: %zu\r\n"
               "Connection: close\r\n\r\n",
@@ -53,7 +51,9 @@ class MetricsServer::Handler : public CivetHandler {
 
  private:
   const std::shared_ptr<const PageSource> metrics_;
-  std::atomic<size_t> last_size_ = 0;  ///< Of the page before: the next one is as large.
+  base::Mutex mutex_;
+  Page page_ ABSL_GUARDED_BY(mutex_);
+  Gzip gzip_ ABSL_GUARDED_BY(mutex_);
 };
 
 MetricsServer::MetricsServer() = default;

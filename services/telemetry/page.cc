@@ -1,5 +1,6 @@
 #include "services/telemetry/page.h"
 
+#include <array>
 #include <cmath>
 #include <iterator>
 #include <limits>
@@ -44,6 +45,11 @@ std::string LabelText(std::initializer_list<std::pair<std::string_view, std::str
   return text;
 }
 
+void Page::Clear() {
+  text_.clear();
+  has_header_ = false;
+}
+
 void Page::Family(std::string_view name, std::string_view help, Type type) {
   name_ = name;
   help_ = help;
@@ -81,7 +87,10 @@ void Page::Sample(std::string_view labels, double value) {
   if (std::abs(value) < kExact && std::trunc(value) == value) return Sample(labels, static_cast<int64_t>(value));
   Begin("", labels);
   if (std::isfinite(value)) {
-    fmt::format_to(std::back_inserter(text_), "{}\n", value);
+    // Of the shortest text that is this very double: at most 24 characters.
+    std::array<char, 32> text;
+    const char* const end = fmt::format_to(text.data(), "{}\n", value);
+    text_.append(text.data(), static_cast<size_t>(end - text.data()));
   } else {
     text_ += std::isnan(value) ? "NaN\n" : value > 0 ? "+Inf\n" : "-Inf\n";
   }

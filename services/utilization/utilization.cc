@@ -36,6 +36,15 @@ Sample SampleOf(const v1::UtilizationSample& proto) {
   return sample;
 }
 
+/// Whether something ran on the GPU, or holds its memory; absent: the sample does not say. A driver and its tools take a few hundred MiB.
+std::optional<bool> IsOccupied(const Sample& sample) {
+  constexpr double kIdleBytes = 1 << 30;
+  const auto above = [&](Metric metric, double limit) { return sample.values[metric].value_or(0) > limit; };
+  if (above(kBusy, 0) || above(kTensorActive, 0) || above(kMemoryUsedBytes, kIdleBytes)) return true;
+  const auto has = [&](Metric metric) { return sample.values[metric].has_value(); };
+  return has(kBusy) || has(kTensorActive) || has(kMemoryUsedBytes) ? std::optional(false) : std::nullopt;
+}
+
 v1::UtilizationSummary ToProto(const Summary& summary) {
   v1::UtilizationSummary proto;
   *proto.mutable_start_time() = convert::TimeToProto(summary.start);
@@ -135,6 +144,8 @@ absl::Status Utilization::Take(const std::string& cluster, const NodeIndex& node
   means.newest = std::max(means.newest, taken.time);
   if (taken.values[kBusy].has_value()) means.busy.Add(taken.time, *taken.values[kBusy], now);
   if (taken.values[kTensorActive].has_value()) means.tensor_active.Add(taken.time, *taken.values[kTensorActive], now);
+  if (const std::optional<bool> occupied = IsOccupied(taken)) means.gpus.Add(gpu, taken.time, *occupied);
+  touched_.insert({cluster, pool->name});
   return absl::OkStatus();
 }
 
@@ -154,6 +165,7 @@ absl::Status Utilization::Report(const std::string& cluster, const v1::ReportUti
                          std::string(status.message()));
     }
   }
+  NoteTouched();
   accepted_ += accepted;
   refused_ += request.samples_size() - accepted;
   tally.set_accepted_count(tally.accepted_count() + accepted);
@@ -243,7 +255,7 @@ absl::Status Utilization::RollUp() {
     options.page_token = page.next_page_token;
   } while (!options.page_token.empty());
   for (const auto& [pool, last] : latest) {
-    if (const auto summary = Decode(last.second); summary.ok()) NoteNewest(pool.first, pool.second, summary->last_sample_time);
+    if (const auto summary = Decode(last.second); summary.ok()) NoteStored(pool, *summary);
   }
   for (const auto& [name, day] : days) RETURN_IF_ERROR(RollUpDay(name, day.first, day.second));
   for (const std::string& name : dropped) {
@@ -309,6 +321,7 @@ absl::StatusOr<v1::GetUtilizationResponse> Utilization::Get(const v1::GetUtiliza
       *answer.add_periods() = ToProto(period);
     }
     *answer.mutable_summary() = ToProto(whole);
+    for (v1::MeasuredUtilization& latest : Latest({{cluster, pool.name}}, now)) *answer.mutable_latest() = std::move(latest);
   }
   if (response.pools().empty() && !request.node_pool().empty()) {
     return base::NotFound("node_pool", fmt::format("is no pool of the cluster: node_pool=\"{}\"", request.node_pool()),
@@ -317,10 +330,54 @@ absl::StatusOr<v1::GetUtilizationResponse> Utilization::Get(const v1::GetUtiliza
   return response;
 }
 
-void Utilization::NoteNewest(const std::string& cluster, const std::string& pool, absl::Time newest) {
+void Utilization::NoteTouched() {
+  base::MutexLock lock(last_mutex_);
+  for (const PoolKey& pool : touched_) {
+    const Means& means = recent_[pool];
+    Last& last = last_[pool];
+    if (means.newest < last.newest) continue;
+    last = {means.newest, means.busy.At(means.newest).Mean(), means.tensor_active.At(means.newest).Mean(), means.gpus.At(means.newest)};
+  }
+  touched_.clear();
+}
+
+void Utilization::NoteStored(const PoolKey& pool, const Summary& summary) {
   base::MutexLock lock(mutex_);
-  Means& means = recent_[{cluster, pool}];
-  means.newest = std::max(means.newest, newest);
+  Means& means = recent_[pool];
+  means.newest = std::max(means.newest, summary.last_sample_time);
+  base::MutexLock last_lock(last_mutex_);
+  Last& last = last_[pool];
+  if (summary.last_sample_time <= last.newest) return;
+  last = {summary.last_sample_time, summary.totals[kBusy].Mean(), summary.totals[kTensorActive].Mean(), {}};
+}
+
+void Utilization::NoteTrouble(const std::string& cluster, const std::string& trouble) {
+  base::MutexLock lock(last_mutex_);
+  troubles_[cluster] = trouble;
+}
+
+std::vector<v1::MeasuredUtilization> Utilization::Latest(const std::vector<PoolKey>& clusters_and_pools, absl::Time now) {
+  std::vector<v1::MeasuredUtilization> latest;
+  base::MutexLock lock(last_mutex_);
+  for (const PoolKey& pool : clusters_and_pools) {
+    const auto trouble = troubles_.find(pool.first);
+    const bool has_trouble = trouble != troubles_.end() && !trouble->second.empty();
+    const auto last = last_.find(pool);
+    const bool is_measured = last != last_.end() && last->second.newest > absl::InfinitePast();
+    if (!is_measured && !has_trouble) continue;
+    v1::MeasuredUtilization& proto = latest.emplace_back();
+    proto.set_cluster("clusters/" + pool.first);
+    proto.set_node_pool(pool.second);
+    if (has_trouble) proto.set_trouble(trouble->second);
+    if (!is_measured) continue;
+    *proto.mutable_last_sample_time() = convert::TimeToProto(last->second.newest);
+    *proto.mutable_age() = convert::DurationToProto(std::max(absl::ZeroDuration(), now - last->second.newest));
+    if (last->second.busy.has_value()) proto.set_busy_ratio(*last->second.busy);
+    if (last->second.tensor_active.has_value()) proto.set_tensor_active_ratio(*last->second.tensor_active);
+    proto.set_measured_gpu_count(last->second.gpus.measured);
+    proto.set_occupied_gpu_count(last->second.gpus.occupied);
+  }
+  return latest;
 }
 
 size_t Utilization::waiting() {
@@ -333,7 +390,7 @@ std::map<std::pair<std::string, std::string>, Recently> Utilization::Recent() {
   std::map<PoolKey, Recently> recent;
   base::MutexLock lock(mutex_);
   for (const auto& [pool, means] : recent_) {
-    if (means.newest > absl::InfinitePast()) recent[pool] = {means.busy.At(now), means.tensor_active.At(now), means.newest};
+    if (means.newest > absl::InfinitePast()) recent[pool] = {means.busy.At(now), means.tensor_active.At(now), means.gpus.At(now), means.newest};
   }
   return recent;
 }

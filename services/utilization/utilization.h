@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -17,6 +19,7 @@
 #include "core/base/condition.h"
 #include "core/base/mutex.h"
 #include "core/store/store.h"
+#include "core/utilization/recent_gpus.h"
 #include "core/utilization/recent_mean.h"
 #include "core/utilization/seen_times.h"
 #include "core/utilization/summary.h"
@@ -30,11 +33,14 @@ namespace planner::utilization {
 /// What was measured of a pool, or of several.
 struct Recently {
   Total busy, tensor_active;  ///< Of the last minutes.
+  RecentGpus::Count gpus;     ///< Likewise.
   absl::Time newest;          ///< Of the newest sample, however old it is.
 
   void Merge(const Recently& other) {
     busy.Merge(other.busy);
     tensor_active.Merge(other.tensor_active);
+    gpus.measured += other.gpus.measured;
+    gpus.occupied += other.gpus.occupied;
     newest = std::max(newest, other.newest);
   }
 };
@@ -67,6 +73,16 @@ class Utilization {
   /// By cluster and pool: of all of which a sample is known, the minutes as far as they were sent to this server.
   std::map<std::pair<std::string, std::string>, Recently> Recent();
 
+  /// The last good values of pools and how old they are at `now`; of a pool that was never measured nothing, unless there is trouble. Takes no
+  /// lock that is held while samples are taken: every estimate asks.
+  std::vector<v1::MeasuredUtilization> Latest(const std::vector<std::pair<std::string, std::string>>& clusters_and_pools, absl::Time now);
+
+  /// Why the last question to a cluster's Prometheus brought nothing, for answers; empty: it did.
+  void NoteTrouble(const std::string& cluster, const std::string& trouble);
+
+  /// The nodes of a cluster, by name. NOT_FOUND: there is no such cluster.
+  absl::StatusOr<std::shared_ptr<const NodeIndex>> Nodes(const std::string& cluster) { return NodesOf(cluster, clock_.Now()); }
+
   /// Summaries that are not written yet.
   size_t waiting();
 
@@ -81,7 +97,15 @@ class Utilization {
   using PoolKey = std::pair<std::string, std::string>;  ///< Cluster and pool.
   struct Means {
     RecentMean busy, tensor_active;
+    RecentGpus gpus;
     absl::Time newest = absl::InfinitePast();
+  };
+
+  /// What was last measured of a pool: the means up to then.
+  struct Last {
+    absl::Time newest = absl::InfinitePast();
+    std::optional<double> busy, tensor_active;
+    RecentGpus::Count gpus;
   };
 
   absl::StatusOr<std::shared_ptr<const NodeIndex>> NodesOf(const std::string& cluster, absl::Time now);
@@ -93,8 +117,10 @@ class Utilization {
   /// Summaries of a pool that touch [start, end).
   absl::StatusOr<std::vector<Summary>> Read(const std::string& cluster, const std::string& pool, absl::Time start,
                                             absl::Time end);
+  /// Keeps the last good values of the pools that a message has touched.
+  void NoteTouched() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// Of what is stored: other servers, or one before this one, may have taken it.
-  void NoteNewest(const std::string& cluster, const std::string& pool, absl::Time newest);
+  void NoteStored(const PoolKey& pool, const Summary& summary);
   void WriteUntilTheEnd();
 
   store::Store& store_;
@@ -115,8 +141,13 @@ class Utilization {
   std::map<std::string, Summary> waiting_ ABSL_GUARDED_BY(mutex_);  ///< To be added to records, by name.
   std::map<PoolKey, Means> recent_ ABSL_GUARDED_BY(mutex_);
   SeenTimes seen_ ABSL_GUARDED_BY(mutex_);
+  std::set<PoolKey> touched_ ABSL_GUARDED_BY(mutex_);  ///< By the message that is being taken.
   bool is_ending_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_ ABSL_GUARDED_BY(mutex_);
+
+  base::Mutex last_mutex_;  ///< Held for moments; taken within mutex_, never the other way round.
+  std::map<PoolKey, Last> last_ ABSL_GUARDED_BY(last_mutex_);
+  std::map<std::string, std::string> troubles_ ABSL_GUARDED_BY(last_mutex_);  ///< By cluster.
 };
 
 }  // namespace planner::utilization

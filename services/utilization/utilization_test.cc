@@ -355,5 +355,42 @@ TEST(RecordNamesTest, AreReadAsTheyAreWritten) {
   }
 }
 
+TEST_F(UtilizationTest, TheLastGoodValuesStayWithTheirAge) {
+  EXPECT_THAT(utilization_.Latest({{"main", "a"}}, clock_.Now()), IsEmpty());
+  v1::UtilizationSample holds = Sample("gpu01", 1, 0);
+  holds.set_memory_used_bytes(int64_t{40} << 30);
+  v1::UtilizationSample idle = Sample("gpu01", 2, 0);
+  idle.set_memory_used_bytes(int64_t{500} << 20);
+  Report({Sample("gpu01", 0, 0.75), holds, idle});
+  clock_.Advance(absl::Hours(2));
+  utilization_.NoteTrouble("main", "timeout");
+  const auto latest = utilization_.Latest({{"main", "a"}, {"other", "a"}}, clock_.Now());
+  ASSERT_THAT(latest, SizeIs(1));
+  EXPECT_EQ(latest[0].cluster(), "clusters/main");
+  EXPECT_EQ(latest[0].node_pool(), "a");
+  EXPECT_EQ(latest[0].age().seconds(), 7200);
+  EXPECT_EQ(latest[0].busy_ratio(), 0.25);
+  EXPECT_FALSE(latest[0].has_tensor_active_ratio());
+  EXPECT_EQ(latest[0].measured_gpu_count(), 3);
+  EXPECT_EQ(latest[0].occupied_gpu_count(), 2);
+  EXPECT_EQ(latest[0].trouble(), "timeout");
+  EXPECT_EQ(Get("node_pool: 'a'").pools(0).latest().age().seconds(), 7200);
+  utilization_.NoteTrouble("main", "");
+  EXPECT_EQ(utilization_.Latest({{"main", "a"}}, clock_.Now())[0].trouble(), "");
+}
+
+TEST_F(UtilizationTest, TheLastGoodValuesOutliveTheProcess) {
+  Report({Sample("gpu01", 0, 0.5)});
+  ASSERT_TRUE(utilization_.Flush().ok());
+  clock_.Advance(absl::Minutes(10));
+  Utilization after(store_, bookings_, clock_, kOptions);
+  ASSERT_TRUE(after.RollUp().ok());
+  const auto latest = after.Latest({{"main", "a"}}, clock_.Now());
+  ASSERT_THAT(latest, SizeIs(1));
+  EXPECT_EQ(latest[0].age().seconds(), 600);
+  EXPECT_EQ(latest[0].busy_ratio(), 0.5);
+  EXPECT_EQ(latest[0].measured_gpu_count(), 0);
+}
+
 }  // namespace
 }  // namespace planner::utilization

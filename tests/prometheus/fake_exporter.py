@@ -65,7 +65,7 @@ def add_service(samples, seconds):
         samples.add("planner_rpc_duration_seconds", calls, method=method)
     samples.add("planner_rpc_active_calls", 3)
     samples.add("planner_rpc_active_calls_limit", 64)
-    for kind in ("watch", "report_utilization"):
+    for kind in ("watch", "report_utilization", "report_progress"):
         samples.add("planner_rpc_active_streams", 2, kind=kind)
     for queue in ("bookings", "progress", "utilization"):
         samples.add("planner_queue_length", 0, queue=queue)
@@ -95,6 +95,7 @@ def add_fleet(samples, now):
             samples.add("planner_cluster_booked_gpus", cards * part, **of_type, horizon=horizon)
         samples.add("planner_cluster_utilization_ratio", 0.7, **of_type)
         samples.add("planner_cluster_tensor_active_ratio", 0.35, **of_type)
+        samples.add("planner_cluster_occupied_gpus", cards * 0.75, **of_type)
         samples.add("planner_cluster_utilization_timestamp_seconds", int(now) - 30, **of_type)
         samples.add("planner_prediction_error_ratio", 0.08, **of_type)
         samples.add("planner_prediction_runs", 12, **of_type)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A plannerd with a small fleet, plans, runs and measured utilization, and what Prometheus makes of it.
 
-usage: plannerd_live.py PLANNERD PLANNERCTL check_metrics TABLE [--except METRIC]...
+usage: plannerd_live.py PLANNERD PLANNERCTL check_metrics TABLE
        plannerd_live.py PLANNERD PLANNERCTL queries ARGUMENTS OF queries_live.py...
 
 check_metrics: `promtool check metrics` finds nothing on its page, which has the metrics of the table, with its types and labels, and no others.
@@ -20,6 +20,7 @@ import urllib.request
 
 import fake_exporter
 import metrics_table
+import prometheus_server
 
 CLUSTER = """
 name: main
@@ -36,13 +37,15 @@ PROGRESS = (0.25, 0.2, None)
 class Plannerd:
     """Spawned with a state folder of its own; ended with the block."""
 
-    def __init__(self, plannerd, plannerctl):
-        self.program, self.plannerctl = plannerd, plannerctl
+    def __init__(self, plannerd, plannerctl, config=""):
+        self.program, self.plannerctl, self.config = plannerd, plannerctl, config
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="plannerd-")
+        config = pathlib.Path(self.folder.name, "plannerd.textproto")
+        config.write_text(self.config)
         self.process = subprocess.Popen(
-            [self.program, "--listen", "127.0.0.1:0", "--metrics_listen", "127.0.0.1:0", "--state_dir", f"{self.folder.name}/state"],
+            [self.program, "--config", str(config), "--listen", "127.0.0.1:0", "--metrics_listen", "127.0.0.1:0", "--state_dir", f"{self.folder.name}/state"],
             stderr=subprocess.PIPE, text=True)
         addresses = {}
         for line in self.process.stderr:
@@ -92,10 +95,10 @@ class Plannerd:
         self.ask("cluster", "report-utilization", "main", "-f", "-", text=samples)
 
 
-def page_against_table(page, table, left_out):
+def page_against_table(page, table):
     """Complaints about what is on the page and not in the table, or the other way round."""
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", page, re.MULTILINE))
-    for name in sorted(set(types) ^ set(table) - left_out):
+    for name in sorted(set(types) ^ set(table)):
         yield f"{name} is in the table or exported, not both"
     for name in sorted(set(types) & set(table)):
         if types[name] != table[name].type:
@@ -107,9 +110,9 @@ def page_against_table(page, table, left_out):
                 break
 
 
-def check_metrics(page, table, left_out):
+def check_metrics(page, table):
     done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, text=True)
-    complaints = list(page_against_table(page, table, left_out))
+    complaints = list(page_against_table(page, table))
     if done.returncode != 0 or done.stderr or done.stdout:
         complaints.append(f"promtool check metrics: {done.stdout}{done.stderr}")
     print("\n".join(complaints) or f"{len(page)} bytes: as in the table")
@@ -123,14 +126,15 @@ def main():
     parser.add_argument("what", choices=("check_metrics", "queries"))
     options, rest = parser.parse_known_args()
     with contextlib.ExitStack() as stack:
-        plannerd = stack.enter_context(Plannerd(options.plannerd, options.plannerctl))
+        # collector_live.py has a Prometheus that is there; its metrics are the same.
+        source = f'utilization_sources {{ cluster: "main" url: "http://127.0.0.1:{prometheus_server.free_port()}" }}'
+        plannerd = stack.enter_context(Plannerd(options.plannerd, options.plannerctl, source))
         plannerd.fill()
         if options.what == "check_metrics":
             page_parser = argparse.ArgumentParser()
             page_parser.add_argument("table")
-            page_parser.add_argument("--except", action="append", default=[], dest="left_out")
             given = page_parser.parse_args(rest)
-            return check_metrics(plannerd.page(), metrics_table.read(given.table), set(given.left_out))
+            return check_metrics(plannerd.page(), metrics_table.read(given.table))
         dcgm = stack.enter_context(fake_exporter.Exporter("dcgm-exporter"))
         live = pathlib.Path(__file__).with_name("queries_live.py")
         return subprocess.run([sys.executable, str(live), *rest, "--target", f"plannerd={plannerd.metrics}",
