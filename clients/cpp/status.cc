@@ -21,7 +21,7 @@ absl::Status FromGrpc(const grpc::Status& status) {
   // Both enumerations are google.rpc.Code.
   absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
   google::rpc::Status details;
-  if (status.ok() || !details.ParseFromString(status.error_details())) return result;
+  if (status.ok() || status.error_details().empty() || !details.ParseFromString(status.error_details())) return result;
   result.SetPayload(kDetailsUrl, absl::Cord(status.error_details()));
   for (const google::protobuf::Any& any : details.details()) {
     google::rpc::ErrorInfo info;

@@ -2,8 +2,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,6 +11,7 @@
 #include "clients/plannerctl/slurm_commands.h"
 #include "clients/plannerctl/slurm_gate.h"
 #include "clients/slurm/exchange.h"
+#include "core/base/new_file.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
 
@@ -23,20 +22,16 @@ struct ServeFlags {
   std::string policy, listen, advice, fallback, budget;
 };
 
-/// Whole or not at all: job_submit.lua may read it at any time.
+/// Whole or not at all: job_submit.lua may read it at any time, as whoever slurmctld runs as.
 absl::Status WriteFallback(const std::string& path, const slurm::Policy& policy) {
   if (path.empty()) return absl::OkStatus();
-  const std::string next = path + ".new";
-  {
-    std::ofstream file(next, std::ios::binary | std::ios::trunc);
-    file << slurm::Encode(slurm::FallbackOf(policy));
-    file.close();
-    if (!file) return absl::InvalidArgumentError(fmt::format("--fallback: cannot be written: file=\"{}\"", next));
-  }
-  if (std::rename(next.c_str(), path.c_str()) != 0) {
-    return absl::InvalidArgumentError(fmt::format("--fallback: cannot be written: file=\"{}\"", path));
-  }
-  return absl::OkStatus();
+  const absl::Status status = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(base::NewFile file, base::NewFile::Create(path, S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH));
+    RETURN_IF_ERROR(file.Write(slurm::Encode(slurm::FallbackOf(policy))));
+    return file.Finish();
+  }();
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(fmt::format("--fallback: cannot be written: {}", std::string(status.message())));
 }
 
 /// When and how large: what changes where a file is written anew.

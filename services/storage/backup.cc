@@ -1,12 +1,8 @@
 #include "services/storage/backup.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -14,6 +10,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/new_file.h"
 #include "core/base/sha256.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
@@ -28,67 +25,17 @@ using store::Kind;
 constexpr char kFormat[] = "planner-backup";
 constexpr int64_t kFormatVersion = 1;
 
-/// `what`: "backup" or "restore".
-absl::Status FileError(const char* what, const std::string& path, int error) {
-  const std::string text = absl::StrCat(what, ": ", path, ": ", std::strerror(error));
+absl::Status Unreadable(const std::string& path, int error) {
+  const std::string text = absl::StrCat("restore: ", path, ": ", std::strerror(error));
   if (error == ENOENT) return absl::NotFoundError(text);
-  if (error == EACCES || error == EPERM || error == EROFS) return absl::PermissionDeniedError(text);
-  if (error == ENOSPC || error == EDQUOT || error == EFBIG) return absl::ResourceExhaustedError(text);
+  if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(text);
   return absl::InternalError(text);
 }
 
-/// A file that gets its name when everything is written and on the disk.
-class NewFile {
- public:
-  static absl::StatusOr<NewFile> Create(const std::string& path) {
-    std::string temporary = path + ".XXXXXX";
-    const int file = mkostemp(temporary.data(), O_CLOEXEC);
-    if (file < 0) return FileError("backup", path, errno);
-    return NewFile(file, path, std::move(temporary));
-  }
-  NewFile(NewFile&& other) noexcept
-      : file_(std::exchange(other.file_, -1)), path_(std::move(other.path_)), temporary_(std::move(other.temporary_)) {}
-  NewFile& operator=(NewFile&&) = delete;
-  ~NewFile() {
-    if (file_ < 0) return;
-    close(file_);
-    unlink(temporary_.c_str());
-  }
-
-  absl::Status Write(std::string_view bytes) {
-    buffer_.append(bytes);
-    return buffer_.size() < kBufferBytes ? absl::OkStatus() : Flush();
-  }
-  absl::Status Finish() {
-    RETURN_IF_ERROR(Flush());
-    if (fsync(file_) != 0 || std::rename(temporary_.c_str(), path_.c_str()) != 0) return FileError("backup", path_, errno);
-    close(std::exchange(file_, -1));
-    return absl::OkStatus();
-  }
-
- private:
-  static constexpr size_t kBufferBytes = size_t{1} << 20;
-
-  NewFile(int file, std::string path, std::string temporary)
-      : file_(file), path_(std::move(path)), temporary_(std::move(temporary)) {}
-
-  absl::Status Flush() {
-    std::string_view rest = buffer_;
-    while (!rest.empty()) {
-      const ssize_t count = write(file_, rest.data(), rest.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return FileError("backup", path_, errno);
-      rest.remove_prefix(static_cast<size_t>(count));
-    }
-    buffer_.clear();
-    return absl::OkStatus();
-  }
-
-  int file_;
-  std::string path_;
-  std::string temporary_;
-  std::string buffer_;
-};
+/// What is wrong with the file that is written.
+absl::Status Unwritable(const absl::Status& status) {
+  return {status.code(), absl::StrCat("backup: ", status.message())};
+}
 
 absl::StatusOr<std::string> LineOf(const KeptRecord& kept) {
   const json line = {{"kind", KindName(kept.kind)},
@@ -112,8 +59,8 @@ class Reader {
 
   absl::Status Read(const store::Take& take) {
     struct stat info = {};
-    if (!file_.is_open() || stat(path_.c_str(), &info) != 0) return FileError("restore", path_, errno != 0 ? errno : ENOENT);
-    if (S_ISDIR(info.st_mode)) return FileError("restore", path_, EISDIR);
+    if (!file_.is_open() || stat(path_.c_str(), &info) != 0) return Unreadable(path_, errno != 0 ? errno : ENOENT);
+    if (S_ISDIR(info.st_mode)) return Unreadable(path_, EISDIR);
     RETURN_IF_ERROR(ReadHead());
     while (true) {
       ASSIGN_OR_RETURN(const json line, NextLine());
@@ -191,12 +138,14 @@ class Reader {
 }  // namespace
 
 absl::StatusOr<int64_t> WriteBackup(store::Store& store, const std::string& path) {
-  ASSIGN_OR_RETURN(NewFile file, NewFile::Create(path));
+  absl::StatusOr<base::NewFile> file = base::NewFile::Create(path, S_IRUSR | S_IWUSR);
+  if (!file.ok()) return Unwritable(file.status());
   base::Sha256 digest;
   int64_t count = 0;
-  const auto write = [&](const std::string& line) {
+  const auto write = [&](const std::string& line) -> absl::Status {
     digest.Update(line);
-    return file.Write(line);
+    const absl::Status status = file->Write(line);
+    return status.ok() ? status : Unwritable(status);
   };
   RETURN_IF_ERROR(write(json{{"format", kFormat}, {"version", kFormatVersion}}.dump() + "\n"));
   RETURN_IF_ERROR(store.Export([&](const KeptRecord& kept) -> absl::Status {
@@ -205,8 +154,9 @@ absl::StatusOr<int64_t> WriteBackup(store::Store& store, const std::string& path
     return write(line);
   }));
   if (count == 0) return absl::FailedPreconditionError("backup: there is no record to write");
-  RETURN_IF_ERROR(file.Write(json{{"records", count}, {"sha256", digest.Finish()}}.dump() + "\n"));
-  RETURN_IF_ERROR(file.Finish());
+  absl::Status status = file->Write(json{{"records", count}, {"sha256", digest.Finish()}}.dump() + "\n");
+  if (status.ok()) status = file->Finish();
+  if (!status.ok()) return Unwritable(status);
   return count;
 }
 

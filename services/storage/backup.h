@@ -14,7 +14,7 @@ namespace planner::storage {
 // etags, so it can be restored into another kind of store than it was made of.
 
 /// Writes every record of one moment into a file that is there as a whole or not at all, with leave for its owner alone. The number of
-/// records. FAILED_PRECONDITION where there is none: rather a wrong place than an empty one.
+/// records. FAILED_PRECONDITION where there is none (rather a wrong place than an empty one), and where `path` is there and is no file.
 absl::StatusOr<int64_t> WriteBackup(store::Store& store, const std::string& path);
 
 /// Makes the records of a backup anew in a store that has none. The number of records. NOT_FOUND: there is no such file; DATA_LOSS: it is

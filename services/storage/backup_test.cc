@@ -103,6 +103,16 @@ TEST_F(BackupTest, AnEmptyStoreGivesNone) {
   EXPECT_FALSE(std::filesystem::exists(file_));
 }
 
+TEST_F(BackupTest, ADeviceIsNoPlaceForOne) {
+  Fill(memory_);
+  for (const char* device : {"/dev/null", "/dev/full"}) {
+    const absl::Status status = WriteBackup(memory_, device).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(device));
+    EXPECT_TRUE(std::filesystem::is_character_file(device));
+  }
+}
+
 TEST_F(BackupTest, WhatIsNoWholeBackupStoresNothing) {
   Fill(memory_);
   ASSERT_TRUE(WriteBackup(memory_, file_.string()).ok());
