@@ -32,7 +32,9 @@ std::string Cut(const std::string& text) {
   return text.substr(0, end) + "…";
 }
 
-void Add(std::string path, json value, json& patch) { patch.push_back({{"op", "add"}, {"path", std::move(path)}, {"value", std::move(value)}}); }
+void Add(std::string path, json value, json& patch) {
+  patch.push_back({{"op", "add"}, {"path", std::move(path)}, {"value", std::move(value)}});
+}
 
 bool HasVariable(const json& environment, const std::string& name) {
   if (!environment.is_array()) return false;
@@ -43,7 +45,8 @@ bool HasVariable(const json& environment, const std::string& name) {
 }
 
 /// Sets variables of a container that has not set them itself.
-void AddEnvironment(const json& container, const std::string& path, const std::vector<std::pair<std::string, std::string>>& variables, json& patch) {
+void AddEnvironment(const json& container, const std::string& path,
+                    const std::vector<std::pair<std::string, std::string>>& variables, json& patch) {
   const json environment = container.is_object() ? container.value("env", json()) : json();
   json missing = json::array();
   for (const auto& [name, value] : variables) {
@@ -54,7 +57,7 @@ void AddEnvironment(const json& container, const std::string& path, const std::v
   for (const json& variable : missing) Add(path + "/env/-", variable, patch);
 }
 
-json PatchOf(const json& object, const Workload& workload, const slurm::Decision& decision, const std::string& server) {
+json PatchOf(const json& object, const Workload& workload, const jobs::Decision& decision, const std::string& server) {
   json patch = json::array();
   if (decision.time_limit_minutes.has_value() && !workload.time_limit_path.empty()) {
     Add(workload.time_limit_path + "/activeDeadlineSeconds", *decision.time_limit_minutes * 60, patch);
@@ -68,14 +71,15 @@ json PatchOf(const json& object, const Workload& workload, const slurm::Decision
     const std::string path = group.path + "/containers";
     if (!object.contains(json::json_pointer(path))) continue;  // Only init containers, which train nothing.
     const json& containers = object.at(json::json_pointer(path));
-    for (size_t i = 0; i < containers.size(); ++i) AddEnvironment(containers[i], path + "/" + std::to_string(i), variables, patch);
+    for (size_t i = 0; i < containers.size(); ++i)
+      AddEnvironment(containers[i], path + "/" + std::to_string(i), variables, patch);
   }
   return patch;
 }
 
-HttpResponse ResponseOf(const std::string& uid, const slurm::Decision& decision, const json& patch) {
-  json response = {{"uid", uid}, {"allowed", decision.action != slurm::Action::kRefuse}};
-  if (decision.action == slurm::Action::kRefuse) {
+HttpResponse ResponseOf(const std::string& uid, const jobs::Decision& decision, const json& patch) {
+  json response = {{"uid", uid}, {"allowed", decision.action != jobs::Action::kRefuse}};
+  if (decision.action == jobs::Action::kRefuse) {
     // The reason is for logs where there is a message: "Deadline Exceeded" tells nobody anything.
     const std::string& why = decision.messages.empty() ? decision.reason : decision.messages.front();
     response["status"] = {{"code", 403}, {"reason", "Forbidden"}, {"message", "planner: " + why}};
@@ -90,7 +94,8 @@ HttpResponse ResponseOf(const std::string& uid, const slurm::Decision& decision,
       response["patch"] = absl::Base64Escape(patch.dump());
     }
   }
-  const json review = {{"apiVersion", "admission.k8s.io/v1"}, {"kind", "AdmissionReview"}, {"response", std::move(response)}};
+  const json review = {
+      {"apiVersion", "admission.k8s.io/v1"}, {"kind", "AdmissionReview"}, {"response", std::move(response)}};
   return {.body = review.dump(-1, ' ', false, json::error_handler_t::replace)};
 }
 
@@ -119,7 +124,7 @@ HttpResponse Admit(const std::string& body, const AdmissionOptions& options) {
                                .uid = uid,
                                .user = TextAt(request, "/userInfo/username"),
                                .is_dry_run = dry_run.is_boolean() && dry_run.get<bool>()};
-  const slurm::Decision decision = options.decide(asked);
+  const jobs::Decision decision = options.decide(asked);
   return ResponseOf(uid, decision, PatchOf(object, asked.workload, decision, options.server_for_pods));
 }
 

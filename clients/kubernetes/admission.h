@@ -3,25 +3,25 @@
 #include <functional>
 #include <string>
 
+#include "clients/jobs/decision.h"
 #include "clients/kubernetes/http.h"
 #include "clients/kubernetes/workload.h"
-#include "clients/slurm/decision.h"
 
 namespace planner::kubernetes {
 
 /// A training that the API server asks about.
 struct AdmissionRequest {
   Workload workload;
-  std::string uid;   ///< Of the request: the same for every time it is asked about.
-  std::string user;  ///< Who creates it.
+  std::string uid;          ///< Of the request: the same for every time it is asked about.
+  std::string user;         ///< Who creates it.
   bool is_dry_run = false;  ///< Nothing may be kept.
 };
 
 struct AdmissionOptions {
   /// What becomes of a training.
-  std::function<slurm::Decision(const AdmissionRequest&)> decide;
+  std::function<jobs::Decision(const AdmissionRequest&)> decide;
   /// What becomes of one that cannot be read: the error is one of its user's.
-  std::function<slurm::Decision(const absl::Status&, const std::string& name_space)> decide_unreadable;
+  std::function<jobs::Decision(const absl::Status&, const std::string& name_space)> decide_unreadable;
   /// PLANNER_SERVER of its containers, so that they can report themselves; empty: it is not set.
   std::string server_for_pods;
 };

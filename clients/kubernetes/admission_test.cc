@@ -45,7 +45,7 @@ class AdmissionTest : public ::testing::Test {
     return body["response"];
   }
 
-  slurm::Decision decision_;
+  jobs::Decision decision_;
   std::vector<AdmissionRequest> asked_;
   std::vector<std::string> unreadable_;
   AdmissionOptions options_ = {.decide =
@@ -62,7 +62,10 @@ class AdmissionTest : public ::testing::Test {
 };
 
 TEST_F(AdmissionTest, APlannedJobIsAllowedWithItsPlan) {
-  decision_ = {.action = slurm::Action::kAccept, .plan = "plans/p1", .time_limit_minutes = 90, .messages = {"llama-3-8b takes 1 hour"}};
+  decision_ = {.action = jobs::Action::kAccept,
+               .plan = "plans/p1",
+               .time_limit_minutes = 90,
+               .messages = {"llama-3-8b takes 1 hour"}};
   options_.server_for_pods = "plannerd.planner:7070";
   const std::string review = Recorded("job.json");
   const json response = Ask(review);
@@ -85,19 +88,21 @@ TEST_F(AdmissionTest, APlannedJobIsAllowedWithItsPlan) {
 }
 
 TEST_F(AdmissionTest, EveryKindOfReplicaGetsThePlan) {
-  decision_ = {.action = slurm::Action::kAccept, .plan = "plans/p2"};
+  decision_ = {.action = jobs::Action::kAccept, .plan = "plans/p2"};
   const std::string review = Recorded("pytorchjob.json");
   const json job = Patched(review, Ask(review));
   EXPECT_EQ(asked_.at(0).workload.gpus(), 64);
   EXPECT_EQ(asked_.at(0).workload.time_limit, absl::Hours(24));
   for (const char* role : {"Master", "Worker"}) {
-    EXPECT_EQ(job["spec"]["pytorchReplicaSpecs"][role]["template"]["spec"]["containers"][0]["env"][0]["value"], "plans/p2") << role;
+    EXPECT_EQ(job["spec"]["pytorchReplicaSpecs"][role]["template"]["spec"]["containers"][0]["env"][0]["value"],
+              "plans/p2")
+        << role;
   }
   EXPECT_EQ(job["spec"]["runPolicy"]["activeDeadlineSeconds"], 86400) << "nobody decided to change it";
 }
 
 TEST_F(AdmissionTest, ADryRunIsToldToBeOne) {
-  decision_ = {.action = slurm::Action::kAccept, .messages = {"fits"}};
+  decision_ = {.action = jobs::Action::kAccept, .messages = {"fits"}};
   const std::string review = Recorded("jobset.json");
   const json response = Ask(review);
   EXPECT_TRUE(asked_.at(0).is_dry_run);
@@ -107,20 +112,23 @@ TEST_F(AdmissionTest, ADryRunIsToldToBeOne) {
 }
 
 TEST_F(AdmissionTest, ARefusalHasAReasonThatAPersonUnderstands) {
-  decision_ = {.action = slurm::Action::kRefuse, .reason = "would finish in 9 days, the limit is 7 days"};
+  decision_ = {.action = jobs::Action::kRefuse, .reason = "would finish in 9 days, the limit is 7 days"};
   const json response = Ask(Recorded("job.json"));
   EXPECT_EQ(response["allowed"], false);
   EXPECT_EQ(response["status"]["code"], 403);
   EXPECT_EQ(response["status"]["message"], "planner: would finish in 9 days, the limit is 7 days");
   EXPECT_FALSE(response.contains("patch"));
-  decision_ = {.action = slurm::Action::kRefuse, .messages = {"the planner does not answer; try again later"}, .reason = "Deadline Exceeded"};
+  decision_ = {.action = jobs::Action::kRefuse,
+               .messages = {"the planner does not answer; try again later"},
+               .reason = "Deadline Exceeded"};
   EXPECT_EQ(Ask(Recorded("job.json"))["status"]["message"], "planner: the planner does not answer; try again later");
 }
 
 TEST_F(AdmissionTest, WhatTheContainerSaysItselfStays) {
-  decision_ = {.action = slurm::Action::kAccept, .plan = "plans/p1"};
+  decision_ = {.action = jobs::Action::kAccept, .plan = "plans/p1"};
   json review = json::parse(Recorded("job.json"));
-  review["request"]["object"]["spec"]["template"]["spec"]["containers"][0]["env"] = {{{"name", "PLANNER_PLAN"}, {"value", "plans/mine"}}};
+  review["request"]["object"]["spec"]["template"]["spec"]["containers"][0]["env"] = {
+      {{"name", "PLANNER_PLAN"}, {"value", "plans/mine"}}};
   const json job = Patched(review.dump(), Ask(review.dump()));
   EXPECT_EQ(job["spec"]["template"]["spec"]["containers"][0]["env"].size(), 1u);
   EXPECT_EQ(job["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"], "plans/mine");
@@ -142,11 +150,14 @@ TEST_F(AdmissionTest, WhatDoesNotConcernThePlannerIsAllowedUnread) {
 
 TEST_F(AdmissionTest, WhatCannotBeReadIsItsUsersError) {
   json review = json::parse(Recorded("job.json"));
-  review["request"]["object"]["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] = "1500m";
+  review["request"]["object"]["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] =
+      "1500m";
   decision_ = {.messages = {"not planned"}};
   EXPECT_THAT(Ask(review.dump())["warnings"], ElementsAre("planner: not planned"));
-  EXPECT_THAT(unreadable_, ElementsAre("research: spec.template.spec.containers[0].resources.limits.nvidia.com/gpu: is no number of GPUs: "
-                                       "value=\"1500m\""));
+  EXPECT_THAT(
+      unreadable_,
+      ElementsAre("research: spec.template.spec.containers[0].resources.limits.nvidia.com/gpu: is no number of GPUs: "
+                  "value=\"1500m\""));
 }
 
 TEST_F(AdmissionTest, LongMessagesAreCutBetweenCharacters) {
@@ -159,10 +170,12 @@ TEST_F(AdmissionTest, LongMessagesAreCutBetweenCharacters) {
 }
 
 TEST_F(AdmissionTest, AnythingElseIsNoReview) {
-  for (const char* body : {"", "{", "[]", "null", "{}", R"({"kind": "AdmissionReview"})", R"({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1beta1"})",
-                           R"({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1"})",
-                           R"({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": []})",
-                           R"({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": {"uid": 7}})"}) {
+  for (const char* body :
+       {"", "{", "[]", "null", "{}", R"({"kind": "AdmissionReview"})",
+        R"({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1beta1"})",
+        R"({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1"})",
+        R"({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": []})",
+        R"({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": {"uid": 7}})"}) {
     EXPECT_EQ(Admit(body, options_).code, 400) << body;
   }
   EXPECT_EQ(Admit(std::string(100'000, '['), options_).code, 400);

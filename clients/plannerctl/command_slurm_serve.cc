@@ -8,8 +8,10 @@
 
 #include "clients/plannerctl/durations.h"
 #include "clients/plannerctl/flag_value.h"
+#include "clients/plannerctl/policy_file.h"
 #include "clients/plannerctl/slurm_commands.h"
 #include "clients/plannerctl/slurm_gate.h"
+#include "clients/slurm/answer.h"
 #include "clients/slurm/exchange.h"
 #include "core/base/new_file.h"
 #include "core/base/status_macros.h"
@@ -23,7 +25,7 @@ struct ServeFlags {
 };
 
 /// Whole or not at all: job_submit.lua may read it at any time, as whoever slurmctld runs as.
-absl::Status WriteFallback(const std::string& path, const slurm::Policy& policy) {
+absl::Status WriteFallback(const std::string& path, const jobs::Policy& policy) {
   if (path.empty()) return absl::OkStatus();
   const absl::Status status = [&]() -> absl::Status {
     ASSIGN_OR_RETURN(base::NewFile file, base::NewFile::Create(path, S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH));
@@ -47,7 +49,7 @@ absl::StatusOr<ExitCode> Serve(const ServeFlags& flags, Session& session) {
   if (flags.listen.empty() && flags.advice.empty())
     return absl::InvalidArgumentError("--listen or --advice: is missing");
   std::pair<int64_t, int64_t> stamp = Stamp(flags.policy);
-  ASSIGN_OR_RETURN(slurm::Policy policy, ReadPolicy(flags.policy, session.in()));
+  ASSIGN_OR_RETURN(jobs::Policy policy, ReadPolicy(flags.policy, session.in()));
   RETURN_IF_ERROR(WriteFallback(flags.fallback, policy));
   ASSIGN_OR_RETURN(const auto gate, SlurmGate::Open(std::move(policy), budget, session));
   std::unique_ptr<slurm::Exchange> submissions, advice;
@@ -73,7 +75,7 @@ absl::StatusOr<ExitCode> Serve(const ServeFlags& flags, Session& session) {
     const std::pair<int64_t, int64_t> now = Stamp(flags.policy);
     if (now == stamp || now.second == 0) continue;
     stamp = now;
-    absl::StatusOr<slurm::Policy> changed = ReadPolicy(flags.policy, session.in());
+    absl::StatusOr<jobs::Policy> changed = ReadPolicy(flags.policy, session.in());
     if (!changed.ok()) {
       session.Warn(fmt::format("the changed policy is not used: {}", std::string(changed.status().message())));
       continue;
@@ -86,7 +88,7 @@ absl::StatusOr<ExitCode> Serve(const ServeFlags& flags, Session& session) {
 }
 
 absl::StatusOr<ExitCode> CheckPolicy(const std::string& path, const std::string& fallback, Session& session) {
-  ASSIGN_OR_RETURN(const slurm::Policy policy, ReadPolicy(path, session.in()));
+  ASSIGN_OR_RETURN(const jobs::Policy policy, ReadPolicy(path, session.in()));
   RETURN_IF_ERROR(WriteFallback(fallback, policy));
   session.out() << fmt::format("the policy can be used: {} partitions are named\n", policy.partitions.size());
   return ExitCode::kOk;

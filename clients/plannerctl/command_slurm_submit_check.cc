@@ -8,8 +8,10 @@
 #include "clients/plannerctl/bounded_file.h"
 #include "clients/plannerctl/durations.h"
 #include "clients/plannerctl/flag_value.h"
+#include "clients/plannerctl/policy_file.h"
 #include "clients/plannerctl/slurm_commands.h"
 #include "clients/plannerctl/slurm_gate.h"
+#include "clients/slurm/answer.h"
 #include "clients/slurm/exchange.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
@@ -67,7 +69,7 @@ absl::StatusOr<ExitCode> Check(const CheckFlags& flags, Session& session) {
     if (!read.ok()) return absl::UnavailableError("the answer " + std::string(read.status().message()));
     answer = *std::move(read);
   } else {
-    ASSIGN_OR_RETURN(slurm::Policy policy, ReadPolicy(flags.policy, session.in()));
+    ASSIGN_OR_RETURN(jobs::Policy policy, ReadPolicy(flags.policy, session.in()));
     ASSIGN_OR_RETURN(const auto gate, SlurmGate::Open(std::move(policy), budget, session));
     answer = slurm::FieldsOf(gate->Decide(question));
   }

@@ -6,9 +6,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "clients/cpp/client.h"
+#include "clients/jobs/decision.h"
+#include "clients/jobs/policy.h"
 #include "clients/plannerctl/session.h"
-#include "clients/slurm/decision.h"
-#include "clients/slurm/policy.h"
+#include "clients/slurm/wire.h"
 #include "core/base/mutex.h"
 
 namespace planner::plannerctl {
@@ -17,29 +18,26 @@ namespace planner::plannerctl {
 class SlurmGate {
  public:
   /// `budget` is how long the planner may take for one job, all calls together.
-  static absl::StatusOr<std::unique_ptr<SlurmGate>> Open(slurm::Policy policy, absl::Duration budget, Session& session);
+  static absl::StatusOr<std::unique_ptr<SlurmGate>> Open(jobs::Policy policy, absl::Duration budget, Session& session);
 
   /// Makes the connection and has the planner think once, so that the first job does not wait for that. Whether it has answered.
   absl::Status WarmUp(absl::Duration within) const;
 
-  slurm::Decision Decide(const slurm::Fields& fields) const;
+  jobs::Decision Decide(const slurm::Fields& fields) const;
   /// The answer to a message of job_submit.lua or cli_filter.lua. What is no message is left alone, and said to be none. `is_advice`: whoever
   /// asks may be any user, so that nothing is kept.
   std::string Answer(const std::string& question, bool is_advice) const;
 
-  void SetPolicy(slurm::Policy policy);
-  std::shared_ptr<const slurm::Policy> policy() const;
+  void SetPolicy(jobs::Policy policy);
+  std::shared_ptr<const jobs::Policy> policy() const;
 
  private:
-  SlurmGate(slurm::Policy policy, absl::Duration budget, std::unique_ptr<cpp::Client> client);
+  SlurmGate(jobs::Policy policy, absl::Duration budget, std::unique_ptr<cpp::Client> client);
 
   const absl::Duration budget_;
   const std::unique_ptr<cpp::Client> client_;
   mutable base::Mutex mutex_;
-  std::shared_ptr<const slurm::Policy> policy_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const jobs::Policy> policy_ ABSL_GUARDED_BY(mutex_);
 };
-
-/// A policy from a file; the default one for "". INVALID_ARGUMENT with the file's name and the field.
-absl::StatusOr<slurm::Policy> ReadPolicy(const std::string& path, std::istream& standard_input);
 
 }  // namespace planner::plannerctl

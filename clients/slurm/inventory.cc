@@ -102,7 +102,8 @@ void AddJob(const SlurmJob& job, absl::Time now, Seats& seats, v1::NodePool& poo
     if (IsTenant(job.account)) occupation.set_tenant(job.account);
     // Its reservation stands for it, where it has one.
     occupation.set_plan(job.plan.empty() ? PlanOfAdminComment(job.admin_comment) : job.plan);
-    const std::string made = fmt::format("slurm job {}{}{}", job.id, job.user.empty() ? "" : " of " + job.user, job.name.empty() ? "" : ": " + job.name);
+    const std::string made = fmt::format("slurm job {}{}{}", job.id, job.user.empty() ? "" : " of " + job.user,
+                                         job.name.empty() ? "" : ": " + job.name);
     occupation.set_description(Short(job.description.empty() ? made : job.description));
   }
 }
@@ -144,8 +145,7 @@ absl::StatusOr<Inventory> InventoryOf(v1::Cluster before, const std::vector<Slur
     group.gpus = most.count;
     group.nodes.push_back(&node);
   }
-  if (groups.empty())
-    return absl::FailedPreconditionError("there is no node with GPUs; the inventory stays as it is");
+  if (groups.empty()) return absl::FailedPreconditionError("there is no node with GPUs; the inventory stays as it is");
   const std::vector<v1::NodePool> old_pools(before.node_pools().begin(), before.node_pools().end());
   inventory.cluster = std::move(before);
   inventory.cluster.clear_node_pools();

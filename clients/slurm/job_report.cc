@@ -20,7 +20,7 @@ std::string Clean(std::string_view text) {
 }  // namespace
 
 std::string PlanOfAdminComment(std::string_view admin_comment) {
-  const absl::StatusOr<JobWords> words = WordsOfComment(admin_comment);
+  const absl::StatusOr<jobs::JobWords> words = WordsOfComment(admin_comment);
   if (!words.ok()) return "";
   const auto plan = words->find("plan");
   return plan != words->end() && plan->second.starts_with("plans/") ? plan->second : "";

@@ -26,7 +26,7 @@ std::string AsName(std::string_view text) {
   return name;
 }
 
-absl::Status Add(std::string_view written, std::string_view value, JobWords& words) {
+absl::Status Add(std::string_view written, std::string_view value, jobs::JobWords& words) {
   const std::string name = AsName(written);
   if (name.empty() || !std::all_of(name.begin(), name.end(), IsNameByte))
     return Invalid("has a word that is no name=value");
@@ -50,8 +50,8 @@ size_t Begin(std::string_view comment) {
 
 }  // namespace
 
-absl::StatusOr<JobWords> WordsOfComment(std::string_view comment) {
-  JobWords words;
+absl::StatusOr<jobs::JobWords> WordsOfComment(std::string_view comment) {
+  jobs::JobWords words;
   const size_t begin = Begin(comment);
   if (begin == std::string_view::npos) return words;
   std::string_view rest = comment.substr(begin);
@@ -89,10 +89,10 @@ absl::StatusOr<JobWords> WordsOfComment(std::string_view comment) {
   return words;
 }
 
-absl::StatusOr<JobWords> WordsOfEnvironment(const Fields& environment) {
+absl::StatusOr<jobs::JobWords> WordsOfEnvironment(const Fields& environment) {
   constexpr std::string_view kPrefix = "PLANNER_";
   constexpr std::array<std::string_view, 6> kOthers = {"SERVER", "TLS_CA", "TLS_CERT", "TLS_KEY", "PLAN_ID", "RUN"};
-  JobWords words;
+  jobs::JobWords words;
   size_t bytes = 0;
   for (const auto& [variable, value] : environment) {
     if (!variable.starts_with(kPrefix)) continue;

@@ -9,11 +9,11 @@ namespace {
 
 TEST(JobWordsTest, ReadsTheComment) {
   EXPECT_EQ(*WordsOfComment("planner:model=llama-3-8b,tokens=1T"),
-            (JobWords{{"model", "llama-3-8b"}, {"tokens", "1T"}}));
+            (jobs::JobWords{{"model", "llama-3-8b"}, {"tokens", "1T"}}));
   EXPECT_EQ(*WordsOfComment("project 7; planner:model=gpt2,fixed the rest is other"),
-            (JobWords{{"model", "gpt2"}, {"fixed", "true"}}));
+            (jobs::JobWords{{"model", "gpt2"}, {"fixed", "true"}}));
   EXPECT_EQ(*WordsOfComment("planner:Seq_Len=4k,model=\"a,b c\";more"),
-            (JobWords{{"model", "a,b c"}, {"seq-len", "4k"}}));
+            (jobs::JobWords{{"model", "a,b c"}, {"seq-len", "4k"}}));
 }
 
 TEST(JobWordsTest, OtherCommentsSayNothing) {
@@ -44,7 +44,7 @@ TEST(JobWordsTest, ReadsTheEnvironment) {
                                  {"PLANNER_SERVER", "x:1"},
                                  {"HOME", "/"},
                                  {"PLANNER_PLAN_ID", "p"}}),
-            (JobWords{{"model", "gpt2"}, {"seq-len", "4k"}}));
+            (jobs::JobWords{{"model", "gpt2"}, {"seq-len", "4k"}}));
   EXPECT_FALSE(WordsOfEnvironment({{"PLANNER_MODEL", std::string(5000, 'x')}}).ok());
 }
 

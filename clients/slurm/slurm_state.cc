@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "clients/slurm/gpu_request.h"
 #include "clients/slurm/host_names.h"
+#include "clients/slurm/tres.h"
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
@@ -126,7 +126,7 @@ absl::StatusOr<std::vector<GpuCount>> GpusOf(const std::string& gres) {
     const char c = i < gres.size() ? gres[i] : ',';
     if (c == '(') ++depth;
     if (c == ',' && (depth == 0 || i == gres.size())) {
-      ASSIGN_OR_RETURN(const std::optional<GpuRequest> gpus, ParseGpus(part, GpuScope::kNode));
+      ASSIGN_OR_RETURN(const std::optional<jobs::GpuRequest> gpus, ParseGpus(part, jobs::GpuScope::kNode));
       if (gpus.has_value()) {
         const auto same =
             std::find_if(counts.begin(), counts.end(), [&](const GpuCount& one) { return one.type == gpus->type; });

@@ -5,7 +5,9 @@
 #include <string_view>
 #include <utility>
 
-#include "clients/slurm/time_limit.h"
+#include "clients/jobs/time_limit.h"
+#include "clients/slurm/job_words.h"
+#include "clients/slurm/tres.h"
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
 
@@ -33,29 +35,30 @@ absl::StatusOr<std::optional<absl::Duration>> Limit(std::string_view text) {
   // job_desc's own number where none was set, or no end.
   const absl::StatusOr<std::optional<int64_t>> raw = Number(text, kNoValue32);
   if (raw.ok() && !raw->has_value()) return std::optional<absl::Duration>();
-  ASSIGN_OR_RETURN(const std::optional<int64_t> minutes, ParseTimeLimit(text));
+  ASSIGN_OR_RETURN(const std::optional<int64_t> minutes, jobs::ParseTimeLimit(text));
   if (!minutes.has_value() || *minutes == 0) return std::optional<absl::Duration>();
   return std::optional<absl::Duration>(absl::Minutes(*minutes));
 }
 
 }  // namespace
 
-absl::StatusOr<Submission> ReadSubmission(const Fields& fields) {
-  Submission job;
+absl::StatusOr<jobs::Job> ReadSubmission(const Fields& fields) {
+  jobs::Job job;
   job.is_advice = ValueOf(fields, "advice") == "1";
   for (const auto& [name, text] : {std::pair("partition", &job.partition), std::pair("account", &job.account),
                                    std::pair("user", &job.user), std::pair("name", &job.name)}) {
     *text = std::string(ValueOf(fields, name).substr(0, kMaxName));
   }
-  constexpr std::array<std::pair<std::string_view, GpuScope>, 9> kGpus = {{{"tres_per_job", GpuScope::kJob},
-                                                                           {"tres_per_node", GpuScope::kNode},
-                                                                           {"tres_per_socket", GpuScope::kSocket},
-                                                                           {"tres_per_task", GpuScope::kTask},
-                                                                           {"gpus", GpuScope::kJob},
-                                                                           {"gpus_per_node", GpuScope::kNode},
-                                                                           {"gres", GpuScope::kNode},
-                                                                           {"gpus_per_socket", GpuScope::kSocket},
-                                                                           {"gpus_per_task", GpuScope::kTask}}};
+  constexpr std::array<std::pair<std::string_view, jobs::GpuScope>, 9> kGpus = {
+      {{"tres_per_job", jobs::GpuScope::kJob},
+       {"tres_per_node", jobs::GpuScope::kNode},
+       {"tres_per_socket", jobs::GpuScope::kSocket},
+       {"tres_per_task", jobs::GpuScope::kTask},
+       {"gpus", jobs::GpuScope::kJob},
+       {"gpus_per_node", jobs::GpuScope::kNode},
+       {"gres", jobs::GpuScope::kNode},
+       {"gpus_per_socket", jobs::GpuScope::kSocket},
+       {"gpus_per_task", jobs::GpuScope::kTask}}};
   for (const auto& [name, scope] : kGpus) {
     const std::string_view text = ValueOf(fields, name);
     // Of --gpus with --gpus-per-node the first one says it all: Slurm has checked that they agree.

@@ -27,7 +27,7 @@ TEST(SubmissionTest, ReadsWhatJobSubmitSends) {
   EXPECT_FALSE(job->size.tasks_per_node.has_value());
   EXPECT_FALSE(job->time_limit.has_value());
   EXPECT_EQ(*job->partition_time_limit, absl::Hours(7 * 24));
-  EXPECT_EQ(job->words, (JobWords{{"model", "gpt2"}, {"tokens", "1B"}, {"seq-len", "1k"}}))
+  EXPECT_EQ(job->words, (jobs::JobWords{{"model", "gpt2"}, {"tokens", "1B"}, {"seq-len", "1k"}}))
       << "what the comment says holds";
 }
 

@@ -9,9 +9,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "clients/slurm/wire.h"
 
-namespace planner::slurm {
+namespace planner::jobs {
 
 /// What the planner may do with the jobs of a partition.
 enum class Mode {
@@ -63,11 +62,8 @@ struct Policy {
 /// The largest policy that is read.
 inline constexpr size_t kMaxPolicyBytes = size_t{1} << 20;
 
-/// A policy from YAML (clients/slurm/README.md shows one). INVALID_ARGUMENT with the field's path: "partitions.gpu.mode: is none of off, advise,
+/// A policy from YAML (deploy/slurm/policy.yaml is one). INVALID_ARGUMENT with the field's path: "partitions.gpu.mode: is none of off, advise,
 /// amend, enforce: value=\"on\"".
 absl::StatusOr<Policy> ParsePolicy(const std::string& text);
 
-/// What job_submit.lua must know while nobody answers: "on_failure.gpu=closed", and "on_failure=open" for the others.
-Fields FallbackOf(const Policy& policy);
-
-}  // namespace planner::slurm
+}  // namespace planner::jobs

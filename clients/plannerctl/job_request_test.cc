@@ -1,4 +1,4 @@
-#include "clients/plannerctl/slurm_words.h"
+#include "clients/plannerctl/job_request.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ class SlurmWordsTest : public ::testing::Test {
   }
   ~SlurmWordsTest() override { std::filesystem::remove_all(folder_); }
 
-  std::string Error(const slurm::JobWords& words) const {
+  std::string Error(const jobs::JobWords& words) const {
     return std::string(RequestOfWords(words, {(folder_ / "allowed").string()}).status().message());
   }
   std::filesystem::path folder_;

@@ -1,4 +1,4 @@
-#include "clients/plannerctl/slurm_words.h"
+#include "clients/plannerctl/job_request.h"
 
 #include <algorithm>
 #include <array>
@@ -85,7 +85,7 @@ absl::StatusOr<v1::Model> ModelOf(const std::string& text, const std::vector<std
 
 }  // namespace
 
-absl::StatusOr<v1::EstimateRequest> RequestOfWords(const slurm::JobWords& words,
+absl::StatusOr<v1::EstimateRequest> RequestOfWords(const jobs::JobWords& words,
                                                    const std::vector<std::string>& model_folders) {
   EstimateFlags flags;
   std::vector<std::string> known(kOthers.begin(), kOthers.end());

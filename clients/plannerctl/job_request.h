@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "clients/slurm/job_words.h"
+#include "clients/jobs/job.h"
 #include "planner/v1/estimate.pb.h"
 
 namespace planner::plannerctl {
@@ -13,7 +13,7 @@ namespace planner::plannerctl {
 /// Slurm says of the job (GPUs, cluster). A model is a name of the catalogue, or an absolute path of a description (no TorchScript file) that,
 /// links followed, is in one of `model_folders`: who asks is somebody else, and may not have every file of this process read to him.
 /// INVALID_ARGUMENT with the word.
-absl::StatusOr<v1::EstimateRequest> RequestOfWords(const slurm::JobWords& words,
+absl::StatusOr<v1::EstimateRequest> RequestOfWords(const jobs::JobWords& words,
                                                    const std::vector<std::string>& model_folders);
 
 }  // namespace planner::plannerctl

@@ -1,4 +1,4 @@
-#include "clients/slurm/time_limit.h"
+#include "clients/jobs/time_limit.h"
 
 #include <algorithm>
 #include <array>
@@ -11,14 +11,14 @@
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
 
-namespace planner::slurm {
+namespace planner::jobs {
 namespace {
 
 constexpr int64_t kMinutesOfDay = 24 * 60;
 constexpr int64_t kMostMinutes = int64_t{1000} * 366 * kMinutesOfDay;
 
 absl::Status NotALimit(std::string_view text) {
-  return absl::InvalidArgumentError(fmt::format("is no time limit of Slurm: time=\"{}\"", text.substr(0, 64)));
+  return absl::InvalidArgumentError(fmt::format("is no time limit: time=\"{}\"", text.substr(0, 64)));
 }
 
 absl::StatusOr<int64_t> Number(std::string_view text, std::string_view whole) {
@@ -73,4 +73,4 @@ std::string SpanText(absl::Duration span) {
   return with(minutes / kMinutesOfDay, "days");
 }
 
-}  // namespace planner::slurm
+}  // namespace planner::jobs

@@ -1,4 +1,4 @@
-#include "clients/slurm/gpu_request.h"
+#include "clients/slurm/tres.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,9 @@
 namespace planner::slurm {
 namespace {
 
-TEST(GpuRequestTest, ReadsEverySpelling) {
+using jobs::GpuScope;
+
+TEST(TresTest, ReadsEverySpelling) {
   struct Case {
     const char* text;
     const char* type;
@@ -29,14 +31,14 @@ TEST(GpuRequestTest, ReadsEverySpelling) {
   }
 }
 
-TEST(GpuRequestTest, ReadsSbatchsOptions) {
+TEST(TresTest, ReadsSbatchsOptions) {
   EXPECT_EQ((*ParseGpuOption("8", GpuScope::kJob))->count, 8);
   EXPECT_EQ((*ParseGpuOption("a100:8", GpuScope::kJob))->type, "a100");
   EXPECT_EQ((*ParseGpuOption("a100", GpuScope::kJob))->count, 1);
   EXPECT_FALSE(ParseGpuOption("", GpuScope::kJob)->has_value());
 }
 
-TEST(GpuRequestTest, OtherResourcesAreNone) {
+TEST(TresTest, OtherResourcesAreNone) {
   for (const char* text : {"", "gres:shard:4", "gpumem:4", "gres:gpux:1", "cpu=4", "gres:mps:100", "gpu:0",
                            "gres:gpu:a100:0", "GPU:4", "xgpu:4"}) {
     const auto gpus = ParseGpus(text, GpuScope::kNode);
@@ -45,7 +47,7 @@ TEST(GpuRequestTest, OtherResourcesAreNone) {
   }
 }
 
-TEST(GpuRequestTest, RefusesWhatCannotBePlanned) {
+TEST(TresTest, RefusesWhatCannotBePlanned) {
   for (const std::string& text :
        {std::string("gpu:a100:2,gpu:h100:2"), std::string("gpu:"), std::string("gpu:a100:x y"),
         std::string("gpu:99999999999"), std::string("gpu:1000001"), std::string("gpu:a'$(touch pwned)':1"),
@@ -54,42 +56,14 @@ TEST(GpuRequestTest, RefusesWhatCannotBePlanned) {
   }
 }
 
-TEST(GpuRequestTest, WritesBackWhatItHasRead) {
+TEST(TresTest, WritesBackWhatItHasRead) {
   for (const char* text : {"gres:gpu:a100:4", "gres:gpu:16", "gpu:h100:2", "gres/gpu:2"}) {
     EXPECT_EQ(TextOf(**ParseGpus(text, GpuScope::kNode)), text);
   }
   EXPECT_EQ(TextOf(**ParseGpus("gres:gpu", GpuScope::kNode)), "gres:gpu:1");
 }
 
-TEST(GpuRequestTest, CountsTheWholeJob) {
-  const auto total = [](GpuScope scope, int64_t count, JobSize size) {
-    return TotalGpus({.scope = scope, .count = count}, size);
-  };
-  EXPECT_EQ(*total(GpuScope::kJob, 16, {.nodes = 2}), 16);
-  EXPECT_EQ(*total(GpuScope::kNode, 8, {.nodes = 4}), 32);
-  EXPECT_EQ(*total(GpuScope::kNode, 8, {}), 8);
-  EXPECT_EQ(*total(GpuScope::kTask, 2, {.tasks = 4}), 8);
-  EXPECT_EQ(*total(GpuScope::kTask, 1, {.nodes = 2, .tasks_per_node = 8}), 16);
-  EXPECT_EQ(*total(GpuScope::kSocket, 4, {.nodes = 2, .sockets_per_node = 2}), 16);
-  EXPECT_FALSE(total(GpuScope::kSocket, 4, {.nodes = 2}).ok());
-  EXPECT_FALSE(total(GpuScope::kNode, 1000, {.nodes = 1001}).ok());
-  EXPECT_FALSE(total(GpuScope::kTask, 1, {.nodes = 4'000'000'000, .tasks_per_node = 65'000}).ok()) << "no overflow";
-}
-
-TEST(GpuRequestTest, ResizesInTheScopeOfTheJob) {
-  const auto per_node = Resized({.scope = GpuScope::kNode, .count = 8}, {.nodes = 1}, 32, 8);
-  ASSERT_TRUE(per_node.ok());
-  EXPECT_EQ(per_node->gpus.count, 8);
-  EXPECT_EQ(per_node->nodes, 4);
-  const auto same_nodes = Resized({.scope = GpuScope::kNode, .count = 2}, {.nodes = 2}, 8, 8);
-  EXPECT_EQ(same_nodes->gpus.count, 4);
-  EXPECT_FALSE(same_nodes->nodes.has_value());
-  EXPECT_EQ(Resized({.scope = GpuScope::kJob, .count = 2}, {}, 24, 8)->gpus.count, 24);
-  EXPECT_EQ(Resized({.scope = GpuScope::kTask, .count = 1}, {.tasks = 4}, 8, 8)->gpus.count, 2);
-  EXPECT_FALSE(Resized({.scope = GpuScope::kTask, .count = 1}, {.tasks = 4}, 6, 8).ok());
-}
-
-TEST(GpuRequestTest, RandomTextIsReadOrRefusedAndWhatIsReadIsWithinBounds) {
+TEST(TresTest, RandomTextIsReadOrRefusedAndWhatIsReadIsWithinBounds) {
   std::mt19937 random(11);
   const std::string alphabet = "gpures:/=,()a1048kM_-. \xff";
   std::uniform_int_distribution<size_t> letter(0, alphabet.size() - 1), length(0, 30);

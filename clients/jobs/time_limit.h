@@ -8,9 +8,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
-namespace planner::slurm {
+namespace planner::jobs {
 
-/// A time limit as Slurm's commands take it: "90" minutes, "90:30", "36:00:00", "7-0", "7-12:30", "7-00:00:00". Rounded up to minutes, as
+/// A time limit in the notation of Slurm, which policies have for every scheduler: "90" minutes, "90:30", "36:00:00", "7-0", "7-12:30", "7-00:00:00". Rounded up to minutes, as
 /// Slurm does. Nothing: "UNLIMITED", "INFINITE", "". INVALID_ARGUMENT for anything else, and for more than 1,000 years, which is what
 /// cli_filter shows where no limit was given.
 absl::StatusOr<std::optional<int64_t>> ParseTimeLimit(std::string_view text);
@@ -21,4 +21,4 @@ std::string TimeLimitText(int64_t minutes);
 /// For people: "45 min", "3.2 hours", "9 days".
 std::string SpanText(absl::Duration span);
 
-}  // namespace planner::slurm
+}  // namespace planner::jobs

@@ -8,13 +8,12 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "clients/slurm/policy.h"
-#include "clients/slurm/submission.h"
-#include "clients/slurm/wire.h"
+#include "clients/jobs/job.h"
+#include "clients/jobs/policy.h"
 #include "planner/v1/estimate.pb.h"
 #include "planner/v1/plan_service.pb.h"
 
-namespace planner::slurm {
+namespace planner::jobs {
 
 /// What becomes of a job.
 enum class Action {
@@ -33,9 +32,6 @@ struct Decision {
   std::string reason;                         ///< For the log: why it was left alone, or what failed.
   bool has_failed = false;                    ///< The planner did not answer: the policy's on_failure has decided.
 };
-
-/// As job_submit.lua reads it: action, plan, time_limit, tres_field, tres_value, nodes, message (repeated), reason, failed.
-Fields FieldsOf(const Decision& decision);
 
 /// The planner, as far as a decision needs it. Errors as its API's: UNAVAILABLE and DEADLINE_EXCEEDED mean that nobody has answered.
 struct PlannerCalls {
@@ -56,10 +52,10 @@ struct PlannerCalls {
 ///   5. What the user has written wrongly (an unknown model, two types of GPUs) refuses in mode enforce and is said otherwise.
 ///   6. Where nobody answers, on_failure decides in every mode.
 /// Asks the planner once where the job can be as it is, and at most four times.
-Decision Decide(const Policy& policy, const Submission& job, const PlannerCalls& planner);
+Decision Decide(const Policy& policy, const Job& job, const PlannerCalls& planner);
 
 /// The same for what may not be readable: an error of `job` is one of its user's (rule 5).
-Decision Decide(const Policy& policy, const absl::StatusOr<Submission>& job, const std::string& partition,
+Decision Decide(const Policy& policy, const absl::StatusOr<Job>& job, const std::string& partition,
                 const PlannerCalls& planner);
 
-}  // namespace planner::slurm
+}  // namespace planner::jobs

@@ -1,15 +1,15 @@
-#include "clients/slurm/decision.h"
+#include "clients/jobs/decision.h"
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
-#include "clients/slurm/time_limit.h"
+#include "clients/jobs/time_limit.h"
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
 
-namespace planner::slurm {
+namespace planner::jobs {
 namespace {
 
 absl::Duration ToDuration(const google::protobuf::Duration& proto) {
@@ -30,7 +30,7 @@ std::optional<absl::Duration> Shorter(std::optional<absl::Duration> a, std::opti
 /// One job on its way to a decision.
 class Decider {
  public:
-  Decider(const Policy& policy, const Submission& job, const PlannerCalls& planner)
+  Decider(const Policy& policy, const Job& job, const PlannerCalls& planner)
       : policy_(policy), rules_(policy.Of(job.partition)), job_(job), planner_(planner) {}
 
   Decision Run() {
@@ -282,58 +282,26 @@ class Decider {
 
   const Policy& policy_;
   const PartitionPolicy& rules_;
-  const Submission& job_;
+  const Job& job_;
   const PlannerCalls& planner_;
   bool is_fixed_ = false;
   v1::EstimateRequest request_;
   Decision decision_;
 };
 
-std::string_view WordOf(Action action) {
-  switch (action) {
-    case Action::kLeave:
-      return "leave";
-    case Action::kAccept:
-      return "accept";
-    case Action::kRefuse:
-      return "refuse";
-  }
-  return "";
-}
-
 }  // namespace
 
-Fields FieldsOf(const Decision& decision) {
-  Fields fields = {{"action", std::string(WordOf(decision.action))}};
-  const auto add = [&](const char* name, std::string value) {
-    if (!value.empty()) fields.emplace_back(name, std::move(value));
-  };
-  add("plan", decision.plan);
-  if (decision.time_limit_minutes.has_value()) add("time_limit", std::to_string(*decision.time_limit_minutes));
-  if (decision.gpus.has_value()) {
-    add("tres_field", std::string(FieldOf(decision.gpus->scope)));
-    add("tres_value", TextOf(*decision.gpus));
-  }
-  if (decision.nodes.has_value()) add("nodes", std::to_string(*decision.nodes));
-  constexpr size_t kMostBytes = 1000;  // Of a line on a terminal; and all of it must fit a message.
-  for (size_t i = 0; i < decision.messages.size() && i < 8; ++i)
-    add("message", decision.messages[i].substr(0, kMostBytes));
-  add("reason", decision.reason.substr(0, kMostBytes));
-  if (decision.has_failed) add("failed", "1");
-  return fields;
-}
-
-Decision Decide(const Policy& policy, const Submission& job, const PlannerCalls& planner) {
+Decision Decide(const Policy& policy, const Job& job, const PlannerCalls& planner) {
   return Decider(policy, job, planner).Run();
 }
 
-Decision Decide(const Policy& policy, const absl::StatusOr<Submission>& job, const std::string& partition,
+Decision Decide(const Policy& policy, const absl::StatusOr<Job>& job, const std::string& partition,
                 const PlannerCalls& planner) {
   if (job.ok()) return Decide(policy, *job, planner);
-  Submission unreadable;
+  Job unreadable;
   unreadable.partition = partition;
   if (policy.Of(partition).mode == Mode::kOff) return Decision{.reason = "the partition's mode is off"};
   return Decider(policy, unreadable, planner).Wrong(job.status());
 }
 
-}  // namespace planner::slurm
+}  // namespace planner::jobs

@@ -1,11 +1,11 @@
-#include "clients/slurm/decision.h"
+#include "clients/jobs/decision.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
 
-namespace planner::slurm {
+namespace planner::jobs {
 namespace {
 
 using ::testing::ElementsAre;
@@ -91,10 +91,10 @@ class DecisionTest : public ::testing::Test {
     job_.gpus = GpuRequest{.scope = GpuScope::kNode, .type = "a100", .count = 8};
     job_.words = {{"model", "llama-3-8b"}, {"tokens", "1B"}};
   }
-  Decision Decide() { return slurm::Decide(policy_, job_, planner_.calls()); }
+  Decision Decide() { return jobs::Decide(policy_, job_, planner_.calls()); }
 
   Policy policy_;
-  Submission job_;
+  Job job_;
   FakePlanner planner_;
 };
 
@@ -169,16 +169,16 @@ TEST_F(DecisionTest, TakesMoreGpusWhereTheSiteAllowsIt) {
 }
 
 TEST_F(DecisionTest, WhatIsNotThePlannersIsLeftWithoutAsking) {
-  for (const auto& change : std::vector<std::function<void(Submission&, Policy&)>>{
-           [](Submission&job, Policy&) { job.gpus.reset(); }, [](Submission&job, Policy&) { job.words.clear(); },
-           [](Submission&job, Policy&) {
+  for (const auto& change : std::vector<std::function<void(Job&, Policy&)>>{
+           [](Job&job, Policy&) { job.gpus.reset(); }, [](Job&job, Policy&) { job.words.clear(); },
+           [](Job&job, Policy&) {
              job.words = {{"tokens", "1B"}};
            },
-           [](Submission&, Policy&policy) { policy.other.mode = Mode::kOff; }}) {
-    Submission job = job_;
+           [](Job&, Policy&policy) { policy.other.mode = Mode::kOff; }}) {
+    Job job = job_;
     Policy policy = policy_;
     change(job, policy);
-    EXPECT_EQ(slurm::Decide(policy, job, planner_.calls()).action, Action::kLeave);
+    EXPECT_EQ(jobs::Decide(policy, job, planner_.calls()).action, Action::kLeave);
   }
   EXPECT_THAT(planner_.asked, IsEmpty());
 }
@@ -226,7 +226,7 @@ TEST_F(DecisionTest, AUsersMistakeIsSaidAndRefusedOnlyWhereEnforced) {
   EXPECT_THAT(Decide().messages, ElementsAre("not planned: --tokens: must be above 0"));
   EXPECT_FALSE(Decide().has_failed);
   const Decision unreadable =
-      slurm::Decide(policy_, absl::InvalidArgumentError("comment: has a word twice"), "gpu", planner_.calls());
+      jobs::Decide(policy_, absl::InvalidArgumentError("comment: has a word twice"), "gpu", planner_.calls());
   EXPECT_EQ(unreadable.action, Action::kLeave);
 }
 
@@ -238,21 +238,5 @@ TEST_F(DecisionTest, AdviceKeepsNothing) {
   EXPECT_THAT(decision.messages, ::testing::Contains("--time=13:12:00 would be enough"));
 }
 
-TEST_F(DecisionTest, TellsLuaInWordsAndNumbers) {
-  Decision decision{.action = Action::kAccept, .plan = "plans/p1", .time_limit_minutes = 90, .nodes = 2};
-  decision.gpus = GpuRequest{.scope = GpuScope::kNode, .type = "a100", .count = 8};
-  decision.messages = {"one", "two"};
-  EXPECT_EQ(FieldsOf(decision), (Fields{{"action", "accept"},
-                                        {"plan", "plans/p1"},
-                                        {"time_limit", "90"},
-                                        {"tres_field", "tres_per_node"},
-                                        {"tres_value", "gres:gpu:a100:8"},
-                                        {"nodes", "2"},
-                                        {"message", "one"},
-                                        {"message", "two"}}));
-  decision.messages.assign(100, std::string(10'000, '\n'));
-  EXPECT_LT(Encode(FieldsOf(decision)).size(), kMaxMessageBytes);
-}
-
 }  // namespace
-}  // namespace planner::slurm
+}  // namespace planner::jobs

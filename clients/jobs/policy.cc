@@ -1,4 +1,4 @@
-#include "clients/slurm/policy.h"
+#include "clients/jobs/policy.h"
 
 #include <yaml-cpp/yaml.h>
 
@@ -8,12 +8,12 @@
 #include <functional>
 #include <utility>
 
-#include "clients/slurm/time_limit.h"
+#include "clients/jobs/time_limit.h"
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
 
-namespace planner::slurm {
+namespace planner::jobs {
 namespace {
 
 /// Reads one value; its error has no field yet.
@@ -214,13 +214,4 @@ absl::StatusOr<Policy> ParsePolicy(const std::string& text) {
   return policy;
 }
 
-Fields FallbackOf(const Policy& policy) {
-  const auto word = [](const PartitionPolicy& partition) {
-    return std::string(partition.mode == Mode::kOff || partition.on_failure == OnFailure::kOpen ? "open" : "closed");
-  };
-  Fields fields = {{"on_failure", word(policy.other)}};
-  for (const auto& [name, partition] : policy.partitions) fields.emplace_back("on_failure." + name, word(partition));
-  return fields;
-}
-
-}  // namespace planner::slurm
+}  // namespace planner::jobs

@@ -1,11 +1,11 @@
-#include "clients/slurm/policy.h"
+#include "clients/jobs/policy.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
 
-namespace planner::slurm {
+namespace planner::jobs {
 namespace {
 
 using ::testing::HasSubstr;
@@ -34,15 +34,13 @@ model_folders: [/shared/models]
   EXPECT_EQ(policy->Of("other").mode, Mode::kAmend);
   EXPECT_EQ(policy->PlannerType("a100"), "A100-SXM-80GB");
   EXPECT_EQ(policy->PlannerType("h100"), "h100");
-  EXPECT_EQ(FallbackOf(*policy),
-            (Fields{{"on_failure", "closed"}, {"on_failure.debug", "open"}, {"on_failure.gpu", "closed"}}));
 }
 
 TEST(PolicyTest, AnEmptyOneAdvisesAndIsOpen) {
   const auto policy = ParsePolicy("");
   ASSERT_TRUE(policy.ok());
   EXPECT_EQ(policy->Of("gpu").mode, Mode::kAdvise);
-  EXPECT_EQ(FallbackOf(*policy), (Fields{{"on_failure", "open"}}));
+  EXPECT_EQ(policy->Of("gpu").on_failure, OnFailure::kOpen);
 }
 
 TEST(PolicyTest, ErrorsNameTheField) {
@@ -66,4 +64,4 @@ TEST(PolicyTest, ErrorsNameTheField) {
 }
 
 }  // namespace
-}  // namespace planner::slurm
+}  // namespace planner::jobs

@@ -1,4 +1,4 @@
-#include "clients/slurm/gpu_request.h"
+#include "clients/slurm/tres.h"
 
 #include <algorithm>
 #include <charconv>
@@ -10,6 +10,9 @@
 
 namespace planner::slurm {
 namespace {
+
+using jobs::GpuRequest;
+using jobs::GpuScope;
 
 constexpr int64_t kMostGpus = 1'000'000;
 constexpr size_t kMaxText = 1024;
@@ -138,75 +141,6 @@ absl::StatusOr<std::optional<GpuRequest>> ParseGpuOption(std::string_view text, 
 
 std::string TextOf(const GpuRequest& gpus) {
   return fmt::format("{}{}{}:{}", gpus.prefix, gpus.type.empty() ? "" : ":", gpus.type, gpus.count);
-}
-
-absl::StatusOr<int64_t> TotalGpus(const GpuRequest& gpus, const JobSize& size) {
-  const int64_t nodes = std::max<int64_t>(size.nodes.value_or(1), 1);
-  int64_t pieces = 1;
-  switch (gpus.scope) {
-    case GpuScope::kJob:
-      break;
-    case GpuScope::kNode:
-      pieces = nodes;
-      break;
-    case GpuScope::kSocket:
-      if (!size.sockets_per_node.has_value())
-        return Invalid("is per socket, and the job does not say how many there are", TextOf(gpus));
-      pieces = *size.sockets_per_node;
-      if (pieces > kMostGpus || nodes > kMostGpus) return Invalid("is above 1,000,000 in all", TextOf(gpus));
-      pieces *= nodes;
-      break;
-    case GpuScope::kTask:
-      if (size.tasks.has_value()) {
-        pieces = *size.tasks;
-      } else {
-        pieces = size.tasks_per_node.value_or(1);
-        if (pieces > kMostGpus || nodes > kMostGpus) return Invalid("is above 1,000,000 in all", TextOf(gpus));
-        pieces *= nodes;
-      }
-      break;
-  }
-  pieces = std::max<int64_t>(pieces, 1);
-  if (pieces > kMostGpus || gpus.count > kMostGpus / pieces) return Invalid("is above 1,000,000 in all", TextOf(gpus));
-  return gpus.count * pieces;
-}
-
-absl::StatusOr<ResizedRequest> Resized(const GpuRequest& gpus, const JobSize& size, int64_t total,
-                                       int64_t gpus_per_node) {
-  ResizedRequest resized{.gpus = gpus};
-  const auto share = [&](int64_t pieces) -> absl::Status {
-    if (total % pieces != 0)
-      return Invalid(fmt::format("{} GPUs do not go evenly into {}", total, pieces), TextOf(gpus));
-    resized.gpus.count = total / pieces;
-    return absl::OkStatus();
-  };
-  switch (gpus.scope) {
-    case GpuScope::kJob:
-      resized.gpus.count = total;
-      // More nodes than GPUs is what Slurm refuses; fewer nodes than the GPUs need would never start.
-      if (size.nodes.has_value() && *size.nodes * gpus_per_node < total)
-        resized.nodes = (total + gpus_per_node - 1) / gpus_per_node;
-      return resized;
-    case GpuScope::kNode: {
-      const int64_t nodes = std::max<int64_t>(size.nodes.value_or(1), 1);
-      if (total % nodes == 0 && total / nodes <= gpus_per_node) {
-        resized.gpus.count = total / nodes;
-        return resized;
-      }
-      resized.nodes = (total + gpus_per_node - 1) / gpus_per_node;
-      RETURN_IF_ERROR(share(*resized.nodes));
-      return resized;
-    }
-    case GpuScope::kSocket:
-    case GpuScope::kTask: {
-      GpuRequest one = gpus;
-      one.count = 1;
-      ASSIGN_OR_RETURN(const int64_t pieces, TotalGpus(one, size));
-      RETURN_IF_ERROR(share(pieces));
-      return resized;
-    }
-  }
-  return resized;
 }
 
 }  // namespace planner::slurm

@@ -1,8 +1,8 @@
-#include "clients/slurm/time_limit.h"
+#include "clients/jobs/time_limit.h"
 
 #include <gtest/gtest.h>
 
-namespace planner::slurm {
+namespace planner::jobs {
 namespace {
 
 TEST(TimeLimitTest, ReadsSlurmsSpellings) {
@@ -38,4 +38,4 @@ TEST(TimeLimitTest, SaysSpansToPeople) {
 }
 
 }  // namespace
-}  // namespace planner::slurm
+}  // namespace planner::jobs
