@@ -40,6 +40,17 @@ std::string ReasonOf(const absl::Status& status) {
   return reason.has_value() ? std::string(*reason) : "";
 }
 
+std::string MetadataOf(const absl::Status& status, const std::string& name) {
+  const google::rpc::Status proto = ToProto(status);
+  for (const google::protobuf::Any& any : proto.details()) {
+    google::rpc::ErrorInfo info;
+    if (!any.UnpackTo(&info)) continue;
+    const auto found = info.metadata().find(name);
+    if (found != info.metadata().end()) return found->second;
+  }
+  return "";
+}
+
 absl::Duration RetryDelayOf(const absl::Status& status) { return base::RetryAfterOf(status); }
 
 google::rpc::Status ToProto(const absl::Status& status) {

@@ -16,6 +16,9 @@ absl::Status FromGrpc(const grpc::Status& status);
 /// The reason that the server gave for an error ("MODEL_NOT_UPLOADED"), of a status that FromGrpc made; empty: none.
 std::string ReasonOf(const absl::Status& status);
 
+/// A value that the server gave with it ("earliest_start_time"), of such a status; empty: none of that name.
+std::string MetadataOf(const absl::Status& status, const std::string& name);
+
 /// After which the server would be asked again (RetryInfo), of such a status; zero: it does not say.
 absl::Duration RetryDelayOf(const absl::Status& status);
 

@@ -3,6 +3,7 @@
 #include <httplib.h>
 
 #include <fstream>
+#include <memory>
 #include <sstream>
 
 #include "clients/kubernetes/bounded_json.h"
@@ -39,9 +40,31 @@ absl::Status ErrorOf(int code, const std::string& path, const std::string& body)
   const std::string text = fmt::format("the API server answers {} to {}: {}", code, path, Said(body));
   if (code == 401 || code == 403) return absl::PermissionDeniedError(text);
   if (code == 404) return absl::NotFoundError(text);
+  if (code == 409) return absl::AbortedError(text);
   if (code == 410) return absl::AbortedError(text);  // The list has become too old while it was read.
   if (code == 429 || code >= 500) return absl::UnavailableError(text);
   return absl::DataLossError(text);
+}
+
+absl::StatusOr<std::unique_ptr<httplib::Client>> Connect(const ApiServerOptions& options) {
+  const auto wrong_url = [&] { return base::InvalidField("url", fmt::format("is no http:// or https:// address: value=\"{}\"", options.url)); };
+  // httplib throws at other schemes.
+  if (!options.url.starts_with("http://") && !options.url.starts_with("https://")) return wrong_url();
+  auto http = std::make_unique<httplib::Client>(options.url);
+  if (!http->is_valid()) return wrong_url();
+  ASSIGN_OR_RETURN(const std::string token, ReadToken(options.token_file));
+  const auto seconds = static_cast<time_t>(absl::ToInt64Seconds(absl::Ceil(options.timeout, absl::Seconds(1))));
+  http->set_connection_timeout(seconds);
+  http->set_read_timeout(seconds);
+  http->set_keep_alive(true);
+  http->set_follow_location(false);
+  if (!options.ca_file.empty()) http->set_ca_cert_path(options.ca_file.c_str());
+  if (!token.empty()) http->set_bearer_token_auth(token.c_str());
+  return http;
+}
+
+absl::Status NoAnswer(const ApiServerOptions& options, httplib::Error error) {
+  return absl::UnavailableError(fmt::format("the API server does not answer: {}: {}", options.url, httplib::to_string(error)));
 }
 
 }  // namespace
@@ -56,32 +79,19 @@ absl::StatusOr<ApiServerOptions> ApiServerOptions::OfPod(const std::function<std
 }
 
 absl::Status ApiServer::List(const std::string& path, const std::string& query, const std::function<absl::Status(const json&)>& each) const {
-  const auto wrong_url = [&] { return base::InvalidField("url", fmt::format("is no http:// or https:// address: value=\"{}\"", options_.url)); };
-  // httplib throws at other schemes.
-  if (!options_.url.starts_with("http://") && !options_.url.starts_with("https://")) return wrong_url();
-  httplib::Client http(options_.url);
-  if (!http.is_valid()) return wrong_url();
-  ASSIGN_OR_RETURN(const std::string token, ReadToken(options_.token_file));
-  const auto seconds = static_cast<time_t>(absl::ToInt64Seconds(absl::Ceil(options_.timeout, absl::Seconds(1))));
-  http.set_connection_timeout(seconds);
-  http.set_read_timeout(seconds);
-  http.set_keep_alive(true);
-  http.set_follow_location(false);
-  if (!options_.ca_file.empty()) http.set_ca_cert_path(options_.ca_file.c_str());
-  if (!token.empty()) http.set_bearer_token_auth(token.c_str());
-
+  ASSIGN_OR_RETURN(const std::unique_ptr<httplib::Client> http, Connect(options_));
   std::string more;
   for (int page = 0; page < kMostPages; ++page) {
     std::string target = fmt::format("{}?limit={}", path, kItemsOfPage);
     if (!query.empty()) target += "&" + query;
     if (!more.empty()) target += "&continue=" + httplib::detail::encode_query_param(more);
     std::string body;
-    const auto answer = http.Get(target.c_str(), [&](const char* data, size_t size) {
+    const auto answer = http->Get(target.c_str(), [&](const char* data, size_t size) {
       body.append(data, size);
       return body.size() <= kMostPageBytes;
     });
     if (body.size() > kMostPageBytes) return absl::DataLossError(fmt::format("a page of {} is larger than 64 MiB", path));
-    if (!answer) return absl::UnavailableError(fmt::format("the API server does not answer: {}: {}", options_.url, httplib::to_string(answer.error())));
+    if (!answer) return NoAnswer(options_, answer.error());
     if (answer->status != 200) return ErrorOf(answer->status, path, body);
     const absl::StatusOr<json> list = ParseObject(body, path);
     if (!list.ok() || !Member(*list, "items").is_array()) return absl::DataLossError(fmt::format("the answer to {} is no list", path));
@@ -90,6 +100,16 @@ absl::Status ApiServer::List(const std::string& path, const std::string& query, 
     if (more.empty()) return absl::OkStatus();
   }
   return absl::DataLossError(fmt::format("{} has more than {} pages", path, kMostPages));
+}
+
+absl::Status ApiServer::Apply(const std::string& path, const json& object, const std::string& manager) const {
+  ASSIGN_OR_RETURN(const std::unique_ptr<httplib::Client> http, Connect(options_));
+  const std::string target = fmt::format("{}?fieldManager={}&force=true", path, httplib::detail::encode_query_param(manager));
+  // YAML is what the media type says; every JSON text is one.
+  const auto answer = http->Patch(target.c_str(), object.dump(), "application/apply-patch+yaml");
+  if (!answer) return NoAnswer(options_, answer.error());
+  if (answer->status < 200 || answer->status > 299) return ErrorOf(answer->status, path, answer->body);
+  return absl::OkStatus();
 }
 
 }  // namespace planner::kubernetes

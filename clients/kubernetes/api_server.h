@@ -20,7 +20,7 @@ struct ApiServerOptions {
   static absl::StatusOr<ApiServerOptions> OfPod(const std::function<std::string(const std::string&)>& variable);
 };
 
-/// Lists what a Kubernetes API server has.
+/// Lists what a Kubernetes API server has, and writes states.
 class ApiServer {
  public:
   explicit ApiServer(ApiServerOptions options) : options_(std::move(options)) {}
@@ -29,6 +29,10 @@ class ApiServer {
   /// nobody answers; PERMISSION_DENIED and others as the server says; DATA_LOSS: no list, a page beyond 64 MiB, more than 10,000 pages;
   /// INVALID_ARGUMENT: `url`; what `each` gives.
   absl::Status List(const std::string& path, const std::string& query, const std::function<absl::Status(const nlohmann::json&)>& each) const;
+
+  /// Applies `object` at `path` in the name of `manager`, whose fields these are from then on (server-side apply), whoever had them before.
+  /// ABORTED: it has changed since it was read, where it carries a resourceVersion. Other errors as above.
+  absl::Status Apply(const std::string& path, const nlohmann::json& object, const std::string& manager) const;
 
  private:
   ApiServerOptions options_;

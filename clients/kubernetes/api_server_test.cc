@@ -75,6 +75,21 @@ TEST_F(ApiServerTest, ErrorsAreTyped) {
   EXPECT_TRUE(absl::IsFailedPrecondition(Names(ApiServer({.url = "http://127.0.0.1:1", .token_file = "/nowhere", .ca_file = ""})).status()));
 }
 
+TEST_F(ApiServerTest, AppliesInItsName) {
+  answer_ = [](const HttpRequest&) { return HttpResponse{.body = "{}"}; };
+  const ApiServer server = Start();
+  ASSERT_TRUE(server.Apply("/apis/x/status", {{"kind", "X"}}, "a manager").ok());
+  EXPECT_EQ(asked_[0].method, "PATCH");
+  EXPECT_EQ(asked_[0].path, "/apis/x/status");
+  EXPECT_EQ(asked_[0].query.find("fieldManager")->second, "a manager");
+  EXPECT_EQ(asked_[0].query.find("force")->second, "true");
+  EXPECT_EQ(asked_[0].body, R"({"kind":"X"})");
+  answer_ = [](const HttpRequest&) { return HttpResponse{.code = 409, .body = R"({"message": "the object has been modified"})"}; };
+  const absl::Status changed = Start().Apply("/apis/x/status", {{"kind", "X"}}, "m");
+  EXPECT_TRUE(absl::IsAborted(changed)) << changed;
+  EXPECT_THAT(std::string(changed.message()), HasSubstr("the object has been modified"));
+}
+
 TEST_F(ApiServerTest, ThePodsOwnServerIsInItsEnvironment) {
   const auto options = ApiServerOptions::OfPod([](const std::string& name) { return name == "KUBERNETES_SERVICE_HOST" ? "fd00::1" : "443"; });
   ASSERT_TRUE(options.ok());

@@ -8,6 +8,7 @@
 
 #include "clients/kubernetes/api_server.h"
 #include "clients/kubernetes/cluster_state.h"
+#include "clients/plannerctl/api_server_flags.h"
 #include "clients/plannerctl/cluster_commands.h"
 #include "clients/plannerctl/flag_value.h"
 #include "clients/plannerctl/inventory_import.h"
@@ -20,7 +21,8 @@ namespace {
 
 struct ImportFlags {
   std::string name = "kubernetes";
-  std::string server, token_file, ca_file, watch;
+  std::string watch;
+  ApiServerFlags api_server;
   bool dry_run = false;
 };
 
@@ -72,17 +74,9 @@ absl::StatusOr<Seen> Look(const kubernetes::ApiServer& server, Session& session)
   return seen;
 }
 
-absl::StatusOr<kubernetes::ApiServerOptions> OptionsOf(const ImportFlags& flags, Session& session) {
-  if (flags.server.empty()) {
-    return kubernetes::ApiServerOptions::OfPod([&](const std::string& name) { return session.Variable(name).value_or(""); });
-  }
-  return kubernetes::ApiServerOptions{.url = flags.server, .token_file = flags.token_file, .ca_file = flags.ca_file};
-}
-
 absl::StatusOr<ExitCode> ImportKubernetes(const ImportFlags& flags, Session& session) {
-  const auto options = OptionsOf(flags, session);
-  if (!options.ok()) return absl::InvalidArgumentError(fmt::format("--api-server: {}", std::string(options.status().message())));
-  const kubernetes::ApiServer server(*options);
+  ASSIGN_OR_RETURN(const kubernetes::ApiServerOptions options, ApiServerOf(flags.api_server, session));
+  const kubernetes::ApiServer server(options);
   const auto import = [&]() -> absl::StatusOr<v1::Cluster> {
     ASSIGN_OR_RETURN(const Seen seen, Look(server, session));
     session.StartAgain(absl::ZeroDuration());  // Waiting for the API server is no waiting for the planner.
@@ -97,9 +91,7 @@ void AddKubernetesImportCommand(CLI::App& import, Action& chosen) {
   const auto flags = std::make_shared<ImportFlags>();
   CLI::App& command = *import.add_subcommand("kubernetes", "Nodes with GPUs, their states and the pods that have them, as the API server tells of them");
   command.add_option("name", flags->name, "The planner's name of the cluster [kubernetes]");
-  AddFlag(command, "--api-server", flags->server, "http:// or https:// address; http://127.0.0.1:8001 with kubectl proxy [the pod's own]", "URL");
-  AddFlag(command, "--token-file", flags->token_file, "Bearer token for --api-server [none]", "FILE");
-  AddFlag(command, "--ca-file", flags->ca_file, "PEM: who signs the certificate of --api-server [those that this machine trusts]", "FILE");
+  AddApiServerFlags(command, flags->api_server);
   AddFlag(command, "--watch", flags->watch, "Look again so often, until it is ended; errors are warnings then", "INTERVAL");
   command.add_flag("--dry-run", flags->dry_run, "Check everything and store nothing");
   command.callback([flags, &chosen] { chosen = [flags](Session& session) { return ImportKubernetes(*flags, session); }; });

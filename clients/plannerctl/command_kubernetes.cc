@@ -9,6 +9,7 @@
 #include "clients/plannerctl/command.h"
 #include "clients/plannerctl/durations.h"
 #include "clients/plannerctl/flag_value.h"
+#include "clients/plannerctl/kubernetes_commands.h"
 #include "clients/plannerctl/planner_calls.h"
 #include "clients/plannerctl/policy_file.h"
 #include "core/base/clock.h"
@@ -154,6 +155,7 @@ void AddKubernetesCommand(CLI::App& root, Action& chosen) {
   AddFlag(serve, "--pod-server", flags->pod_server, "PLANNER_SERVER of the containers that are planned [none]",
           "ADDRESS");
   serve.callback([flags, &chosen] { chosen = [flags](Session& session) { return Serve(*flags, session); }; });
+  AddKueueCommand(noun, chosen);
 }
 
 }  // namespace planner::plannerctl

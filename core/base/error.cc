@@ -57,10 +57,11 @@ absl::Status NotFound(std::string_view field, std::string_view message, std::str
   return Make(absl::StatusCode::kNotFound, message, {std::string(reason), std::string(field), {}});
 }
 
-absl::Status WithReason(const absl::Status& status, std::string_view reason) {
+absl::Status WithReason(const absl::Status& status, std::string_view reason, const std::map<std::string, std::string>& metadata) {
   if (status.ok()) return status;
   ErrorDetail detail = DetailOf(status);
   detail.reason = std::string(reason);
+  for (const auto& [name, value] : metadata) detail.metadata[name] = value;
   const absl::optional<absl::Cord> bare = status.GetPayload(kMessageUrl);
   return Make(status.code(), bare.has_value() ? std::string(*bare) : std::string(status.message()), detail);
 }

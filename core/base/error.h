@@ -26,8 +26,9 @@ absl::Status InvalidField(std::string_view field, std::string_view message, std:
 /// NOT_FOUND with a reason, "no model is named \"lama-7b\"; nearest: llama-7b".
 absl::Status NotFound(std::string_view field, std::string_view message, std::string_view reason);
 
-/// The same error with a reason ("DISK_FULL") that does not change with the wording. OK stays OK.
-absl::Status WithReason(const absl::Status& status, std::string_view reason);
+/// The same error with a reason ("DISK_FULL") that does not change with the wording, and values of the text by name beside those that
+/// it has. OK stays OK.
+absl::Status WithReason(const absl::Status& status, std::string_view reason, const std::map<std::string, std::string>& metadata = {});
 
 /// The same error with `prefix` put before its field's path: InvalidField("kernel", …) inside layer
 /// 3 becomes "layers[3].kernel". A status without a field gets `prefix` as its field. OK stays OK.

@@ -127,6 +127,7 @@ TEST_F(BookingsTest, WhatIsBookedIsNotFree) {
   const absl::Status refused = Book(bookings_, "b", Nodes(2, 10));
   EXPECT_TRUE(absl::IsFailedPrecondition(refused));
   EXPECT_EQ(base::DetailOf(refused).reason, "NOT_FREE");
+  EXPECT_EQ(base::DetailOf(refused).metadata["earliest_start_time"], "2026-01-01T00:01:40Z");
   EXPECT_EQ(refused.message(), "main/p: 16 GPUs (on 2 of 4 nodes) are not free from 2026-01-01T00:00:00Z to 2026-01-01T00:00:10Z; the earliest start is "
                                "2026-01-01T00:01:40Z");
   EXPECT_THAT(std::string(Book(bookings_, "b", Nodes(5, 10)).message()), HasSubstr("on 5 of 4 nodes"));

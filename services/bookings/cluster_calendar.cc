@@ -22,10 +22,6 @@ Micros EndOf(const v1::Reservation& reservation) {
   return cluster::ToMicros(convert::TimeFromProto(reservation.end_time()));
 }
 
-absl::Status Failed(std::string_view reason, const std::string& message) {
-  return base::WithReason(absl::FailedPreconditionError(message), reason);
-}
-
 std::vector<NodeRange> Common(const std::vector<NodeRange>& a, const std::vector<NodeRange>& b) {
   std::vector<NodeRange> common;
   for (size_t i = 0, j = 0; i < a.size() && j < b.size();) {
@@ -47,6 +43,13 @@ std::string TimeText(Micros micros) {
 /// What to say to who cannot have GPUs when he wants them.
 std::string LaterText(std::optional<Micros> earliest) {
   return earliest.has_value() ? fmt::format("; the earliest start is {}", TimeText(*earliest)) : ", and not later for so long";
+}
+
+/// `earliest`: when it could be had, for programs; nothing: never, or nobody has looked.
+absl::Status Failed(std::string_view reason, const std::string& message, std::optional<Micros> earliest) {
+  std::map<std::string, std::string> metadata;
+  if (earliest.has_value()) metadata["earliest_start_time"] = TimeText(*earliest);
+  return base::WithReason(absl::FailedPreconditionError(message), reason, metadata);
 }
 
 /// "plans/…" of a block that names one.
@@ -278,7 +281,7 @@ absl::StatusOr<v1::Reservation> ClusterCalendar::Find(const Wish& wish) const {
   Micros start = wish.start;
   if (!nodes.empty()) {
     if (!ledger.IsFree({nodes, shape.gpus_per_node, start, end})) {
-      return Failed("NOT_FREE", fmt::format("{}/{}: {} are not all free {}", id_, pool->pool.name, wish.nodes, when));
+      return Failed("NOT_FREE", fmt::format("{}/{}: {} are not all free {}", id_, pool->pool.name, wish.nodes, when), std::nullopt);
     }
   } else if (in_quota) {
     nodes = ledger.Place(shape, start, end);
@@ -297,11 +300,12 @@ absl::StatusOr<v1::Reservation> ClusterCalendar::Find(const Wish& wish) const {
   }
   if (!in_quota && (nodes.empty() || !wish.nodes.empty())) {
     return Failed("QUOTA_EXCEEDED",
-                  fmt::format("{} GPUs {} exceed the quota of tenant \"{}\"{}", shape.gpus(), when, wish.tenant, LaterText(earliest)));
+                  fmt::format("{} GPUs {} exceed the quota of tenant \"{}\"{}", shape.gpus(), when, wish.tenant, LaterText(earliest)), earliest);
   }
   if (nodes.empty()) {
     return Failed("NOT_FREE", fmt::format("{}/{}: {} GPUs (on {} of {} nodes) are not free {}{}", id_, pool->pool.name, shape.gpus(), shape.nodes,
-                                          ledger.node_count(), when, LaterText(earliest)));
+                                          ledger.node_count(), when, LaterText(earliest)),
+                  earliest);
   }
   v1::Reservation found;
   found.set_node_pool(pool->pool.name);

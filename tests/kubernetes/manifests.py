@@ -53,12 +53,13 @@ def main(root: str, plannerd: str, plannerctl: str) -> int:
         scratch = pathlib.Path(folder)
         kubectl = tools(scratch)
         files = []
-        for name in ("base", "postgresql"):
+        for name in ("base", "postgresql", "kueue"):
             files.append(scratch / f"{name}.yaml")
             files[-1].write_text(must(run(kubectl, "kustomize", manifests / name)))
         check_arguments(files[0].read_text(), plannerd, plannerctl)
+        check_arguments(files[2].read_text(), plannerd, plannerctl)
         check = ["node", scratch / "manifests.mjs"]
-        must(run(*check, *files, *sorted((manifests / "kueue").glob("*.yaml")), directory=scratch))
+        must(run(*check, *files, *sorted((manifests / "kueue/example").glob("*.yaml")), directory=scratch))
         # And it would have said so.
         wrong = scratch / "wrong.yaml"
         for before, after in (("containerPort: 7070", "containerPort: many"), ("targetPort: metrics", "targetPort: nothing"),
