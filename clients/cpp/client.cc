@@ -52,7 +52,10 @@ std::string Client::NewRequestId() {
 
 absl::Status Client::Connected(grpc::Channel& channel, absl::Time deadline) const {
   if (channels_.size() < 2) return absl::OkStatus();
-  const auto until = absl::ToChronoTime(std::min(deadline, world_.now() + retry_.longest_connect));
+  // A call that has little time leaves the others their share of it.
+  const absl::Time now = world_.now();
+  const absl::Duration share = std::max(deadline - now, absl::ZeroDuration()) / static_cast<int64_t>(channels_.size());
+  const auto until = absl::ToChronoTime(now + std::min(share, retry_.longest_connect));
   constexpr bool kTryToConnect = true;
   for (auto state = channel.GetState(kTryToConnect); state == GRPC_CHANNEL_IDLE || state == GRPC_CHANNEL_CONNECTING;
        state = channel.GetState(kTryToConnect)) {
@@ -71,7 +74,9 @@ absl::Status Client::Run(absl::Time deadline, const Try& once) {
     if (status.ok()) status = FromGrpc(once(channels_[index], context));
     const std::optional<absl::Duration> wait = retry.After(status, world_.now());
     if (!wait.has_value()) {
-      current_ = index;
+      // A process that stands still keeps its connections: the next call is of another one.
+      const bool is_mute = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+      current_ = is_mute ? (index + 1) % channels_.size() : index;
       return status;
     }
     if (*wait > absl::ZeroDuration()) world_.wait(*wait);

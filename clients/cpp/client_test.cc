@@ -127,21 +127,49 @@ TEST_F(ClientTest, AReplicaThatIsThereAnswersAndIsAskedFirstFromThenOn) {
   EXPECT_EQ(client.channel(), channels_[1]);
 }
 
+/// What a process is that stands still: its kernel takes connections, and nobody says anything on them.
+class Mute {
+ public:
+  Mute() : socket_(socket(AF_UNIX, SOCK_STREAM, 0)) {
+    EXPECT_NE(mkdtemp(folder_.data()), nullptr);
+    const std::string path = folder_ + "/mute.sock";
+    sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    EXPECT_EQ(bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(listen(socket_, 8), 0);
+  }
+  ~Mute() {
+    close(socket_);
+    std::filesystem::remove_all(folder_);
+  }
+  Mute(const Mute&) = delete;
+  Mute& operator=(const Mute&) = delete;
+
+  std::shared_ptr<grpc::Channel> channel() const { return *Connect("unix:" + folder_ + "/mute.sock"); }
+
+ private:
+  std::string folder_ = (std::filesystem::temp_directory_path() / "planner-client-XXXXXX").string();
+  const int socket_;
+};
+
 TEST_F(ClientTest, AReplicaThatStandsStillIsPassedOver) {
-  // The kernel takes connections of a process that is stopped; nobody says anything on them.
-  std::string folder = (std::filesystem::temp_directory_path() / "planner-client-XXXXXX").string();
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
-  const std::string path = folder + "/mute.sock";
-  const int mute = socket(AF_UNIX, SOCK_STREAM, 0);
-  sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
-  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-  ASSERT_EQ(bind(mute, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-  ASSERT_EQ(listen(mute, 8), 0);
-  Client client(std::vector{*Connect("unix:" + path), channels_[0]}, absl::Seconds(20), {.longest_connect = absl::Milliseconds(50)});
+  const Mute mute;
+  Client client(std::vector{mute.channel(), channels_[0]}, absl::Seconds(20), {.longest_connect = absl::Milliseconds(50)});
   EXPECT_EQ(NameOf(client.Call(&Stub::CreatePlan, v1::CreatePlanRequest())), "plans/1");
   EXPECT_EQ(client.channel(), channels_[0]);
-  close(mute);
-  std::filesystem::remove_all(folder);
+}
+
+TEST_F(ClientTest, AReplicaThatStandsStillLeavesTheOthersTheirShareOfAShortCall) {
+  const Mute mute;
+  Client client(std::vector{mute.channel(), channels_[0]}, absl::Seconds(2), {.most_rounds = 1, .longest_connect = absl::Hours(1)});
+  EXPECT_EQ(NameOf(client.Call(&Stub::CreatePlan, v1::CreatePlanRequest())), "plans/1");
+}
+
+TEST_F(ClientTest, AReplicaThatStopsWhileItIsConnectedCostsOneCall) {
+  Client client(std::vector{channels_[0], channels_[1]}, absl::Seconds(20), {});
+  replicas_[0].answers = {{grpc::StatusCode::DEADLINE_EXCEEDED, "late"}};
+  EXPECT_TRUE(absl::IsDeadlineExceeded(client.Call(&Stub::CreatePlan, v1::CreatePlanRequest()).status()));
+  EXPECT_EQ(NameOf(client.Call(&Stub::CreatePlan, v1::CreatePlanRequest())), "plans/2");
 }
 
 TEST_F(ClientTest, OtherErrorsAreTheAnswer) {

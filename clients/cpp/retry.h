@@ -16,7 +16,7 @@ struct RetryOptions {
   absl::Duration longest_wait = absl::Seconds(5);
   double growth = 2;  ///< Of the wait, from round to round.
   /// For an address to let itself be connected to, where there are others: one whose machine is gone, or whose process stands still, must not
-  /// use up the call's whole time.
+  /// use up the call's whole time, nor the others' share of a shorter one.
   absl::Duration longest_connect = absl::Seconds(2);
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "core/base/error.h"
 #include "core/base/retry_after.h"
 #include "google/rpc/error_details.pb.h"
 
@@ -14,6 +15,24 @@ constexpr char kReasonUrl[] = "planner/reason";
 constexpr char kDetailsUrl[] = "planner/details";  ///< The google.rpc.Status as it came.
 /// Nobody waits longer for anything.
 constexpr absl::Duration kLongestDelay = absl::Hours(1);
+
+void AddOwnDetails(const absl::Status& status, google::rpc::Status& proto) {
+  const base::ErrorDetail detail = base::DetailOf(status);
+  if (!detail.reason.empty()) {
+    google::rpc::ErrorInfo info;
+    info.set_reason(detail.reason);
+    info.set_domain("planner");
+    info.mutable_metadata()->insert(detail.metadata.begin(), detail.metadata.end());
+    proto.add_details()->PackFrom(info);
+  }
+  if (!detail.field.empty()) {
+    google::rpc::BadRequest bad;
+    google::rpc::BadRequest::FieldViolation& violation = *bad.add_field_violations();
+    violation.set_field(detail.field);
+    violation.set_description(std::string(status.message()));
+    proto.add_details()->PackFrom(bad);
+  }
+}
 
 }  // namespace
 
@@ -56,7 +75,11 @@ absl::Duration RetryDelayOf(const absl::Status& status) { return base::RetryAfte
 google::rpc::Status ToProto(const absl::Status& status) {
   google::rpc::Status proto;
   const absl::optional<absl::Cord> details = status.GetPayload(kDetailsUrl);
-  if (details.has_value()) proto.ParseFromString(std::string(*details));
+  if (details.has_value()) {
+    proto.ParseFromString(std::string(*details));
+  } else {
+    AddOwnDetails(status, proto);
+  }
   proto.set_code(static_cast<int>(status.code()));
   proto.set_message(std::string(status.message()));
   return proto;

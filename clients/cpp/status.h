@@ -22,7 +22,8 @@ std::string MetadataOf(const absl::Status& status, const std::string& name);
 /// After which the server would be asked again (RetryInfo), of such a status; zero: it does not say.
 absl::Duration RetryDelayOf(const absl::Status& status);
 
-/// As the server sent it, with all of its details, of such a status; of any other its code and text.
+/// As the server sent it, with all of its details, of such a status; of any other its code, its text, and the reason and field that
+/// core/base/error.h has given it, as a server of ours would send them.
 google::rpc::Status ToProto(const absl::Status& status);
 
 }  // namespace planner::cpp

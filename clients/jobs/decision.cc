@@ -34,7 +34,7 @@ class Decider {
       : policy_(policy), rules_(policy.Of(job.partition)), job_(job), planner_(planner) {}
 
   Decision Run() {
-    if (rules_.mode == Mode::kOff) return Leave("the partition's mode is off");
+    if (rules_.mode == Mode::kOff) return Leave(fmt::format("the {}'s mode is off", job_.wording.place));
     if (!job_.gpus.has_value()) return Leave("asks for no GPUs");
     if (job_.words.empty()) return Leave("says nothing to the planner");
     is_fixed_ = job_.words.contains("fixed") && job_.words.at("fixed") != "false";
@@ -46,7 +46,7 @@ class Decider {
   }
 
   Decision Wrong(const absl::Status& status) {
-    const std::string text(status.message());
+    const std::string text = InWords(std::string(status.message()), job_.wording);
     if (MayRefuse()) return Refuse(text);
     return Leave(text, fmt::format("not planned: {}", text));
   }
@@ -75,7 +75,8 @@ class Decider {
                       .reason = std::string(status.message()),
                       .has_failed = true};
     decision.messages = {
-        is_closed ? "the planner does not answer, and this partition takes no job without a plan; try again later"
+        is_closed ? fmt::format("the planner does not answer, and this {} takes no job without a plan; try again later",
+                                job_.wording.place)
                   : "the planner does not answer: the job is taken without a plan"};
     return decision;
   }
@@ -83,7 +84,7 @@ class Decider {
   /// The longest that the job may take; nothing: as long as it likes.
   std::optional<absl::Duration> Longest() const { return Shorter(rules_.max_time, job_.partition_time_limit); }
 
-  /// The request for so many GPUs of these types of Slurm's.
+  /// The request for so many GPUs of these types of the scheduler's.
   v1::EstimateRequest RequestFor(int64_t min_gpus, int64_t max_gpus, const std::vector<std::string>& types) const {
     v1::EstimateRequest request = request_;
     v1::Resources& resources = *request.mutable_resources();
@@ -126,7 +127,8 @@ class Decider {
     ASSIGN_OR_RETURN(const int64_t asked, TotalGpus(*job_.gpus, job_.size));
     const std::string type = job_.gpus->type.empty() ? policy_.default_gpu_type : job_.gpus->type;
     if (type.empty() && policy_.cluster.empty()) {
-      return absl::InvalidArgumentError("names no type of GPUs, and the site has no default: ask for gpu:TYPE:COUNT");
+      return absl::InvalidArgumentError(
+          fmt::format("names no type of GPUs, and the site has no default: {}", job_.wording.ask_for_gpu_type));
     }
     request_.mutable_resources()->set_cluster(policy_.cluster);
     v1::EstimateRequest request =
@@ -233,12 +235,15 @@ class Decider {
     const bool fills = !job_.time_limit.has_value() && rules_.time != TimeChange::kKeep;
     const bool caps =
         job_.time_limit.has_value() && rules_.time == TimeChange::kCap && absl::Minutes(minutes) < *job_.time_limit;
-    if (MayChange() && (fills || caps)) {
+    const Wording& wording = job_.wording;
+    if (MayChange() && job_.takes_time_limit && (fills || caps)) {
       decision_.time_limit_minutes = minutes;
-      decision_.messages.push_back(
-          fmt::format("time limit set to {}{}", TimeLimitText(minutes), caps ? ", which is enough" : ""));
+      decision_.messages.push_back(fmt::format("{} set to {}{}", wording.time_limit, wording.time_text(minutes),
+                                               caps ? ", which is enough" : ""));
     } else if (!job_.time_limit.has_value()) {
-      decision_.messages.push_back(fmt::format("--time={} would be enough", TimeLimitText(minutes)));
+      if (job_.takes_time_limit)
+        decision_.messages.push_back(
+            fmt::format("{}{} would be enough", wording.time_option, wording.time_text(minutes)));
     } else if (absl::Minutes(minutes) > *job_.time_limit && !Resumes()) {
       decision_.messages.push_back(fmt::format("may take up to {}, its time limit is {}",
                                                SpanText(ToDuration(best.total_duration_high())),
@@ -257,7 +262,7 @@ class Decider {
   }
 
   std::string Description() const {
-    return fmt::format("slurm job{}{} of user {}{}", job_.name.empty() ? "" : " ", job_.name, job_.user,
+    return fmt::format("{}{}{} of user {}{}", job_.wording.job, job_.name.empty() ? "" : " ", job_.name, job_.user,
                        job_.partition.empty() ? "" : " in " + job_.partition);
   }
 

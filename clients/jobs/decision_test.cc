@@ -223,7 +223,7 @@ TEST_F(DecisionTest, AUsersMistakeIsSaidAndRefusedOnlyWhereEnforced) {
   EXPECT_EQ(Decide().action, Action::kRefuse);
   policy_.other.mode = Mode::kAmend;
   EXPECT_EQ(Decide().action, Action::kLeave);
-  EXPECT_THAT(Decide().messages, ElementsAre("not planned: --tokens: must be above 0"));
+  EXPECT_THAT(Decide().messages, ElementsAre("not planned: tokens: must be above 0"));
   EXPECT_FALSE(Decide().has_failed);
   const Decision unreadable =
       jobs::Decide(policy_, absl::InvalidArgumentError("comment: has a word twice"), "gpu", planner_.calls());
@@ -235,7 +235,38 @@ TEST_F(DecisionTest, AdviceKeepsNothing) {
   const Decision decision = Decide();
   EXPECT_EQ(decision.plan, "");
   EXPECT_THAT(planner_.planned, IsEmpty());
-  EXPECT_THAT(decision.messages, ::testing::Contains("--time=13:12:00 would be enough"));
+  EXPECT_THAT(decision.messages, ::testing::Contains("a time limit of 13:12:00 would be enough"));
+}
+
+TEST_F(DecisionTest, SpeaksAsItsSchedulersUsersDo) {
+  job_.wording = {.job = "training",
+                  .place = "namespace",
+                  .word_prefix = "planner.io/",
+                  .ask_for_gpu_type = "select one",
+                  .time_limit = "seconds",
+                  .time_option = "seconds: ",
+                  .time_text = [](int64_t minutes) { return std::to_string(minutes * 60); }};
+  EXPECT_THAT(Decide().messages, ::testing::Contains("seconds set to 47520"));
+  EXPECT_THAT(planner_.descriptions.back(), ::testing::StartsWith("training "));
+  policy_.other.mode = Mode::kAdvise;
+  EXPECT_THAT(Decide().messages, ::testing::Contains("seconds: 47520 would be enough"));
+  // What cannot be set is neither set nor recommended.
+  job_.takes_time_limit = false;
+  for (const Mode mode : {Mode::kAdvise, Mode::kAmend}) {
+    policy_.other.mode = mode;
+    const Decision decision = Decide();
+    EXPECT_FALSE(decision.time_limit_minutes.has_value());
+    EXPECT_THAT(decision.messages, ::testing::Each(::testing::Not(HasSubstr("seconds"))));
+  }
+  policy_.other.on_failure = OnFailure::kClosed;
+  planner_.status = absl::UnavailableError("away");
+  EXPECT_THAT(Decide().messages, ElementsAre(HasSubstr("this namespace takes no job")));
+  planner_.status = absl::NotFoundError("--tokens: x");
+  EXPECT_THAT(Decide().messages, ElementsAre("not planned: planner.io/tokens: x"));
+  job_.gpus->type = "";
+  policy_.default_gpu_type = "";
+  planner_.status = absl::OkStatus();
+  EXPECT_THAT(Decide().messages, ElementsAre(HasSubstr("the site has no default: select one")));
 }
 
 }  // namespace

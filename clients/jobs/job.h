@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "clients/jobs/gpu_request.h"
+#include "clients/jobs/wording.h"
 
 namespace planner::jobs {
 
@@ -23,7 +24,9 @@ struct Job {
   JobSize size;
   std::optional<absl::Duration> time_limit;            ///< The job's own.
   std::optional<absl::Duration> partition_time_limit;  ///< The scheduler's, of the partition.
+  bool takes_time_limit = true;                        ///< One can be set.
   JobWords words;
+  Wording wording;
 };
 
 }  // namespace planner::jobs

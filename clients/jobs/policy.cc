@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <functional>
+#include <set>
 #include <utility>
 
 #include "clients/jobs/time_limit.h"
@@ -16,6 +17,9 @@
 namespace planner::jobs {
 namespace {
 
+/// YAML would have the first one hold, or the last one: whoever wrote both means both.
+constexpr char kTwice[] = "is there twice";
+
 /// Reads one value; its error has no field yet.
 using Reader = std::function<absl::Status(const YAML::Node&)>;
 using Readers = std::map<std::string, Reader>;
@@ -24,9 +28,11 @@ absl::Status Invalid(std::string_view what) { return base::InvalidField("", what
 
 absl::Status ReadMap(const YAML::Node& node, const Readers& readers) {
   if (!node.IsMap()) return Invalid("is not a map of names to values");
+  std::set<std::string> seen;
   for (const auto& member : node) {
     if (!member.first.IsScalar()) return Invalid("has a name that is none");
     const std::string& name = member.first.Scalar();
+    if (!seen.insert(name).second) return base::InvalidField(name, kTwice);
     const auto reader = readers.find(name);
     if (reader == readers.end()) {
       std::vector<std::string> known;
@@ -158,9 +164,11 @@ absl::Status ReadPolicy(const YAML::Node& root, Policy& policy) {
                      {"model_folders", texts(policy.model_folders)},
                      {"gpu_types",
                       [&](const YAML::Node& node) -> absl::Status {
-                        if (!node.IsMap()) return Invalid("is not a map of Slurm's names to the planner's");
+                        if (!node.IsMap()) return Invalid("is not a map of the scheduler's names to the planner's");
                         for (const auto& member : node) {
                           if (!member.first.IsScalar()) return Invalid("has a name that is none");
+                          if (policy.gpu_types.contains(member.first.Scalar()))
+                            return base::InvalidField(member.first.Scalar(), kTwice);
                           RETURN_IF_ERROR(base::AtField(member.first.Scalar(),
                                                         Text(policy.gpu_types[member.first.Scalar()])(member.second)));
                         }
@@ -178,7 +186,9 @@ absl::Status ReadPolicy(const YAML::Node& root, Policy& policy) {
                       }}});
   if (!read.ok()) return read;
   for (const auto& [name, node] : partitions) {  // After "default", wherever that stands: what they do not say is its.
-    PartitionPolicy& partition = policy.partitions.emplace(name, policy.other).first->second;
+    const auto [place, is_new] = policy.partitions.emplace(name, policy.other);
+    if (!is_new) return base::InvalidField("partitions." + name, kTwice);
+    PartitionPolicy& partition = place->second;
     RETURN_IF_ERROR(base::AtField("partitions." + name, ReadPartition(node, partition)));
   }
   for (size_t i = 0; i < policy.model_folders.size(); ++i) {

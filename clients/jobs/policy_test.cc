@@ -56,6 +56,10 @@ TEST(PolicyTest, ErrorsNameTheField) {
   EXPECT_THAT(error("modes: {}"), HasSubstr("modes: is no field"));
   EXPECT_THAT(error("model_folders: [/a, b]"), HasSubstr("model_folders[1]: is no absolute path"));
   EXPECT_THAT(error("gpu_types: {a100: []}"), HasSubstr("gpu_types.a100: is not a name"));
+  EXPECT_THAT(error("default: {mode: off, mode: enforce}"), HasSubstr("default.mode: is there twice"));
+  EXPECT_THAT(error("partitions: {gpu: {mode: off}, gpu: {mode: enforce}}"),
+              HasSubstr("partitions.gpu: is there twice"));
+  EXPECT_THAT(error("gpu_types: {a100: a100, a100: h100}"), HasSubstr("gpu_types.a100: is there twice"));
   EXPECT_THAT(error("partitions: 7"), HasSubstr("partitions: is not a map"));
   EXPECT_THAT(error("partitions: {gpu: 7}"), HasSubstr("partitions.gpu: is not a map"));
   EXPECT_THAT(error("[1]"), HasSubstr("policy: is not a map"));

@@ -17,6 +17,7 @@ using nlohmann::json;
 /// The API server cuts warnings that are longer, and drops all of them beyond 4,096 bytes.
 constexpr size_t kMostWarningBytes = 250;
 constexpr size_t kMostWarnings = 8;
+constexpr size_t kMostUidBytes = 100;
 constexpr char kPlanPath[] = "/metadata/annotations/planner.io~1plan";
 
 std::string TextAt(const json& object, const char* pointer) {
@@ -60,7 +61,13 @@ void AddEnvironment(const json& container, const std::string& path,
 json PatchOf(const json& object, const Workload& workload, const jobs::Decision& decision, const std::string& server) {
   json patch = json::array();
   if (decision.time_limit_minutes.has_value() && !workload.time_limit_path.empty()) {
-    Add(workload.time_limit_path + "/activeDeadlineSeconds", *decision.time_limit_minutes * 60, patch);
+    const int64_t seconds = *decision.time_limit_minutes * 60;
+    const json::json_pointer place(workload.time_limit_path);
+    if (object.contains(place) && object.at(place).is_object()) {
+      Add(workload.time_limit_path + "/activeDeadlineSeconds", seconds, patch);
+    } else {
+      Add(workload.time_limit_path, {{"activeDeadlineSeconds", seconds}}, patch);
+    }
   }
   if (decision.plan.empty()) return patch;
   Add(kPlanPath, decision.plan, patch);
@@ -109,6 +116,7 @@ HttpResponse Admit(const std::string& body, const AdmissionOptions& options) {
   }
   const std::string uid = TextAt(*review, "/request/uid");
   if (uid.empty()) return ErrorResponse(base::InvalidField("request.uid", "is missing"));
+  if (uid.size() > kMostUidBytes) return ErrorResponse(base::InvalidField("request.uid", "is longer than 100 bytes"));
   const json& request = review->at("request");
   if (TextAt(request, "/operation") != "CREATE" || !request.contains("object")) return ResponseOf(uid, {}, {});
 

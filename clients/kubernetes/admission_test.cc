@@ -61,6 +61,14 @@ class AdmissionTest : public ::testing::Test {
                                .server_for_pods = ""};
 };
 
+TEST_F(AdmissionTest, APyTorchJobWithoutARunPolicyGetsOneForItsTimeLimit) {
+  decision_ = {.action = jobs::Action::kAccept, .plan = "plans/p1", .time_limit_minutes = 90};
+  json review = json::parse(Recorded("pytorchjob.json"));
+  review["request"]["object"]["spec"].erase("runPolicy");
+  const std::string text = review.dump();
+  EXPECT_EQ(Patched(text, Ask(text))["spec"]["runPolicy"], (json{{"activeDeadlineSeconds", 5400}}));
+}
+
 TEST_F(AdmissionTest, APlannedJobIsAllowedWithItsPlan) {
   decision_ = {.action = jobs::Action::kAccept,
                .plan = "plans/p1",

@@ -8,6 +8,7 @@
 
 #include "clients/kubernetes/bounded_json.h"
 #include "clients/kubernetes/pod_gpus.h"
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
@@ -80,6 +81,8 @@ absl::StatusOr<ApiServerOptions> ApiServerOptions::OfPod(const std::function<std
 
 absl::Status ApiServer::List(const std::string& path, const std::string& query, const std::function<absl::Status(const json&)>& each) const {
   ASSIGN_OR_RETURN(const std::unique_ptr<httplib::Client> http, Connect(options_));
+  const absl::Time end = base::Clock::Real().Now() + options_.whole;
+  const auto is_late = [&] { return base::Clock::Real().Now() >= end; };
   std::string more;
   for (int page = 0; page < kMostPages; ++page) {
     std::string target = fmt::format("{}?limit={}", path, kItemsOfPage);
@@ -88,16 +91,22 @@ absl::Status ApiServer::List(const std::string& path, const std::string& query, 
     std::string body;
     const auto answer = http->Get(target.c_str(), [&](const char* data, size_t size) {
       body.append(data, size);
-      return body.size() <= kMostPageBytes;
+      return body.size() <= kMostPageBytes && !is_late();
     });
+    if (is_late()) {
+      return absl::DeadlineExceededError(
+          fmt::format("the API server has not told all of {} within {} s", path, absl::ToInt64Seconds(options_.whole)));
+    }
     if (body.size() > kMostPageBytes) return absl::DataLossError(fmt::format("a page of {} is larger than 64 MiB", path));
     if (!answer) return NoAnswer(options_, answer.error());
     if (answer->status != 200) return ErrorOf(answer->status, path, body);
     const absl::StatusOr<json> list = ParseObject(body, path);
     if (!list.ok() || !Member(*list, "items").is_array()) return absl::DataLossError(fmt::format("the answer to {} is no list", path));
     for (const json& item : (*list)["items"]) RETURN_IF_ERROR(each(item));
-    more = TextOf(Member(Member(*list, "metadata"), "continue"));
-    if (more.empty()) return absl::OkStatus();
+    const std::string next = TextOf(Member(Member(*list, "metadata"), "continue"));
+    if (next.empty()) return absl::OkStatus();
+    if (next == more) return absl::DataLossError(fmt::format("{} goes on where it has begun", path));
+    more = next;
   }
   return absl::DataLossError(fmt::format("{} has more than {} pages", path, kMostPages));
 }

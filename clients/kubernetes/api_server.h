@@ -15,6 +15,7 @@ struct ApiServerOptions {
   std::string token_file;  ///< Read for every list: such tokens are replaced. Empty: none.
   std::string ca_file;     ///< Who signs the server's certificate; empty: those that this machine trusts.
   absl::Duration timeout = absl::Seconds(10);  ///< For a page to begin, and between its parts.
+  absl::Duration whole = absl::Minutes(2);     ///< For all pages of a list, however they trickle.
 
   /// As a pod has them: the service kubernetes, the account's token. FAILED_PRECONDITION: this is no pod.
   static absl::StatusOr<ApiServerOptions> OfPod(const std::function<std::string(const std::string&)>& variable);
@@ -26,7 +27,7 @@ class ApiServer {
   explicit ApiServer(ApiServerOptions options) : options_(std::move(options)) {}
 
   /// Each item of a list, page by page: "/api/v1/nodes", "/api/v1/pods" with "fieldSelector=…" in `query`. Stops at the first error: UNAVAILABLE:
-  /// nobody answers; PERMISSION_DENIED and others as the server says; DATA_LOSS: no list, a page beyond 64 MiB, more than 10,000 pages;
+  /// nobody answers; DEADLINE_EXCEEDED: not all of it has come in time; PERMISSION_DENIED and others as the server says; DATA_LOSS: no list, a page beyond 64 MiB, more than 10,000 pages;
   /// INVALID_ARGUMENT: `url`; what `each` gives.
   absl::Status List(const std::string& path, const std::string& query, const std::function<absl::Status(const nlohmann::json&)>& each) const;
 

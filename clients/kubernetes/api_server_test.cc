@@ -75,6 +75,16 @@ TEST_F(ApiServerTest, ErrorsAreTyped) {
   EXPECT_TRUE(absl::IsFailedPrecondition(Names(ApiServer({.url = "http://127.0.0.1:1", .token_file = "/nowhere", .ca_file = ""})).status()));
 }
 
+TEST_F(ApiServerTest, ListsThatDoNotEndAreLeft) {
+  EXPECT_THAT(std::string(ErrorAt({.body = R"({"items": [{}], "metadata": {"continue": "x"}})"}).message()), HasSubstr("goes on where it has begun"));
+  int pages = 0;
+  answer_ = [&](const HttpRequest&) { return HttpResponse{.body = fmt::format(R"({{"items": [], "metadata": {{"continue": "{}"}}}})", ++pages)}; };
+  Start();
+  const absl::Status status = Names(ApiServer({.url = fmt::format("http://127.0.0.1:{}", server_->port()), .token_file = "", .ca_file = "",
+                                               .whole = absl::Milliseconds(100)})).status();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << status;
+}
+
 TEST_F(ApiServerTest, AppliesInItsName) {
   answer_ = [](const HttpRequest&) { return HttpResponse{.body = "{}"}; };
   const ApiServer server = Start();

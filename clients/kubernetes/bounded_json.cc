@@ -40,6 +40,8 @@ absl::StatusOr<json> ParseObject(std::string_view text, std::string_view field) 
     return object;
   } catch (const json::parse_error& error) {
     return base::InvalidField(field, fmt::format("is no JSON at byte {}", error.byte));
+  } catch (const json::exception&) {
+    return base::InvalidField(field, "has a number that is too large");  // 1e400
   }
 }
 

@@ -86,7 +86,9 @@ absl::StatusOr<std::optional<PodState>> ReadPod(const json& pod) {
   const json& deadline = Member(spec, "activeDeadlineSeconds");
   absl::Time start;
   std::string unused;
-  if (deadline.is_number_integer() && deadline.get<int64_t>() > 0 &&
+  // Beyond the years that a time has it is no end.
+  constexpr int64_t kLongest = int64_t{1000} * 365 * 86400;
+  if (deadline.is_number_integer() && deadline.get<int64_t>() > 0 && deadline.get<int64_t>() < kLongest &&
       absl::ParseTime(absl::RFC3339_full, TextOf(Member(status, "startTime")), &start, &unused)) {
     state.end = start + absl::Seconds(deadline.get<int64_t>());
   }

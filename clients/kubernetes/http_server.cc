@@ -1,18 +1,138 @@
 #include "clients/kubernetes/http_server.h"
 
 #include <httplib.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 
+#include <atomic>
+#include <queue>
 #include <utility>
+#include <vector>
 
+#include "clients/kubernetes/http_connection.h"
+#include "core/base/condition.h"
+#include "core/base/mutex.h"
 #include "fmt/format.h"
 
 namespace planner::kubernetes {
 namespace {
 
-constexpr time_t kSilenceSeconds = 5;
 constexpr size_t kMaxBodyBytes = 16 << 20;
+/// Of all bodies that are held at once: each may be in order, all together too much.
+constexpr size_t kMaxHeldBytes = 512 << 20;
+/// A client that asks often needs no connection for each few requests, which with TLS are dear.
+constexpr size_t kRequestsOfConnection = 1000;
 /// httplib refuses paths beyond 8 KiB, which its regular expressions take.
 constexpr char kAnyPath[] = "/.*";
+
+/// The connection that this thread serves.
+thread_local HttpConnection* current = nullptr;
+
+/// A thread for each connection, made when all others are busy: connections that say nothing must not keep those waiting that do.
+class ConnectionThreads : public httplib::TaskQueue {
+ public:
+  explicit ConnectionThreads(size_t most) : most_(most) {}
+
+  void enqueue(std::function<void()> task) override {
+    base::MutexLock lock(mutex_);
+    tasks_.push(std::move(task));
+    if (tasks_.size() > idle_ && threads_.size() < most_) threads_.emplace_back([this] { Work(); });
+    changed_.WakeOne();
+  }
+
+  void shutdown() override {
+    std::vector<std::thread> threads;
+    {
+      base::MutexLock lock(mutex_);
+      is_over_ = true;
+      threads.swap(threads_);
+    }
+    changed_.WakeAll();
+    for (std::thread& thread : threads) thread.join();
+  }
+
+ private:
+  void Work() {
+    while (true) {
+      std::function<void()> task;
+      {
+        base::MutexLock lock(mutex_);
+        ++idle_;
+        while (tasks_.empty() && !is_over_) changed_.Wait(mutex_);
+        --idle_;
+        if (tasks_.empty()) return;
+        task = std::move(tasks_.front());
+        tasks_.pop();
+      }
+      task();
+    }
+  }
+
+  const size_t most_;
+  base::Mutex mutex_;
+  base::Condition changed_;
+  std::queue<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
+  size_t idle_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool is_over_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
+};
+
+SSL_CTX* TlsOf(const httplib::Server&) { return nullptr; }
+SSL_CTX* TlsOf(const httplib::SSLServer& server) { return server.ssl_context(); }
+
+/// A server that is bound.
+class Bound {
+ public:
+  virtual ~Bound() = default;
+  /// httplib lets five connections wait to be accepted: of more that come at once, each tries again a second later.
+  virtual void LetMoreWait() = 0;
+};
+
+/// httplib::Server or SSLServer on connections of ours.
+template <typename Base>
+class BoundedServer : public Base, public Bound {
+ public:
+  template <typename... Arguments>
+  explicit BoundedServer(ConnectionLimits limits, Arguments... arguments) : Base(arguments...), limits_(limits) {}
+
+  void LetMoreWait() override { ::listen(this->svr_sock_, SOMAXCONN); }
+
+ private:
+  bool process_and_close_socket(socket_t socket) override {
+    HttpConnection connection(socket, TlsOf(*this), limits_);
+    if (!connection.Open()) return false;
+    current = &connection;
+    const auto is_stopping = [this] { return this->svr_sock_ == INVALID_SOCKET; };
+    bool goes_on = true;
+    for (size_t left = this->keep_alive_max_count_; goes_on && left > 0; --left) {
+      if (!connection.WaitForRequest(is_stopping)) break;
+      bool is_closed = false;
+      goes_on = this->process_request(connection, left == 1, is_closed, nullptr) && !is_closed && !connection.is_broken();
+    }
+    current = nullptr;
+    return goes_on;
+  }
+
+  const ConnectionLimits limits_;
+};
+
+/// What several bodies take together while they are held.
+class Held {
+ public:
+  explicit Held(std::atomic<size_t>& all) : all_(all) {}
+  ~Held() { all_ -= own_; }
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+  /// False: it is too much.
+  bool Add(size_t bytes) {
+    own_ += bytes;
+    return (all_ += bytes) <= kMaxHeldBytes;
+  }
+
+ private:
+  std::atomic<size_t>& all_;
+  size_t own_ = 0;
+};
 
 HttpRequest RequestOf(const httplib::Request& request, std::string body) {
   return {.method = request.method, .path = request.path, .query = {request.params.begin(), request.params.end()}, .body = std::move(body)};
@@ -23,12 +143,37 @@ void Send(const HttpResponse& from, httplib::Response& to) {
   to.set_content(from.body, from.content_type.c_str());
 }
 
-/// Of requests that httplib refuses by itself.
-const char* WhatIsWrong(int code) {
-  if (code == 404) return "there is no such path";
-  if (code == 413) return "the body is larger than 16 MiB";
-  if (code == 414) return "the path is longer than 8 KiB";
-  return "the request is malformed";
+/// Of requests that never come to `answer`: what google.rpc.Code calls them, and what is wrong.
+std::pair<const char*, const char*> WhatIsWrong(int code) {
+  if (code == 404) return {"NOT_FOUND", "there is no such path"};
+  if (code == 408) return {"DEADLINE_EXCEEDED", "the request has not come whole in time"};
+  if (code == 413) return {"INVALID_ARGUMENT", "the body is larger than 16 MiB"};
+  if (code == 414) return {"INVALID_ARGUMENT", "the path is longer than 8 KiB"};
+  if (code == 503) return {"UNAVAILABLE", "too much is being sent at once; try again"};
+  if (code >= 500) return {"INTERNAL", "the request could not be answered"};
+  return {"INVALID_ARGUMENT", "the request is malformed, or has ended early"};
+}
+
+/// Where a body begins or ends that nobody reads, or that two readers would read differently, is not known.
+bool HasUnclearBody(const httplib::Request& request) {
+  const size_t lengths = request.get_header_value_count("Content-Length");
+  const bool is_chunked = request.has_header("Transfer-Encoding");
+  if (lengths > 1 || (lengths > 0 && is_chunked)) return true;
+  const bool takes_none = request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS";
+  return takes_none && (is_chunked || (lengths > 0 && request.get_header_value("Content-Length") != "0"));
+}
+
+bool CanReadAuthorities(const std::string& file) {
+  STACK_OF(X509_NAME)* const names = SSL_load_client_CA_file(file.c_str());
+  const bool has_some = names != nullptr && sk_X509_NAME_num(names) > 0;
+  sk_X509_NAME_pop_free(names, X509_NAME_free);
+  ERR_clear_error();
+  return has_some;
+}
+
+template <typename Base, typename... Arguments>
+std::unique_ptr<httplib::Server> MakeServer(const HttpServerOptions& options, Arguments... arguments) {
+  return std::make_unique<BoundedServer<Base>>(options.limits, arguments...);
 }
 
 }  // namespace
@@ -39,19 +184,22 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOp
                                                               std::function<HttpResponse(const HttpRequest&)> answer) {
   std::unique_ptr<HttpServer> server(new HttpServer);
   if (options.certificate_file.empty()) {
-    server->server_ = std::make_unique<httplib::Server>();
+    server->server_ = MakeServer<httplib::Server>(options);
   } else {
     const char* const client_ca = options.client_ca_file.empty() ? nullptr : options.client_ca_file.c_str();
-    server->server_ = std::make_unique<httplib::SSLServer>(options.certificate_file.c_str(), options.key_file.c_str(), client_ca);
+    server->server_ = MakeServer<httplib::SSLServer>(options, options.certificate_file.c_str(), options.key_file.c_str(), client_ca);
     if (!server->server_->is_valid()) {
       return absl::FailedPreconditionError(fmt::format("no certificate and its key in PEM: files=\"{}\", \"{}\"{}", options.certificate_file,
                                                        options.key_file, client_ca == nullptr ? "" : fmt::format(", \"{}\"", client_ca)));
     }
   }
+  // httplib lets nobody in then, and says nothing.
+  if (!options.client_ca_file.empty() && !CanReadAuthorities(options.client_ca_file)) {
+    return absl::FailedPreconditionError(fmt::format("no certificates in PEM: file=\"{}\"", options.client_ca_file));
+  }
   httplib::Server& http = *server->server_;
-  http.set_read_timeout(kSilenceSeconds);
-  http.set_write_timeout(kSilenceSeconds);
-  http.set_keep_alive_timeout(kSilenceSeconds);
+  http.set_keep_alive_max_count(kRequestsOfConnection);
+  http.set_keep_alive_timeout(static_cast<time_t>(absl::ToInt64Seconds(options.limits.silence)));  // It is told to clients.
   http.set_payload_max_length(kMaxBodyBytes);
   http.set_tcp_nodelay(true);
   // httplib's own are SO_REUSEPORT: two servers would share a port, and each would get a part of the calls.
@@ -59,26 +207,44 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOp
     const int yes = 1;
     setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
   });
-  http.new_task_queue = [threads = options.threads] { return new httplib::ThreadPool(static_cast<size_t>(threads)); };
+  http.new_task_queue = [most = options.most_connections] { return new ConnectionThreads(static_cast<size_t>(most)); };
 
   http.set_error_handler([](const httplib::Request&, httplib::Response& response) {
     if (!response.body.empty()) return;
-    response.set_content(fmt::format(R"({{"error":{{"code":{},"message":"{}"}}}})", response.status, WhatIsWrong(response.status)),
-                         "application/json");
+    if (current != nullptr) {
+      if (current->is_late()) response.status = 408;
+      current->Break();
+    }
+    const auto [status, what] = WhatIsWrong(response.status);
+    response.set_content(
+        fmt::format(R"({{"error":{{"code":{},"message":"{}","details":[],"status":"{}"}}}})", response.status, what, status),
+        "application/json");
+  });
+  http.set_exception_handler([](const httplib::Request&, httplib::Response& response, const std::exception_ptr&) { response.status = 500; });
+  http.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
+    if (!HasUnclearBody(request)) return httplib::Server::HandlerResponse::Unhandled;
+    response.status = 400;
+    return httplib::Server::HandlerResponse::Handled;
   });
 
   const auto without_body = [answer](const httplib::Request& request, httplib::Response& response) {
     Send(answer(RequestOf(request, request.body)), response);
   };
   // Read by us: httplib would take a body for a form, of 8 KiB at most, where curl -d says that it is one.
-  const auto with_body = [answer](const httplib::Request& request, httplib::Response& response, const httplib::ContentReader& reader) {
+  const auto with_body = [answer, all = std::make_shared<std::atomic<size_t>>(0)](
+                             const httplib::Request& request, httplib::Response& response, const httplib::ContentReader& reader) {
     std::string body;
+    Held held(*all);
+    bool has_room = true;
     const bool is_whole = reader([&](const char* data, size_t size) {
       body.append(data, size);
-      return body.size() <= kMaxBodyBytes;
+      has_room = held.Add(size);
+      return has_room && body.size() <= kMaxBodyBytes;
     });
     if (!is_whole) {
-      if (response.status < 400) response.status = body.size() > kMaxBodyBytes ? 413 : 400;
+      if (response.status < 400) response.status = 400;
+      if (body.size() > kMaxBodyBytes) response.status = 413;
+      if (!has_room) response.status = 503;
       return;
     }
     Send(answer(RequestOf(request, std::move(body))), response);
@@ -96,6 +262,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOp
     server->port_ = http.bind_to_port(options.host, options.port) ? options.port : -1;
   }
   if (server->port_ <= 0) return absl::UnavailableError(fmt::format("cannot be bound: address={}:{}", options.host, options.port));
+  dynamic_cast<Bound&>(http).LetMoreWait();
   server->thread_ = std::thread([&http] { http.listen_after_bind(); });
   return server;
 }

@@ -54,6 +54,20 @@ absl::Status Set(const Descriptor& message, std::string_view path, const std::st
   return absl::OkStatus();
 }
 
+/// What protobuf says of a document: "(resources.min_gpus): invalid value …", "(cluster) nodes: Cannot find field.", "x: Cannot find field."
+absl::Status ErrorOf(const std::string& text) {
+  constexpr std::string_view kUnknown = ": Cannot find field.";
+  const size_t close = text.starts_with('(') ? text.find(')') : std::string::npos;
+  const std::string path = close == std::string::npos ? "" : text.substr(1, close - 1);
+  const std::string rest = close == std::string::npos ? text : text.substr(close + 1);
+  if (rest.starts_with(": ") && !path.empty()) return base::InvalidField(path, rest.substr(2));
+  if (rest.ends_with(kUnknown)) {
+    const std::string name = rest.substr(0, rest.size() - kUnknown.size());
+    return base::InvalidField(path.empty() ? name : path + "." + name.substr(name.starts_with(' ') ? 1 : 0), "there is no such field");
+  }
+  return base::InvalidField("body", text);
+}
+
 }  // namespace
 
 absl::Status FillRequest(const HttpRequest& http, const std::vector<std::pair<std::string, std::string>>& variables,
@@ -74,7 +88,7 @@ absl::Status FillRequest(const HttpRequest& http, const std::vector<std::pair<st
   for (const auto& [name, value] : variables) RETURN_IF_ERROR(Set(type, name, value, tree));
   const std::string text = tree.dump(-1, ' ', false, json::error_handler_t::replace);
   const auto status = google::protobuf::util::JsonStringToMessage(text, &request);
-  if (!status.ok()) return base::InvalidField("body", std::string(status.message()));
+  if (!status.ok()) return ErrorOf(std::string(status.message()));
   return absl::OkStatus();
 }
 

@@ -130,6 +130,10 @@ HttpResponse ErrorWithCode(int code, const absl::Status& status) {
 
 }  // namespace
 
+HttpResponse WrongMethod(const HttpRequest& request) {
+  return ErrorWithCode(405, absl::UnimplementedError(fmt::format("there is no {} of this path: {}", request.method, request.path)));
+}
+
 HttpResponse ErrorResponse(const absl::Status& status) { return ErrorWithCode(HttpCodeOf(status.code()), status); }
 
 HttpResponse RestApi::Answer(const HttpRequest& request) const {
@@ -143,9 +147,7 @@ HttpResponse RestApi::Answer(const HttpRequest& request) const {
     if (!answer.ok()) return ErrorResponse(answer.status());
     return {.body = *std::move(answer)};
   }
-  if (is_path) {
-    return ErrorWithCode(405, absl::UnimplementedError(fmt::format("there is no {} of this path: {}", request.method, request.path)));
-  }
+  if (is_path) return WrongMethod(request);
   return ErrorResponse(absl::NotFoundError(fmt::format("there is no such path: {}", request.path)));
 }
 

@@ -23,6 +23,9 @@ class RestApi {
 /// "planner.v1.PlanService/GetPlan" of every call that has a path, for a test that none is forgotten.
 std::vector<std::string> CallsOfRestApi();
 
+/// 405: the path is there, for other methods.
+HttpResponse WrongMethod(const HttpRequest& request);
+
 /// An error as Google's APIs write it over HTTP.
 HttpResponse ErrorResponse(const absl::Status& status);
 

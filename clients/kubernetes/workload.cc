@@ -58,8 +58,7 @@ absl::Status ReadPyTorchJob(const json& spec, Workload& workload) {
     RETURN_IF_ERROR(base::AtField(field + ".template.spec", AddGroup(Member(Member(replica, "template"), "spec"),
                                                                      fmt::format("/spec/pytorchReplicaSpecs/{}/template/spec", Escaped(role)), *pods, workload)));
   }
-  if (!Member(spec, "runPolicy").is_object()) return absl::OkStatus();
-  return base::AtField("runPolicy", ReadTimeLimit(spec["runPolicy"], "/spec/runPolicy", workload));
+  return base::AtField("runPolicy", ReadTimeLimit(Member(spec, "runPolicy"), "/spec/runPolicy", workload));
 }
 
 absl::Status ReadJobSet(const json& spec, Workload& workload) {
@@ -116,6 +115,9 @@ absl::StatusOr<std::optional<Workload>> ReadWorkload(const json& object) {
     if (name.starts_with(kPrefix)) workload.words.emplace(name.substr(kPrefix.size()), TextOf(value));
   }
   if (!workload.words.contains("model")) return std::nullopt;
+  for (const auto& [word, value] : workload.words) {
+    if (value.empty()) return base::InvalidField(fmt::format("metadata.annotations.{}{}", kPrefix, word), "is empty");
+  }
   workload.name_space = TextOf(Member(metadata, "namespace"));
   std::string name = TextOf(Member(metadata, "name"));
   if (name.empty()) name = TextOf(Member(metadata, "generateName"));

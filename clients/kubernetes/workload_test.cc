@@ -69,6 +69,8 @@ TEST(WorkloadTest, APyTorchJobHasAMasterAndWorkers) {
   EXPECT_EQ(job.time_limit, absl::Minutes(1));
   EXPECT_EQ(job.time_limit_path, "/spec/runPolicy");
   EXPECT_EQ(job.groups[1].path, "/spec/pytorchReplicaSpecs/Worker/template/spec");
+  object["spec"].erase("runPolicy");
+  EXPECT_EQ(Read(object).time_limit_path, "/spec/runPolicy") << "it may get one";
 }
 
 TEST(WorkloadTest, AJobSetsJobsAreReplicated) {
@@ -117,6 +119,8 @@ TEST(WorkloadTest, ErrorsNameTheirPlace) {
   EXPECT_EQ(field(Job({{"parallelism", 1'000'000}, {"template", Template(8)}})), "spec.template.spec");
   EXPECT_EQ(field(Job({{"activeDeadlineSeconds", "soon"}, {"template", Template(8)}})), "spec.activeDeadlineSeconds");
   EXPECT_EQ(field(Job({{"parallelism", 2}})), "spec.template.spec");
+  EXPECT_EQ(field(Job({{"template", Template(8)}}, {{"planner.io/model", "gpt2"}, {"planner.io/tokens", ""}})),
+            "metadata.annotations.planner.io/tokens");
   json object = Job({{"pytorchReplicaSpecs", {{"Worker", {{"replicas", 1.5}, {"template", Template(8)}}}}}});
   object["kind"] = "PyTorchJob";
   object["apiVersion"] = "kubeflow.org/v1";

@@ -10,6 +10,7 @@
 #include "clients/plannerctl/cluster_commands.h"
 #include "clients/plannerctl/durations.h"
 #include "clients/plannerctl/flag_value.h"
+#include "clients/plannerctl/foreign_error.h"
 #include "clients/plannerctl/inventory_import.h"
 #include "clients/plannerctl/numbers.h"
 #include "clients/plannerctl/slurm_runs.h"
@@ -40,7 +41,9 @@ constexpr absl::Duration kSlurmPatience = absl::Seconds(60);
 absl::StatusOr<std::string> AnswerOf(const std::string& file, const std::vector<std::string>& command,
                                      Session& session) {
   if (!file.empty()) return ReadBoundedFile(file, session.in(), slurm::kMaxSlurmJsonBytes);
-  return slurm::OutputOf(command, slurm::kMaxSlurmJsonBytes, kSlurmPatience);
+  absl::StatusOr<std::string> output = slurm::OutputOf(command, slurm::kMaxSlurmJsonBytes, kSlurmPatience);
+  if (!output.ok()) return OfSomebodyElse(output.status());
+  return output;
 }
 
 /// All nodes. scontrol of 22.05 has no --json; sinfo of newer ones tells of groups of nodes.

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -11,10 +12,12 @@
 #include "clients/plannerctl/api_server_flags.h"
 #include "clients/plannerctl/cluster_commands.h"
 #include "clients/plannerctl/flag_value.h"
+#include "clients/plannerctl/foreign_error.h"
 #include "clients/plannerctl/inventory_import.h"
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
+#include "planner/v1/cluster_service.grpc.pb.h"
 
 namespace planner::plannerctl {
 namespace {
@@ -54,6 +57,30 @@ slurm::SlurmJob JobOf(const kubernetes::PodState& pod) {
           .description = "pod " + pod.name};
 }
 
+/// Nodes with GPUs that the planner does not know (slices of MIG, a new product, no label) are a warning: the others are there all the same.
+absl::Status LeaveOutUnknownTypes(Seen& seen, Session& session) {
+  std::map<std::string, absl::Status> types;
+  std::vector<slurm::SlurmNode> known;
+  for (slurm::SlurmNode& node : seen.nodes) {
+    const std::string& product = node.gpus.front().type;
+    const auto [type, is_new] = types.try_emplace(product, absl::OkStatus());
+    if (is_new && product.empty()) type->second = absl::NotFoundError("has no label nvidia.com/gpu.product");
+    if (is_new && !product.empty()) {
+      v1::GetGpuTypeRequest get;
+      get.set_name(product);
+      type->second = session.Call(&v1::ClusterService::Stub::GetGpuType, get).status();
+      if (!type->second.ok() && !absl::IsNotFound(type->second)) return type->second;
+    }
+    if (type->second.ok()) {
+      known.push_back(std::move(node));
+    } else if (is_new) {
+      session.Warn(fmt::format("nodes like {} are left out: {}", node.name, std::string(type->second.message())));
+    }
+  }
+  seen.nodes = std::move(known);
+  return absl::OkStatus();
+}
+
 /// What cannot be read is a warning where it is one pod or node of many: the others are there all the same.
 absl::StatusOr<Seen> Look(const kubernetes::ApiServer& server, Session& session) {
   Seen seen;
@@ -78,9 +105,11 @@ absl::StatusOr<ExitCode> ImportKubernetes(const ImportFlags& flags, Session& ses
   ASSIGN_OR_RETURN(const kubernetes::ApiServerOptions options, ApiServerOf(flags.api_server, session));
   const kubernetes::ApiServer server(options);
   const auto import = [&]() -> absl::StatusOr<v1::Cluster> {
-    ASSIGN_OR_RETURN(const Seen seen, Look(server, session));
+    absl::StatusOr<Seen> seen = Look(server, session);
+    if (!seen.ok()) return OfSomebodyElse(seen.status());
     session.StartAgain(absl::ZeroDuration());  // Waiting for the API server is no waiting for the planner.
-    return StoreInventory({.name = flags.name, .origin = "Kubernetes", .dry_run = flags.dry_run}, seen.nodes, seen.pods, {}, session);
+    RETURN_IF_ERROR(LeaveOutUnknownTypes(*seen, session));
+    return StoreInventory({.name = flags.name, .origin = "Kubernetes", .dry_run = flags.dry_run}, seen->nodes, seen->pods, {}, session);
   };
   return ImportOnceOrOften(flags.watch, import, session);
 }

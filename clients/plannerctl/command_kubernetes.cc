@@ -6,12 +6,14 @@
 #include "clients/kubernetes/admission.h"
 #include "clients/kubernetes/http_server.h"
 #include "clients/kubernetes/rest_api.h"
+#include "clients/kubernetes/wording.h"
 #include "clients/plannerctl/command.h"
 #include "clients/plannerctl/durations.h"
 #include "clients/plannerctl/flag_value.h"
 #include "clients/plannerctl/kubernetes_commands.h"
 #include "clients/plannerctl/planner_calls.h"
 #include "clients/plannerctl/policy_file.h"
+#include "clients/plannerctl/stop_signal.h"
 #include "core/base/clock.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
@@ -37,6 +39,8 @@ jobs::Job JobOf(const kubernetes::AdmissionRequest& request) {
         .scope = jobs::GpuScope::kJob, .type = workload.gpu_product(), .count = workload.gpus(), .prefix = {}};
   }
   job.time_limit = workload.time_limit;
+  job.takes_time_limit = !workload.time_limit_path.empty();
+  job.wording = kubernetes::KubernetesWording();
   job.words = workload.words;
   return job;
 }
@@ -69,7 +73,9 @@ class Front {
   kubernetes::HttpResponse Answer(const kubernetes::HttpRequest& request) {
     if (request.path == "/healthz") return {.body = "ok\n", .content_type = "text/plain"};
     if (request.path == "/readyz") return Ready();
-    if (request.path == "/admit" && request.method == "POST") return kubernetes::Admit(request.body, admission_);
+    if (request.path == "/admit") {
+      return request.method == "POST" ? kubernetes::Admit(request.body, admission_) : kubernetes::WrongMethod(request);
+    }
     return api_.Answer(request);
   }
 
@@ -111,6 +117,7 @@ absl::StatusOr<kubernetes::HttpServerOptions> ServerOptionsOf(const ServeFlags& 
     return absl::InvalidArgumentError(fmt::format("--listen: is no HOST:PORT: value=\"{}\"", flags.listen));
   }
   options.port = std::stoi(port);
+  if (options.host.starts_with('[') && options.host.ends_with(']')) options.host = options.host.substr(1, options.host.size() - 2);
   if (flags.certificate.empty() != flags.key.empty()) {
     return absl::InvalidArgumentError(fmt::format("{}: is missing: a certificate and its key belong together",
                                                   flags.key.empty() ? "--key" : "--certificate"));
@@ -128,11 +135,16 @@ absl::StatusOr<ExitCode> Serve(const ServeFlags& flags, Session& session) {
   ASSIGN_OR_RETURN(auto quick, session.NewClient(budget, {.most_rounds = 1}));
   ASSIGN_OR_RETURN(auto client, session.NewClient(absl::Seconds(30), {}));
   Front front(std::move(policy), budget, flags.pod_server, std::move(quick), std::move(client));
-  ASSIGN_OR_RETURN(const auto server,
-                   kubernetes::HttpServer::Start(
-                       options, [&](const kubernetes::HttpRequest& request) { return front.Answer(request); }));
-  session.out() << fmt::format("listening on {}:{}\n", options.host, server->port()) << std::flush;
-  while (true) session.Wait(absl::Hours(1));
+  const auto server =
+      kubernetes::HttpServer::Start(options, [&](const kubernetes::HttpRequest& request) { return front.Answer(request); });
+  // Of this machine, and not of the planner's being there.
+  if (!server.ok()) return absl::FailedPreconditionError(server.status().message());
+  WaitForStopSignal(absl::ZeroDuration());  // From here on a signal lets it drain.
+  session.out() << fmt::format("listening on {}:{}\n", options.host, (*server)->port()) << std::flush;
+  while (!WaitForStopSignal(absl::Hours(1))) {
+  }
+  session.out() << "draining\n" << std::flush;
+  return ExitCode::kOk;  // What is under way is answered by the server's end.
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "clients/plannerctl/durations.h"
 #include "clients/plannerctl/flag_value.h"
 #include "clients/plannerctl/kubernetes_commands.h"
+#include "clients/plannerctl/stop_signal.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
 #include "planner/v1/plan_service.grpc.pb.h"
@@ -140,7 +141,8 @@ absl::StatusOr<ExitCode> Serve(const KueueFlags& flags, Session& session) {
     const absl::Status round = queue.AnswerAll();
     if (absl::IsInvalidArgument(round)) return round;  // Of a flag: it would be the same for ever.
     if (!round.ok()) session.Warn(std::string(round.message()));
-    session.Wait(interval);
+    if (WaitForStopSignal(interval)) return ExitCode::kOk;
+    session.StartAgain(absl::ZeroDuration());
   }
 }
 

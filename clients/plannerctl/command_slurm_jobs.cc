@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "clients/plannerctl/durations.h"
 #include "clients/plannerctl/flag_value.h"
+#include "clients/plannerctl/foreign_error.h"
 #include "clients/plannerctl/run_view.h"
 #include "clients/plannerctl/slurm_commands.h"
 #include "clients/plannerctl/slurm_runs.h"
@@ -47,13 +48,14 @@ absl::StatusOr<std::vector<std::string>> AskSqueue(const std::string& job, const
   std::string format;
   for (const Column& column : columns)
     format += fmt::format("{}{}:{}", format.empty() ? "" : ",", column.name, column.width);
-  ASSIGN_OR_RETURN(const std::string output,
-                   slurm::OutputOf({"squeue", "--noheader", "--states=all", "--jobs=" + job, "--Format=" + format},
-                                   size_t{64} << 10, absl::Seconds(10)));
+  const absl::StatusOr<std::string> output =
+      slurm::OutputOf({"squeue", "--noheader", "--states=all", "--jobs=" + job, "--Format=" + format},
+                      size_t{64} << 10, absl::Seconds(10));
+  if (!output.ok()) return OfSomebodyElse(output.status());
   std::vector<std::string> values;
   size_t begin = 0;
   for (const Column& column : columns) {
-    values.push_back(Cut(output, begin, column.width));
+    values.push_back(Cut(*output, begin, column.width));
     begin += column.width;
   }
   return values;

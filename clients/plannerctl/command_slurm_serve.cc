@@ -11,6 +11,7 @@
 #include "clients/plannerctl/policy_file.h"
 #include "clients/plannerctl/slurm_commands.h"
 #include "clients/plannerctl/slurm_gate.h"
+#include "clients/plannerctl/stop_signal.h"
 #include "clients/slurm/answer.h"
 #include "clients/slurm/exchange.h"
 #include "core/base/new_file.h"
@@ -69,9 +70,9 @@ absl::StatusOr<ExitCode> Serve(const ServeFlags& flags, Session& session) {
   // Not being there is no reason not to start: it is asked again with every job.
   const absl::Status warm = gate->WarmUp(absl::Seconds(5));
   if (!warm.ok()) session.Warn(fmt::format("the planner does not answer yet: {}", std::string(warm.message())));
+  WaitForStopSignal(absl::ZeroDuration());  // From here on a signal lets it drain.
   session.out() << "ready\n" << std::flush;
-  while (true) {
-    session.Wait(absl::Seconds(1));
+  while (!WaitForStopSignal(absl::Seconds(1))) {
     const std::pair<int64_t, int64_t> now = Stamp(flags.policy);
     if (now == stamp || now.second == 0) continue;
     stamp = now;
@@ -85,6 +86,8 @@ absl::StatusOr<ExitCode> Serve(const ServeFlags& flags, Session& session) {
     gate->SetPolicy(*std::move(changed));
     session.out() << "policy read again\n" << std::flush;
   }
+  session.out() << "draining\n" << std::flush;
+  return ExitCode::kOk;  // What was asked is answered by the sockets' end.
 }
 
 absl::StatusOr<ExitCode> CheckPolicy(const std::string& path, const std::string& fallback, Session& session) {

@@ -8,6 +8,7 @@
 #include "clients/plannerctl/bounded_file.h"
 #include "clients/plannerctl/durations.h"
 #include "clients/plannerctl/flag_value.h"
+#include "clients/plannerctl/foreign_error.h"
 #include "clients/plannerctl/policy_file.h"
 #include "clients/plannerctl/slurm_commands.h"
 #include "clients/plannerctl/slurm_gate.h"
@@ -64,9 +65,13 @@ absl::StatusOr<ExitCode> Check(const CheckFlags& flags, Session& session) {
     const std::string text = slurm::Encode(question);
     if (text.size() > slurm::kMaxMessageBytes)
       return absl::InvalidArgumentError("the job's description is longer than 64 KiB");
-    ASSIGN_OR_RETURN(const std::string said, slurm::Ask(flags.socket, text, budget));
-    auto read = slurm::Decode(said);
-    if (!read.ok()) return absl::UnavailableError("the answer " + std::string(read.status().message()));
+    const auto error = [](const absl::Status& status, std::string_view what) {
+      return OfSomebodyElse(absl::Status(status.code(), fmt::format("--socket: {}{}", what, std::string(status.message()))));
+    };
+    const absl::StatusOr<std::string> said = slurm::Ask(flags.socket, text, budget);
+    if (!said.ok()) return error(said.status(), "");
+    auto read = slurm::Decode(*said);
+    if (!read.ok()) return error(absl::UnavailableError(read.status().message()), "the answer ");
     answer = *std::move(read);
   } else {
     ASSIGN_OR_RETURN(jobs::Policy policy, ReadPolicy(flags.policy, session.in()));

@@ -71,15 +71,15 @@ absl::StatusOr<v1::Model> ModelOf(const std::string& text, const std::vector<std
     return !failed && IsIn(path, real);
   });
   // The same words whether it is there or not: a stranger learns nothing of the files of this machine.
-  if (!is_allowed) return base::InvalidField("model", "is no description in a folder that this site allows");
+  if (!is_allowed) return base::InvalidField("--model", "is no description in a folder that this site allows");
   const std::string ending = path.extension();
   if (ending != ".json" && ending != ".yaml" && ending != ".yml" && ending != ".textproto") {
     return base::InvalidField(
-        "model", "is no .json, .yaml or .textproto; make a plan with plannerctl, and name that: plan=plans/…");
+        "--model", "is no .json, .yaml or .textproto; make a plan with plannerctl, and name that: plan=plans/…");
   }
   std::istringstream nothing;
   auto read = ReadModelArgument(path.string(), nothing);
-  if (!read.ok()) return base::InvalidField("model", "cannot be read as the description of a model");
+  if (!read.ok()) return base::InvalidField("--model", "cannot be read as the description of a model");
   return read;
 }
 
@@ -96,15 +96,15 @@ absl::StatusOr<v1::EstimateRequest> RequestOfWords(const jobs::JobWords& words,
       flags.*(found->second) = value;
     } else if (std::find(kOthers.begin(), kOthers.end(), name) == kOthers.end()) {
       const std::string likely = base::LikelyName(name, known);
-      return base::InvalidField(
-          name, likely.empty() ? "is no word of a job" : fmt::format("is no word of a job; did you mean {}?", likely));
+      return base::InvalidField("--" + name, likely.empty() ? "is no word of a job"
+                                                            : fmt::format("is no word of a job; did you mean --{}?", likely));
     }
   }
   std::istringstream nothing;
   auto request = BuildEstimateRequest(flags, nothing);
   if (!request.ok()) return request.status();
   const auto model = words.find("model");
-  if (model == words.end()) return base::InvalidField("model", "is missing");
+  if (model == words.end()) return base::InvalidField("--model", "is missing");
   ASSIGN_OR_RETURN(v1::Model described, ModelOf(model->second, model_folders));
   described.set_assume_architecture(flags.assume_architecture);
   *request->mutable_model() = std::move(described);

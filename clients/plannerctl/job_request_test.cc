@@ -45,7 +45,7 @@ TEST_F(SlurmWordsTest, WordsAreTheFlagsOfEstimate) {
 
 TEST_F(SlurmWordsTest, WrongWordsAreNamed) {
   EXPECT_THAT(Error({{"model", "gpt2"}, {"tokenz", "1"}}),
-              HasSubstr("tokenz: is no word of a job; did you mean tokens?"));
+              HasSubstr("--tokenz: is no word of a job; did you mean --tokens?"));
   EXPECT_THAT(Error({{"model", "gpt2"}, {"tokens", "many"}}), HasSubstr("--tokens: is not a number"));
   EXPECT_THAT(Error({{"model", "gpt2"}, {"gpus", "8"}}), HasSubstr("gpus: is no word of a job")) << "Slurm says that";
   EXPECT_THAT(Error({{"tokens", "1B"}}), HasSubstr("model: is missing"));
@@ -56,7 +56,7 @@ TEST_F(SlurmWordsTest, OnlyFilesOfAllowedFoldersAreRead) {
   const auto request = RequestOfWords({{"model", model}}, {(folder_ / "allowed").string()});
   ASSERT_TRUE(request.ok()) << request.status();
   EXPECT_TRUE(request->model().has_hugging_face_config());
-  const std::string refused = "model: is no description in a folder that this site allows";
+  const std::string refused = "--model: is no description in a folder that this site allows";
   EXPECT_EQ(RequestOfWords({{"model", model}}, {}).status().message(), refused);
   for (const char* path :
        {"secret.json", "allowed/link.json", "allowed/../secret.json", "allowed-not/config.json", "allowed/none.json"}) {

@@ -37,10 +37,14 @@ jobs::PlannerCalls CallsOf(cpp::Client& client, absl::Time end, const std::vecto
             client.CallBy(end, &v1::PlanService::Stub::DeletePlan, remove).status().IgnoreError();
           },
       .get_plan =
-          [&client, end](const std::string& name) {
+          [&client, end](const std::string& name) -> absl::StatusOr<v1::Plan> {
             v1::GetPlanRequest get;
             get.set_name(name);
-            return client.CallBy(end, &v1::PlanService::Stub::GetPlan, get);
+            auto plan = client.CallBy(end, &v1::PlanService::Stub::GetPlan, get);
+            if (plan.ok() || absl::IsUnavailable(plan.status()) || absl::IsDeadlineExceeded(plan.status())) return plan;
+            // Of the word that has the name; "name" is the API's.
+            const std::string text(plan.status().message());
+            return absl::Status(plan.status().code(), "--plan" + (text.starts_with("name: ") ? text.substr(4) : ": " + text));
           },
       .build_request = [&model_folders](const jobs::JobWords& words) { return RequestOfWords(words, model_folders); },
   };

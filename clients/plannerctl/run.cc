@@ -6,6 +6,7 @@
 #include "clients/plannerctl/command.h"
 #include "clients/plannerctl/durations.h"
 #include "clients/plannerctl/flag_value.h"
+#include "clients/plannerctl/foreign_error.h"
 #include "clients/plannerctl/version.h"
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
@@ -122,7 +123,7 @@ std::string Explain(const CLI::ParseError& error, const CLI::App& app) {
 /// The error of a call, with the server's address where the server was not reached.
 std::string Explain(const absl::Status& status, const GlobalFlags& flags) {
   const std::string text(status.message());
-  if (flags.server.empty()) return text;
+  if (flags.server.empty() || IsOfSomebodyElse(status)) return text;
   if (status.code() == absl::StatusCode::kUnavailable) {
     return fmt::format("the server at {} cannot be reached: {}", flags.server, text);
   }

@@ -13,6 +13,7 @@ namespace planner::plannerctl {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class RunSlurmTest : public RunTest {
@@ -59,7 +60,9 @@ TEST_F(RunSlurmTest, SubmitCheckRefusesByPolicyAndSaysSoByItsExitCode) {
                  "planner:model=gpt2,tokenz=1"}),
             3);
   EXPECT_THAT(out(), HasSubstr("action=refuse\n"));
-  EXPECT_EQ(Run({"slurm", "submit-check", "--socket", folder_ / "nobody", "--gres", "gpu:8"}), 4);
+  EXPECT_EQ(Run({"slurm", "submit-check", "--socket", folder_ / "nobody", "--gres", "gpu:8", "--server", "planner:1"}), 4);
+  EXPECT_THAT(err(), HasSubstr("error: --socket: No such file or directory"));
+  EXPECT_THAT(err(), Not(HasSubstr("planner:1"))) << "nobody has asked there";
 }
 
 TEST_F(RunSlurmTest, CheckPolicyNamesTheField) {

@@ -44,6 +44,7 @@ absl::StatusOr<std::optional<absl::Duration>> Limit(std::string_view text) {
 
 absl::StatusOr<jobs::Job> ReadSubmission(const Fields& fields) {
   jobs::Job job;
+  job.wording = {.job = "slurm job", .ask_for_gpu_type = "ask for gpu:TYPE:COUNT", .time_option = "--time="};
   job.is_advice = ValueOf(fields, "advice") == "1";
   for (const auto& [name, text] : {std::pair("partition", &job.partition), std::pair("account", &job.account),
                                    std::pair("user", &job.user), std::pair("name", &job.name)}) {

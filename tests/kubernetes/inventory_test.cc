@@ -110,7 +110,7 @@ TEST_F(KubernetesInventoryTest, TheLastInventoryStaysOnBadDays) {
   code_ = 500;
   const auto [code, output] = Import();
   EXPECT_NE(code, 0);
-  EXPECT_THAT(output, HasSubstr("etcd is away"));
+  EXPECT_THAT(output, HasSubstr("error: the API server answers 500 to /api/v1/nodes: etcd is away")) << "and not that plannerd is";
   code_ = 200;
   // A list without a single GPU is believed by nobody.
   nodes_ = json::array();
@@ -122,6 +122,18 @@ TEST_F(KubernetesInventoryTest, TheLastInventoryStaysOnBadDays) {
   EXPECT_EQ(left_out, 0);
   EXPECT_THAT(warning, HasSubstr("a node is left out: status.allocatable.nvidia.com/gpu: is no number of GPUs"));
   EXPECT_EQ(Stored().node_pools(0).node_count(), 1);
+}
+
+TEST_F(KubernetesInventoryTest, NodesWithGpusThatNobodyKnowsAreLeftOut) {
+  nodes_ = {Node("h1", "NVIDIA-H100-80GB-HBM3"), Node("m1", "NVIDIA-H100-80GB-HBM3-MIG-1g.10gb"), Node("m2", "NVIDIA-H100-80GB-HBM3-MIG-1g.10gb"),
+            Node("u1", "")};
+  const auto [code, output] = Import();
+  EXPECT_EQ(code, 0) << output;
+  EXPECT_THAT(output, HasSubstr("nodes like m1 are left out: name: no GPU type is named"));
+  EXPECT_THAT(output, ::testing::Not(HasSubstr("like m2"))) << "said once";
+  EXPECT_THAT(output, HasSubstr("nodes like u1 are left out: has no label nvidia.com/gpu.product"));
+  EXPECT_EQ(Stored().node_pools_size(), 1);
+  EXPECT_EQ(Stored().node_pools(0).node_names(), "h1");
 }
 
 }  // namespace

@@ -2,10 +2,14 @@
 #include <gtest/gtest.h>
 #include <httplib.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -47,10 +51,11 @@ class WebhookTest : public ::testing::Test {
         .command = {PLANNERD_PATH, "--listen", planner_address(), "--metrics_listen", "off", "--state_dir", In("state")}, .user = {}});
     ASSERT_TRUE(planner_->WaitForOutput("event=ready", kPatience)) << planner_->output();
   }
-  void StartWebhook(const std::string& policy) {
+  void StartWebhook(const std::string& policy, std::string planner = "") {
+    if (planner.empty()) planner = planner_address();
     std::ofstream(In("policy.yaml")) << policy;
     webhook_ = std::make_unique<support::ChildProcess>(support::ChildOptions{
-        .command = {PLANNERCTL_PATH, "--server", planner_address(), "kubernetes", "serve", "--listen", "127.0.0.1:0", "--certificate", In("tls.crt"),
+        .command = {PLANNERCTL_PATH, "--server", planner, "kubernetes", "serve", "--listen", "127.0.0.1:0", "--certificate", In("tls.crt"),
                     "--key", In("tls.key"), "--policy", In("policy.yaml")},
         .user = {}});
     const std::string mark = "listening on 127.0.0.1:";
@@ -166,8 +171,68 @@ TEST_F(WebhookTest, BadDaysOfThePlannerEndBeforeTheApiServersTimeout) {
   // And it is found again.
   StartPlanner();
   json response;
-  for (int tries = 0; tries < 100 && !response.contains("patch"); ++tries) response = Admit(open);
+  const absl::Time patience = base::Clock::Real().Now() + kPatience;
+  while (!response.contains("patch") && base::Clock::Real().Now() < patience) response = Admit(open);
   EXPECT_TRUE(response.contains("patch")) << response;
+}
+
+TEST_F(WebhookTest, NobodyIsToldOfFlagsThatKubernetesHasNot) {
+  StartWebhook("default: {mode: enforce}\npartitions:\n  research: {mode: advise}\n");
+  const json job = Recorded("job.json");
+  EXPECT_THAT(Admit(job)["warnings"].dump(), HasSubstr("activeDeadlineSeconds: "));
+  const auto said = [&](const std::string& word, const std::string& value) {
+    json review = job;
+    review["request"]["uid"] = word + value;
+    review["request"]["namespace"] = "strict";
+    review["request"]["object"]["metadata"]["namespace"] = "strict";
+    review["request"]["object"]["metadata"]["annotations"]["planner.io/" + word] = value;
+    const std::string message = Admit(review)["status"].value("message", "");
+    EXPECT_THAT(message, ::testing::Not(HasSubstr("--"))) << word;
+    return message;
+  };
+  EXPECT_THAT(said("tokens", "many"), HasSubstr("planner: planner.io/tokens: is not a number"));
+  EXPECT_THAT(said("tokens", "-5"), HasSubstr("planner: planner.io/tokens: must be above 0"));
+  EXPECT_THAT(said("tokens", ""), HasSubstr("planner: metadata.annotations.planner.io/tokens: is empty"));
+  EXPECT_THAT(said("tokns", "1"), HasSubstr("planner: planner.io/tokns: is no word of a job; did you mean planner.io/tokens?"));
+  EXPECT_THAT(said("model", "llama-3-8c"), HasSubstr("planner: planner.io/model: no model is named"));
+  EXPECT_THAT(said("model", "/etc/passwd"), HasSubstr("planner: planner.io/model: is no description"));
+  EXPECT_THAT(said("plan", "plans/none"), HasSubstr("planner: planner.io/plan: there is no plan"));
+  json review = job;
+  review["request"]["uid"] = "selector";
+  review["request"]["object"]["metadata"]["namespace"] = "strict";
+  json& selector = review["request"]["object"]["spec"]["template"]["spec"]["nodeSelector"];
+  selector = {{"nvidia.com/gpu.product", "H100-9000"}};
+  EXPECT_THAT(Admit(review)["status"].dump(), HasSubstr("planner: nvidia.com/gpu.product: no GPU type is named"));
+  review["request"]["uid"] = "no selector";
+  selector = json::object();
+  EXPECT_THAT(Admit(review)["status"].dump(), HasSubstr("give the pods a nodeSelector"));
+  // The plan says whose it is.
+  const auto plans = http_->Get("/v1/plans");
+  ASSERT_TRUE(plans);
+  EXPECT_THAT(plans->body, HasSubstr("\"description\":\"kubernetes training research/llama-8b of user ada@example.org in research\""));
+}
+
+TEST_F(WebhookTest, ATermSignalLetsWhatIsUnderWayBeAnsweredAndEndsIt) {
+  // A planner that takes connections and says nothing: who has connected to it is asking.
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = In("silent.sock");
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(bind(listening, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_EQ(listen(listening, 8), 0);
+  StartWebhook("default: {mode: enforce}\n", "unix:" + path);
+  std::future<json> admission = std::async(std::launch::async, [this] { return Admit(Recorded("job.json")); });
+  const int connection = accept(listening, nullptr, nullptr);
+  ASSERT_GE(connection, 0);
+  webhook_->Signal(SIGTERM);
+  ASSERT_TRUE(webhook_->WaitForOutput("draining", kPatience)) << webhook_->output();
+  const json response = admission.get();
+  EXPECT_EQ(response["allowed"], true) << response;
+  EXPECT_THAT(response.dump(), HasSubstr("the planner does not answer"));
+  EXPECT_EQ(webhook_->Wait(), 0);
+  close(connection);
+  close(listening);
 }
 
 TEST_F(WebhookTest, HostileRequestsCostOnlyThemselves) {

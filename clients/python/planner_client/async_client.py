@@ -24,8 +24,8 @@ from planner_client.api.v1 import (
 )
 from planner_client.client import DEFAULT_TIMEOUT
 from planner_client.connecting import TlsFiles
-from planner_client.errors import AbortedError, FailedPreconditionError, NotFoundError, from_rpc_error
-from planner_client.links import Links
+from planner_client.errors import AbortedError, FailedPreconditionError, NotFoundError, PlannerError, UnavailableError, from_rpc_error
+from planner_client.links import Link, Links
 from planner_client.methods import Method, Request, Response
 from planner_client.retrying import Retry, Tries
 
@@ -251,12 +251,24 @@ class AsyncClient:
 
         return await self._call(once, tries if tries is not None else self._tries(timeout))
 
+    async def _is_connected(self, link: Link[grpc.aio.Channel], tries: Tries) -> bool:
+        """Waits for the link's connection where there are other addresses to ask; one alone has the whole time of the call."""
+        if len(self._addresses) > 1 and not link.is_connected:
+            link.is_connected = await connecting.connects_async(link.channel, tries.connect_seconds(time.monotonic()))
+            return link.is_connected
+        return True
+
     async def _call(self, once: Callable[[grpc.aio.Channel, float], Awaitable[Response]], tries: Tries) -> Response:
         while True:
             index = self._links.current
             link, is_broken = self._links.acquire(index), False
+            error: PlannerError
             try:
+                if not await self._is_connected(link, tries):
+                    raise UnavailableError(grpc.StatusCode.UNAVAILABLE, f"{self._addresses[index]} does not answer, and has others beside it")
                 return await once(link.channel, max(0.0, tries.deadline - time.monotonic()))
+            except UnavailableError as raised:
+                is_broken, error = True, raised
             except grpc.aio.AioRpcError as raised:
                 is_broken = links.is_broken(raised)
                 error = from_rpc_error(raised)

@@ -21,8 +21,8 @@ from planner_client.api.v1 import (
     validation_pb2,
 )
 from planner_client.connecting import TlsFiles
-from planner_client.errors import AbortedError, FailedPreconditionError, NotFoundError, from_rpc_error
-from planner_client.links import Links
+from planner_client.errors import AbortedError, FailedPreconditionError, NotFoundError, PlannerError, UnavailableError, from_rpc_error
+from planner_client.links import Link, Links
 from planner_client.methods import Method, Request, Response
 from planner_client.retrying import Retry, Tries
 
@@ -61,6 +61,11 @@ class Client:
         """Ends what is under way with CANCELLED."""
         for channel in self._links.clear():
             channel.close()
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there is more than one address: a call that has failed at one is of the next one the next time."""
+        return len(self._addresses) > 1
 
     # What a job needs.
 
@@ -248,12 +253,24 @@ class Client:
 
         return self._call(once, tries if tries is not None else self._tries(timeout))
 
+    def _is_connected(self, link: Link[grpc.Channel], tries: Tries) -> bool:
+        """Waits for the link's connection where there are other addresses to ask; one alone has the whole time of the call."""
+        if len(self._addresses) > 1 and not link.is_connected:
+            link.is_connected = connecting.connects(link.channel, tries.connect_seconds(time.monotonic()))
+            return link.is_connected
+        return True
+
     def _call(self, once: Callable[[grpc.Channel, float], Response], tries: Tries) -> Response:
         while True:
             index = self._links.current
             link, is_broken = self._links.acquire(index), False
+            error: PlannerError
             try:
+                if not self._is_connected(link, tries):
+                    raise UnavailableError(grpc.StatusCode.UNAVAILABLE, f"{self._addresses[index]} does not answer, and has others beside it")
                 return once(link.channel, max(0.0, tries.deadline - time.monotonic()))
+            except UnavailableError as raised:
+                is_broken, error = True, raised
             except grpc.RpcError as raised:
                 is_broken = links.is_broken(raised)
                 error = from_rpc_error(raised)

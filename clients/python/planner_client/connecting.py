@@ -1,13 +1,18 @@
 """Addresses, TLS and channels."""
 
+import asyncio
 import os
 import re
+import threading
+import time
 from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple, Union
 
 import grpc
+import grpc.aio
 
 DEFAULT_ADDRESS = "127.0.0.1:7070"
+_SETTLED = (grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 
 
@@ -71,6 +76,34 @@ def credentials_of(tls: Optional[TlsFiles]) -> Optional[grpc.ChannelCredentials]
         raise ValueError("tls: a certificate and its key belong together")
     return grpc.ssl_channel_credentials(
         _read(tls.ca), _read(tls.key) if tls.key else None, _read(tls.certificate) if tls.certificate else None)
+
+
+def connects(channel: grpc.Channel, seconds: float) -> bool:
+    """Whether it is connected in time, or has failed to be: then a call on it says why. False: nobody has said anything."""
+    settled = threading.Event()
+
+    def changed(state: grpc.ChannelConnectivity) -> None:
+        if state in _SETTLED:
+            settled.set()
+
+    channel.subscribe(changed, try_to_connect=True)
+    try:
+        return settled.wait(seconds)
+    finally:
+        channel.unsubscribe(changed)
+
+
+async def connects_async(channel: grpc.aio.Channel, seconds: float) -> bool:
+    """The same for asyncio."""
+    end = time.monotonic() + seconds
+    state = channel.get_state(try_to_connect=True)
+    while state not in _SETTLED:
+        try:
+            await asyncio.wait_for(channel.wait_for_state_change(state), max(0.0, end - time.monotonic()))
+        except asyncio.TimeoutError:
+            return False
+        state = channel.get_state(try_to_connect=True)
+    return True
 
 
 def is_local(address: str) -> bool:

@@ -17,6 +17,8 @@ class Link(Generic[Channel]):
         self.channel = channel
         self.users = 0
         self.is_retired = False
+        # Calls on it need not wait for its connection.
+        self.is_connected = False
 
 
 class Links(Generic[Channel]):
@@ -70,5 +72,5 @@ class Links(Generic[Channel]):
 
 
 def is_broken(error: Any) -> bool:
-    """Whether a call's grpc.RpcError is of its channel."""
-    return bool(error.code().name == "UNAVAILABLE")
+    """Whether a call's grpc.RpcError is of its channel, or may be: a process that stands still keeps its connections, and answers nothing."""
+    return bool(error.code().name in ("UNAVAILABLE", "DEADLINE_EXCEEDED"))

@@ -338,7 +338,11 @@ class Reporter:
 
     def _left(self) -> float:
         """Seconds that the next call may take."""
-        left = self._options.call_seconds if self._closing is None else self._close_by - clocks.monotonic()
+        left = self._options.call_seconds
+        if self._closing is not None:
+            left = self._close_by - clocks.monotonic()
+            # A planner that stands still must leave another one the time to take the training's end.
+            left = left / 2 if self._client.has_others else left
         return max(0.001, min(left, self._options.call_seconds))
 
     def _send(self, closing: Optional[Outcome]) -> None:

@@ -19,6 +19,9 @@ class Retry:
     longest_wait: float = 5.0
     # Of the wait, from round to round.
     growth: float = 2.0
+    # For an address to let itself be connected to, where there are others: one whose machine is gone, or whose process stands still, must not
+    # use up the call's whole time.
+    longest_connect: float = 2.0
 
 
 class Tries:
@@ -36,6 +39,10 @@ class Tries:
         self._random = random
         self._tries = 0
         self._wait = retry.first_wait
+
+    def connect_seconds(self, now: float) -> float:
+        """How long the next try may wait for its connection, so that the other addresses have their share of the time."""
+        return min(self._retry.longest_connect, max(0.0, self.deadline - now) / self._addresses)
 
     def after(self, error: PlannerError, now: float) -> Optional[float]:
         """Seconds to wait for the next try; None: `error` is the answer."""

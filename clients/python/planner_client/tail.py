@@ -8,6 +8,7 @@ planner has everything; 1: it refuses; 2: usage; 4: it does not answer.
 """
 
 import argparse
+import errno
 import logging
 import os
 import signal
@@ -26,6 +27,14 @@ from planner_client.tailing import Tailer
 _STATES = {"succeeded": run_pb2.Run.SUCCEEDED, "failed": run_pb2.Run.FAILED, "cancelled": run_pb2.Run.CANCELLED}
 
 
+def _count(text: str) -> int:
+    """0 would be waited for for ever (--pid), and less means nothing."""
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"must be above 0: {text}")
+    return count
+
+
 def _arguments(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m planner_client.tail", description="Reports a training to the planner by its log.")
     parser.add_argument("file", metavar="FILE", help="the log, which may be rotated and cut; -: standard input, to its end")
@@ -38,10 +47,10 @@ def _arguments(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument("--tls-ca", default="", metavar="FILE")
     parser.add_argument("--tls-cert", default="", metavar="FILE")
     parser.add_argument("--tls-key", default="", metavar="FILE")
-    parser.add_argument("--seq-len", type=int, default=0, metavar="N", help="tokens of a sample, for Megatron's consumed samples")
-    parser.add_argument("--gpus", type=int, default=0, metavar="N", help="GPUs of the training, for torchtitan's tokens per second")
+    parser.add_argument("--seq-len", type=_count, default=0, metavar="N", help="tokens of a sample, for Megatron's consumed samples")
+    parser.add_argument("--gpus", type=_count, default=0, metavar="N", help="GPUs of the training, for torchtitan's tokens per second")
     parser.add_argument("--once", action="store_true", help="ends at the end of the file, and does not wait for more")
-    parser.add_argument("--pid", type=int, metavar="PID", help="ends when this process has ended")
+    parser.add_argument("--pid", type=_count, metavar="PID", help="ends when this process has ended")
     parser.add_argument("--interval", type=float, default=1.0, metavar="SECONDS", help="between two looks at the file (default: 1)")
     parser.add_argument("--report-interval", type=float, default=5.0, metavar="SECONDS", help="between two batches of reports (default: 5)")
     parser.add_argument("--finish", choices=["auto", "none", *_STATES], default="auto", help="how the run ends at the end of the log")
@@ -113,6 +122,8 @@ class _Command:
         if self._arguments.once:
             # Nobody is going to make it.
             os.stat(self._arguments.file)
+        if os.path.isdir(self._arguments.file):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self._arguments.file)
         file = LogFile(self._arguments.file)
         while not self._stop.is_set():
             # Asked before the file is: what it wrote before it ended is then there to be read.

@@ -11,7 +11,7 @@ import unittest
 from typing import Any, Awaitable, Callable, List
 
 import grpc
-from daemon import Daemon, request
+from daemon import Daemon, Mute, request
 from fake_planner import FakePlanner, refuse
 
 import planner_client
@@ -136,6 +136,32 @@ class RealPlanner(unittest.TestCase):
             for addresses in (f"unix:/nonexistent/a, unix:/nonexistent/b,{daemon.address}", ["unix:/nonexistent/a", daemon.address]):
                 async with make(addresses, wait=wait) as planner:
                     self.assertEqual((await planner.get_version()).api_versions[0], "planner.v1")
+
+    @with_both
+    async def test_an_address_that_stands_still_is_passed_over(self, make: Any) -> None:
+        with Daemon() as daemon, Mute() as mute:
+            async with make([mute.address, daemon.address], timeout=60, retry=Retry(rounds=1, longest_connect=0.1)) as planner:
+                self.assertEqual((await planner.get_version()).api_versions[0], "planner.v1")
+                self.assertEqual((await planner.get_version()).api_versions[0], "planner.v1")
+            self.assertEqual(mute.connections(), 1, "it is not asked again by every call")
+            # Its share of a call that has less time than longest_connect is its share, and not all of it.
+            async with make([mute.address, daemon.address], timeout=20, retry=Retry(rounds=1, longest_connect=1000)) as planner:
+                self.assertEqual((await planner.get_version()).api_versions[0], "planner.v1")
+            # Alone it has the whole time of the call.
+            async with make(mute.address, timeout=0.2, retry=Retry(rounds=1)) as planner:
+                with self.assertRaises(planner_client.PlannerError):
+                    await planner.get_version()
+
+    @with_both
+    async def test_a_connected_planner_that_stops_costs_one_call(self, make: Any) -> None:
+        with Daemon() as stopped, Daemon() as daemon:
+            async with make([stopped.address, daemon.address], timeout=60) as planner:
+                plan = await planner.create_plan(request())
+                stopped.freeze()
+                with self.assertRaises(planner_client.DeadlineExceededError):
+                    await planner.get_plan(plan.name, timeout=0.2)
+                with self.assertRaises(planner_client.NotFoundError):  # The other one says so: it has a store of its own.
+                    await planner.get_plan(plan.name)
 
     @with_both
     async def test_waits_for_a_planner_that_comes(self, make: Any) -> None:

@@ -274,6 +274,17 @@ class PlannerIsAway(ReporterTest):
         self.assertLess(took, 5)
         self.assertFalse(reporter.is_closed_well)
 
+    def test_another_planner_takes_the_end(self) -> None:
+        over = threading.Event()
+        with FakePlanner() as stopped, FakePlanner() as other:
+            stopped.handlers[methods.FINISH_RUN.path] = lambda request, context: over.wait()
+            with Reporter("plans/1", server=[stopped.address, other.address], options=options(close_seconds=2.0)) as reporter:
+                reporter.report(1)
+                self.assertTrue(reporter.flush(PATIENCE))
+            over.set()
+            self.assertEqual([one.name for one in other.finished], ["runs/1"])
+            self.assertTrue(reporter.is_closed_well)
+
     def test_control_c_ends_the_wait_at_the_end(self) -> None:
         with Daemon() as daemon:
             reporter = Reporter(daemon.plan(), server=daemon.address, options=options(close_seconds=600))

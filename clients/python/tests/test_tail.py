@@ -320,6 +320,11 @@ class Command(unittest.TestCase):
         self.assertEqual(self.tail("--format", "megatron", log)[0], 2)
         self.assertEqual(self.tail("--format", "megatron", "--run", "runs/1", "--plan", "plans/1", log)[0], 2)
         self.assertEqual(self.tail("--format", "megatron", "--run", "runs/1", "--once", "/nonexistent")[0], 2)
+        code, _, said = self.tail("--format", "megatron", "--run", "runs/1", str(RECORDED))
+        self.assertEqual((code, str(RECORDED) in said), (2, True), said)
+        for flag in ("--pid", "--gpus", "--seq-len"):  # Process 0 is everybody's: it would be waited for for ever.
+            code, _, said = self.tail("--format", "megatron", "--run", "runs/1", flag, "0", log)
+            self.assertEqual((code, f"{flag}: must be above 0" in said), (2, True), said)
         self.assertEqual(self.tail("--format", "megatron", "--run", "runs/1", "--once", "--server", "localhost", log)[0], 2)
         self.assertEqual(self.tail("--format", "megatron", "--run", "runs/1", "--once", "--server", "unix:/nonexistent/s", log)[0], 4)
         code, _, said = self.tail("--format", "torchtitan", "--run", "runs/1", "--once", log)
