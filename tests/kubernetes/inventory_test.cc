@@ -1,8 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +8,7 @@
 #include "clients/kubernetes/http_server.h"
 #include "fmt/format.h"
 #include "planner/v1/cluster_service.grpc.pb.h"
+#include "tests/kubernetes/planner_fixture.h"
 #include "tests/support/child_process.h"
 
 namespace planner::kubernetes_test {
@@ -17,8 +16,6 @@ namespace {
 
 using nlohmann::json;
 using ::testing::HasSubstr;
-
-constexpr absl::Duration kPatience = absl::Seconds(60);
 
 json Node(const std::string& name, const std::string& product) {
   return {{"metadata", {{"name", name}, {"labels", {{"nvidia.com/gpu.product", product}, {"nvidia.com/gpu.count", "8"}}}}},
@@ -33,19 +30,11 @@ json Pod(const std::string& name, const std::string& node, int gpus) {
 }
 
 /// An API server that tells of what a test gives it, and a plannerd.
-class KubernetesInventoryTest : public ::testing::Test {
+class KubernetesInventoryTest : public PlannerFixture {
  protected:
   KubernetesInventoryTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "planner-inventory-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-    planner_ = std::make_unique<support::ChildProcess>(support::ChildOptions{
-        .command = {PLANNERD_PATH, "--listen", address(), "--metrics_listen", "off", "--state_dir", (folder_ / "state").string()}, .user = {}});
-    EXPECT_TRUE(planner_->WaitForOutput("event=ready", kPatience)) << planner_->output();
     api_server_ = *kubernetes::HttpServer::Start({}, [this](const kubernetes::HttpRequest& request) { return Answer(request); });
   }
-  ~KubernetesInventoryTest() override { std::filesystem::remove_all(folder_); }
-
-  std::string address() const { return "unix:" + (folder_ / "p.sock").string(); }
 
   kubernetes::HttpResponse Answer(const kubernetes::HttpRequest& request) {
     if (code_ != 200) return {.code = code_, .body = R"({"kind": "Status", "message": "etcd is away"})"};
@@ -73,8 +62,6 @@ class KubernetesInventoryTest : public ::testing::Test {
     return cluster.value_or(v1::Cluster());
   }
 
-  std::filesystem::path folder_;
-  std::unique_ptr<support::ChildProcess> planner_;
   std::unique_ptr<kubernetes::HttpServer> api_server_;
   std::atomic<int> code_ = 200;
   json nodes_ = json::array(), pods_ = json::array();

@@ -1,8 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -12,6 +10,7 @@
 #include "fmt/format.h"
 #include "planner/v1/cluster_service.grpc.pb.h"
 #include "planner/v1/plan_service.grpc.pb.h"
+#include "tests/kubernetes/planner_fixture.h"
 #include "tests/support/child_process.h"
 
 namespace planner::kubernetes_test {
@@ -21,17 +20,10 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr absl::Duration kPatience = absl::Seconds(60);
-
 /// Kueue's objects in an API server that keeps what is applied, beside a plannerd with four nodes.
-class KueueTest : public ::testing::Test {
+class KueueTest : public PlannerFixture {
  protected:
   KueueTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "planner-kueue-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-    planner_ = std::make_unique<support::ChildProcess>(support::ChildOptions{
-        .command = {PLANNERD_PATH, "--listen", address(), "--metrics_listen", "off", "--state_dir", (folder_ / "state").string()}, .user = {}});
-    EXPECT_TRUE(planner_->WaitForOutput("event=ready", kPatience)) << planner_->output();
     client_ = *cpp::Client::Connect({.addresses = {address()}});
     api_server_ = *kubernetes::HttpServer::Start({}, [this](const kubernetes::HttpRequest& request) { return Answer(request); });
     v1::CreateClusterRequest create;
@@ -43,9 +35,6 @@ class KueueTest : public ::testing::Test {
     pool.set_node_count(4);
     EXPECT_TRUE(client_->Call(&v1::ClusterService::Stub::CreateCluster, create).ok());
   }
-  ~KueueTest() override { std::filesystem::remove_all(folder_); }
-
-  std::string address() const { return "unix:" + (folder_ / "p.sock").string(); }
 
   /// A plan of so many GPUs, that takes some hours.
   std::string Planned(int64_t gpus) {
@@ -128,8 +117,6 @@ class KueueTest : public ::testing::Test {
     return {code, round.output()};
   }
 
-  std::filesystem::path folder_;
-  std::unique_ptr<support::ChildProcess> planner_;
   std::unique_ptr<cpp::Client> client_;
   base::Mutex mutex_;
   json check_ = {{"metadata", {{"name", "planned"}}}, {"spec", {{"controllerName", "planner.io/plan"}}}};

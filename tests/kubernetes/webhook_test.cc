@@ -18,6 +18,7 @@
 #include "clients/cpp/client.h"
 #include "core/base/clock.h"
 #include "planner/v1/plan_service.grpc.pb.h"
+#include "tests/kubernetes/planner_fixture.h"
 #include "tests/support/child_process.h"
 
 namespace planner::kubernetes_test {
@@ -27,32 +28,19 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 
 /// For a program to begin.
-constexpr absl::Duration kPatience = absl::Seconds(60);
 /// What the API server waits for in deploy/kubernetes/base/webhook-configuration.yaml.
 constexpr absl::Duration kApiServersTimeout = absl::Seconds(2);
 
-class WebhookTest : public ::testing::Test {
+class WebhookTest : public PlannerFixture {
  protected:
   WebhookTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "planner-webhook-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
     const std::string make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=planner "
                              "-addext subjectAltName=IP:127.0.0.1 -keyout " + In("tls.key") + " -out " + In("tls.crt") + " 2>/dev/null";
     EXPECT_EQ(std::system(make.c_str()), 0);
-    StartPlanner();
   }
-  ~WebhookTest() override { std::filesystem::remove_all(folder_); }
 
-  std::string In(const std::string& name) const { return (folder_ / name).string(); }
-  std::string planner_address() const { return "unix:" + In("p.sock"); }
-
-  void StartPlanner() {
-    planner_ = std::make_unique<support::ChildProcess>(support::ChildOptions{
-        .command = {PLANNERD_PATH, "--listen", planner_address(), "--metrics_listen", "off", "--state_dir", In("state")}, .user = {}});
-    ASSERT_TRUE(planner_->WaitForOutput("event=ready", kPatience)) << planner_->output();
-  }
   void StartWebhook(const std::string& policy, std::string planner = "") {
-    if (planner.empty()) planner = planner_address();
+    if (planner.empty()) planner = address();
     std::ofstream(In("policy.yaml")) << policy;
     webhook_ = std::make_unique<support::ChildProcess>(support::ChildOptions{
         .command = {PLANNERCTL_PATH, "--server", planner, "kubernetes", "serve", "--listen", "127.0.0.1:0", "--certificate", In("tls.crt"),
@@ -83,14 +71,13 @@ class WebhookTest : public ::testing::Test {
     return review["request"]["object"].patch(json::parse(patch));
   }
   size_t Plans() {
-    const auto client = cpp::Client::Connect({.addresses = {planner_address()}});
+    const auto client = cpp::Client::Connect({.addresses = {address()}});
     const auto plans = (*client)->Call(&v1::PlanService::Stub::ListPlans, v1::ListPlansRequest());
     EXPECT_TRUE(plans.ok()) << plans.status();
     return plans.ok() ? static_cast<size_t>(plans->plans_size()) : 0;
   }
 
-  std::filesystem::path folder_;
-  std::unique_ptr<support::ChildProcess> planner_, webhook_;
+  std::unique_ptr<support::ChildProcess> webhook_;
   std::unique_ptr<httplib::SSLClient> http_;
 };
 
