@@ -308,8 +308,9 @@ std::string SlurmCluster::LogSince(size_t size) const {
 }
 
 void SlurmCluster::ForgetFailures() const {
-  // slurmctld reads the script again when it is younger than its last reading, in whole seconds.
-  fs::last_write_time(folder_ / "etc/job_submit.lua", fs::file_time_type::clock::now() + std::chrono::seconds(2));
+  // slurmctld reads the script again when it is younger, in whole seconds, than it was at the last reading: two calls within one second count as well.
+  const fs::path script = folder_ / "etc/job_submit.lua";
+  fs::last_write_time(script, fs::last_write_time(script) + std::chrono::seconds(1));
 }
 
 }  // namespace planner::slurm
