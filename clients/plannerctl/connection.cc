@@ -23,7 +23,6 @@ absl::StatusOr<Connection> OpenConnection(const GlobalFlags& flags) {
   }
   app::AppOptions options;
   options.state_dir = flags.state_dir.empty() ? app::DefaultStateDir() : flags.state_dir;
-  options.postgresql = flags.postgresql;
   ASSIGN_OR_RETURN(std::shared_ptr<app::App> app, app::App::Create(std::move(options)));
   connection.channels = {app->InProcessChannel()};
   connection.owner = std::move(app);

@@ -6,8 +6,7 @@
 namespace planner::plannerctl {
 
 /// A connection to the plannerds at `flags.server`; if that is empty, to a planner that is built in this
-/// process, whose state is in `flags.state_dir` (empty: the default of services/app), its records in the database `flags.postgresql` if
-/// that is not empty.
+/// process, whose state is in `flags.state_dir` (empty: the default of services/app).
 absl::StatusOr<Connection> OpenConnection(const GlobalFlags& flags);
 
 }  // namespace planner::plannerctl

@@ -339,7 +339,6 @@ class RunTest : public ::testing::Test {
         .connect = [this](const GlobalFlags& flags) -> absl::StatusOr<Connection> {
           connected_server_ = flags.server;
           connected_state_dir_ = flags.state_dir;
-          connected_postgresql_ = flags.postgresql;
           connected_tls_ = flags.tls;
           if (!connect_status_.ok()) return connect_status_;
           return Connection{nullptr, {server_->InProcessChannel({})}};
@@ -361,7 +360,6 @@ class RunTest : public ::testing::Test {
   std::map<std::string, std::string> variables_;
   std::string connected_server_ = "never";
   std::string connected_state_dir_;
-  std::string connected_postgresql_;
   cpp::TlsFiles connected_tls_;
   absl::Status connect_status_;
   bool reader_left_ = false;

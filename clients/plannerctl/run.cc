@@ -16,7 +16,7 @@ namespace {
 
 /// The global flags as they were written.
 struct GlobalTexts {
-  std::string server, state_dir, postgresql, output = "table", timeout;
+  std::string server, state_dir, output = "table", timeout;
   cpp::TlsFiles tls;
   bool no_headers = false;
   bool quiet = false;
@@ -56,8 +56,6 @@ void AddGlobalFlags(CLI::App& app, GlobalTexts& texts) {
   AddFlag(app, "--tls-cert", texts.tls.certificate, "Mutual TLS: our own certificate; also PLANNER_TLS_CERT", "FILE");
   AddFlag(app, "--tls-key", texts.tls.key, "Its key; also PLANNER_TLS_KEY", "FILE");
   AddFlag(app, "--state-dir", texts.state_dir, "State of the planner in process [$XDG_STATE_HOME/planner]", "DIR");
-  AddFlag(app, "--postgresql", texts.postgresql, "Database of the planner in process, \"host=db dbname=planner\" [SQLite in --state-dir]",
-          "CONNINFO");
   AddFlag(app, "--output,-o", texts.output, "table, json or yaml [table]", "FORMAT");
   AddFlag(app, "--timeout", texts.timeout, "Longest time to wait [30s]", "DURATION");
   app.add_flag("--no-headers", texts.no_headers, "Tables without their first line");
@@ -67,14 +65,11 @@ void AddGlobalFlags(CLI::App& app, GlobalTexts& texts) {
 absl::StatusOr<GlobalFlags> ReadGlobalFlags(const GlobalTexts& texts, const Environment& environment) {
   GlobalFlags flags;
   flags.server = texts.server;
-  // A state folder or a database asks for the planner of this process, whatever the environment says.
-  if (flags.server.empty() && texts.state_dir.empty() && texts.postgresql.empty()) {
-    flags.server = environment.variable("PLANNER_SERVER").value_or("");
-  }
+  // A state folder asks for the planner of this process, whatever the environment says.
+  if (flags.server.empty() && texts.state_dir.empty()) flags.server = environment.variable("PLANNER_SERVER").value_or("");
   const auto file = [&](const std::string& text, const char* name) { return text.empty() ? environment.variable(name).value_or("") : text; };
   flags.tls = {file(texts.tls.ca, "PLANNER_TLS_CA"), file(texts.tls.certificate, "PLANNER_TLS_CERT"), file(texts.tls.key, "PLANNER_TLS_KEY")};
   flags.state_dir = texts.state_dir;
-  flags.postgresql = texts.postgresql;
   flags.no_headers = texts.no_headers;
   flags.quiet = texts.quiet;
   RETURN_IF_ERROR(
@@ -179,9 +174,6 @@ ExitCode Run(const std::vector<std::string>& arguments, const Environment& envir
   Session session(environment, *flags);
   if (!flags->server.empty() && !flags->state_dir.empty()) {
     session.Warn("--state-dir is ignored: the server has a state of its own");
-  }
-  if (!flags->server.empty() && !flags->postgresql.empty()) {
-    session.Warn("--postgresql is ignored: the server has a state of its own");
   }
   const absl::StatusOr<ExitCode> outcome = action(session);
   if (!outcome.ok()) {

@@ -42,11 +42,6 @@ TEST_F(RunTest, ServerComesFromFlagThenEnvironment) {
   EXPECT_EQ(connected_server_, "");
   EXPECT_EQ(Run({"version", "--state-dir", "d", "--server", "h:1"}), 0);
   EXPECT_THAT(err(), HasSubstr("warning: --state-dir is ignored"));
-  EXPECT_EQ(Run({"version", "--postgresql", "host=db"}), 0);
-  EXPECT_EQ(connected_server_, "");
-  EXPECT_EQ(connected_postgresql_, "host=db");
-  EXPECT_EQ(Run({"version", "--postgresql", "host=db", "--server", "h:1"}), 0);
-  EXPECT_THAT(err(), HasSubstr("warning: --postgresql is ignored"));
 }
 
 TEST_F(RunTest, UsageErrorsExitWith2AndTouchNothing) {

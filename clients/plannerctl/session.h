@@ -40,7 +40,6 @@ struct GlobalFlags {
   std::string server;  ///< Addresses with commas in between; empty: the planner is in this process.
   cpp::TlsFiles tls;
   std::string state_dir;
-  std::string postgresql;
   OutputFormat format = OutputFormat::kTable;
   bool no_headers = false;
   bool quiet = false;
@@ -60,7 +59,7 @@ struct Environment {
   /// Variables of the environment; none if not set.
   std::function<std::optional<std::string>(const std::string& name)> variable;
   /// Opens a connection to the server, or to a planner in this process with its state in
-  /// `state_dir` (empty: the default) and `postgresql` (empty: none) if `server` is empty.
+  /// `state_dir` (empty: the default) if `server` is empty.
   std::function<absl::StatusOr<Connection>(const GlobalFlags& flags)> connect;
   /// Whether `out` is a pipe that nobody reads any more.
   std::function<bool()> reader_left;

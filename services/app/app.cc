@@ -36,7 +36,7 @@
 #include "services/server/run_metrics.h"
 #include "services/server/run_server.h"
 #include "services/server/runs.h"
-#include "services/storage/make_store.h"
+#include "services/storage/local_store.h"
 #include "services/server/utilization_metrics.h"
 #include "services/telemetry/measured_counter.h"
 #include "services/telemetry/measured_store.h"
@@ -71,10 +71,10 @@ class Metrics : public telemetry::PageSource {
   const Counters& counters_;
 };
 
-/// A database tells what other replicas change; a file has to be asked.
-feed::ChangeFeedOptions FeedOptions(const AppOptions& options, store::Store& store) {
+/// Shared records tell what other replicas change; a file has to be asked.
+feed::ChangeFeedOptions FeedOptions(bool is_shared, store::Store& store) {
   feed::ChangeFeedOptions feed;
-  if (options.postgresql.empty()) return feed;
+  if (!is_shared) return feed;
   feed.wait = [&store, version = int64_t{-1}](absl::Duration at_most) mutable {
     const absl::StatusOr<int64_t> now = store.WaitForChange(version, at_most);
     if (now.ok()) version = *now;
@@ -98,11 +98,12 @@ void EnableBuiltInServices() {
 
 /// In the order of their dependencies; destroyed in the opposite one.
 struct App::Parts {
-  Parts(AppOptions given, hardware::GpuCatalog catalog, std::unique_ptr<store::Store> given_records,
+  Parts(AppOptions given, hardware::GpuCatalog catalog, std::unique_ptr<store::Store> shared_records,
         std::vector<plugin_host::PluginSpec> plugin_specs)
       : options(std::move(given)),
         gpus(std::move(catalog)),
-        records(std::move(given_records)),
+        is_shared(shared_records != nullptr),
+        records(is_shared ? std::move(shared_records) : storage::MakeLocalStore(options.state_dir, *options.clock)),
         counters(std::move(plugin_specs), options.plugin_host, registry, *options.clock, options.log) {
     bookings.OnWrite([this] { feed.Wake(); });
   }
@@ -111,6 +112,7 @@ struct App::Parts {
   const hardware::GpuCatalog gpus;
   const catalog::ModelCatalog models;
   prometheus::Registry registry;
+  const bool is_shared;
   const std::unique_ptr<store::Store> records;
   telemetry::StoreProbe store_probe{registry};
   telemetry::MeasuredStore store{*records, store_probe, *options.clock};
@@ -141,7 +143,7 @@ struct App::Parts {
   server::LiveStreams watches{options.max_watches};
   server::LiveStreams reports{options.max_reports};
   server::LiveStreams progress{options.max_progress};
-  feed::ChangeFeed feed{store, *options.clock, FeedOptions(options, store)};
+  feed::ChangeFeed feed{store, *options.clock, FeedOptions(is_shared, store)};
   server::ClusterServer cluster_server{rpc,  store, bookings, reservations, utilization,
                                        feed, watches, reports,  gpus,         *options.clock};
   server::PlanServer plan_server{rpc, plans, feed, watches};
@@ -159,7 +161,7 @@ struct App::Parts {
   std::unique_ptr<grpc::Server> in_process ABSL_GUARDED_BY(mutex);
 };
 
-absl::StatusOr<std::unique_ptr<App>> App::Create(AppOptions options) {
+absl::StatusOr<std::unique_ptr<App>> App::Create(AppOptions options, std::unique_ptr<store::Store> shared_records) {
   ASSIGN_OR_RETURN(hardware::GpuCatalog gpus, hardware::GpuCatalog::Create(options.gpu_types));
   for (size_t i = 0; i < options.clusters.size(); ++i) {
     RETURN_IF_ERROR(validate::ValidateCluster(ClusterField(i), options.clusters[i]));
@@ -167,11 +169,9 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(AppOptions options) {
   }
   ASSIGN_OR_RETURN(std::vector<plugin_host::PluginSpec> plugins,
                    plugin_host::MakeSpecs(options.counter_plugins, plugin_host::FindPlugins(options.plugin_folder)));
-  ASSIGN_OR_RETURN(std::unique_ptr<store::Store> records,
-                   storage::MakeStore({.postgresql = options.postgresql, .state_dir = options.state_dir}, *options.clock));
   EnableBuiltInServices();
   return std::unique_ptr<App>(
-      new App(std::make_unique<Parts>(std::move(options), std::move(gpus), std::move(records), std::move(plugins))));
+      new App(std::make_unique<Parts>(std::move(options), std::move(gpus), std::move(shared_records), std::move(plugins))));
 }
 
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

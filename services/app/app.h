@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/hardware/gpu_type.h"
+#include "core/store/store.h"
 #include "planner/config/v1/config.pb.h"
 #include "planner/v1/cluster.pb.h"
 #include "services/collector/http_client.h"
@@ -37,8 +38,6 @@ namespace planner::app {
 struct AppOptions {
   /// Folder of planner.db and of uploaded model files. Read lazily; created with the first write. Empty: state lives in memory.
   std::string state_dir;
-  /// Keeps the records in this PostgreSQL database, and not in planner.db: a connection string of libpq.
-  std::string postgresql;
   /// The site's own GPU types, or corrections of the built-in ones.
   std::vector<hardware::GpuType> gpu_types;
   /// Clusters that Prepare creates where the store has none of the name. Validated by Create.
@@ -76,9 +75,10 @@ struct AppOptions {
 /// (daemon.h), plannerctl calls it through InProcessChannel. Safe for concurrent use.
 class App {
  public:
-  /// A few milliseconds. INVALID_ARGUMENT: a GPU type, a cluster or the connection string of the options is wrong; the field
-  /// is that of planner.config.v1.Config.
-  static absl::StatusOr<std::unique_ptr<App>> Create(AppOptions options);
+  /// A few milliseconds. `shared_records` are kept where other processes write them too, which it tells of (WaitForChange); null: records are in
+  /// planner.db of the state_dir, or in memory. INVALID_ARGUMENT: a GPU type or a cluster of the options is wrong; the field is that of
+  /// planner.config.v1.Config.
+  static absl::StatusOr<std::unique_ptr<App>> Create(AppOptions options, std::unique_ptr<store::Store> shared_records = nullptr);
   /// Ends the in-process server; calls in flight are waited for, streams that watch are ended.
   ~App();
   App(const App&) = delete;

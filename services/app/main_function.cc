@@ -51,7 +51,6 @@ absl::StatusOr<config::Settings> SettingsOf(const config::Flags& flags) {
 
 AppOptions OptionsOf(const config::Settings& settings, telemetry::Log& log) {
   return {.state_dir = settings.state_dir,
-          .postgresql = settings.postgresql,
           .gpu_types = settings.gpu_types,
           .clusters = settings.clusters,
           .max_call = settings.max_call,
@@ -61,6 +60,17 @@ AppOptions OptionsOf(const config::Settings& settings, telemetry::Log& log) {
           .model_files = settings.model_files,
           .counter_plugins = settings.counter_plugins,
           .log = &log};
+}
+
+/// Null where the records are this process's alone.
+absl::StatusOr<std::unique_ptr<store::Store>> SharedRecordsOf(const config::Settings& settings) {
+  if (settings.postgresql.empty()) return nullptr;
+  return storage::MakeStore({.postgresql = settings.postgresql, .state_dir = settings.state_dir}, base::Clock::Real());
+}
+
+absl::StatusOr<std::unique_ptr<App>> MakeApp(const config::Settings& settings, telemetry::Log& log) {
+  ASSIGN_OR_RETURN(std::unique_ptr<store::Store> shared_records, SharedRecordsOf(settings));
+  return App::Create(OptionsOf(settings, log), std::move(shared_records));
 }
 
 storage::Place PlaceOf(const config::Settings& settings) {
@@ -131,7 +141,7 @@ int Main(int argc, const char* const* argv, collector::HttpClient& http) {
   const absl::StatusOr<config::Settings> settings = SettingsOf(*flags);
   if (!settings.ok()) return Fail(settings.status());
   telemetry::Log log(base::Clock::Real());
-  const absl::StatusOr<std::unique_ptr<App>> app = App::Create(OptionsOf(*settings, log));
+  const absl::StatusOr<std::unique_ptr<App>> app = MakeApp(*settings, log);
   if (!app.ok()) return Fail(app.status());
   if (flags->check_config) {
     const auto credentials = ServerCredentialsOf(settings->tls);

@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/store/memory_store.h"
+#include "services/storage/local_store.h"
 #include "services/storage/postgresql_server.h"
 #include "services/storage/postgresql_store.h"
 #include "services/storage/sqlite_store.h"
@@ -14,8 +14,7 @@ absl::StatusOr<std::unique_ptr<store::Store>> MakeStore(const Place& place, cons
     ASSIGN_OR_RETURN(PostgresqlServer server, PostgresqlServer::Parse(place.postgresql));
     return std::make_unique<PostgresqlStore>(std::move(server), clock);
   }
-  if (!place.state_dir.empty()) return std::make_unique<SqliteStore>(place.state_dir, clock);
-  return std::make_unique<store::MemoryStore>(clock);
+  return MakeLocalStore(place.state_dir, clock);
 }
 
 std::string Describe(const Place& place) {

@@ -37,7 +37,17 @@ class StorageProgramsTest : public ::testing::Test {
     flags.insert(flags.begin(), PLANNERD);
     return RunProgram(std::move(flags));
   }
-  /// The answer of a command of plannerctl in process; the test fails where it does.
+  /// A plannerd on the database, which listens at Socket(name).
+  std::unique_ptr<support::ChildProcess> StartOnPostgresql(const std::string& name) {
+    auto daemon = std::make_unique<support::ChildProcess>(
+        support::ChildOptions{{PLANNERD, "--listen", Socket(name), "--metrics_listen", "off", "--state_dir", other_, "--postgresql",
+                               postgresql_ + " password=opensesame"},
+                              ""});
+    EXPECT_TRUE(daemon->WaitForOutput("event=ready", absl::Seconds(60))) << daemon->output();
+    return daemon;
+  }
+  std::string Socket(const std::string& name) const { return "unix:" + folder_.path() + "/" + name; }
+  /// The answer of a command of plannerctl; the test fails where it does.
   std::string Ask(const std::vector<std::string>& where, const std::vector<std::string>& command) {
     std::vector<std::string> all = {PLANNERCTL};
     all.insert(all.end(), where.begin(), where.end());
@@ -58,7 +68,6 @@ class StorageProgramsTest : public ::testing::Test {
 TEST_F(StorageProgramsTest, ABackupOfSqliteGoesOnInPostgresql) {
   ASSERT_TRUE(database_.is_running()) << database_.output();
   const std::vector<std::string> before = {"--state_dir", sqlite_};
-  const std::vector<std::string> after = {"--state_dir", other_, "--postgresql", postgresql_};
   Ask(before, {"cluster", "apply", "-f", CLUSTER_YAML});
   Ask(before, {"plan", "create", "--model", "llama-3-8b", "--tokens", "300B", "--cluster", "sample", "--gpus", "64",
                "--hold", "1h"});
@@ -72,6 +81,8 @@ TEST_F(StorageProgramsTest, ABackupOfSqliteGoesOnInPostgresql) {
   EXPECT_EQ(restored.code, 0) << restored.output;
 
   // Who holds what when, and the plans in their order.
+  const auto daemon = StartOnPostgresql("after");
+  const std::vector<std::string> after = {"--server", Socket("after")};
   EXPECT_EQ(Ask(after, {"cluster", "calendar", "sample"}), Ask(before, {"cluster", "calendar", "sample"}));
   EXPECT_EQ(Ask(after, {"plan", "list"}), Ask(before, {"plan", "list"}));
 
@@ -110,19 +121,11 @@ TEST_F(StorageProgramsTest, ErrorsAreClearAndTellNoPassword) {
 }
 
 TEST_F(StorageProgramsTest, DaemonsShareADatabaseAndAFolder) {
-  const auto start = [&](const std::string& socket) {
-    return std::make_unique<support::ChildProcess>(
-        support::ChildOptions{{PLANNERD, "--listen", "unix:" + folder_.path() + "/" + socket, "--metrics_listen", "off",
-                               "--state_dir", other_, "--postgresql", postgresql_ + " password=opensesame"},
-                              ""});
-  };
-  const auto one = start("1");
-  const auto two = start("2");
-  EXPECT_TRUE(one->WaitForOutput("event=ready", absl::Seconds(60))) << one->output();
-  EXPECT_TRUE(two->WaitForOutput("event=ready", absl::Seconds(60))) << two->output();
+  const auto one = StartOnPostgresql("1");
+  const auto two = StartOnPostgresql("2");
   EXPECT_THAT(one->output(), AllOf(HasSubstr("store=\"postgresql host="), Not(HasSubstr("sesame"))));
-  Ask({"--server", "unix:" + folder_.path() + "/1"}, {"cluster", "apply", "-f", CLUSTER_YAML});
-  EXPECT_THAT(Ask({"--server", "unix:" + folder_.path() + "/2"}, {"cluster", "list"}), HasSubstr("sample"));
+  Ask({"--server", Socket("1")}, {"cluster", "apply", "-f", CLUSTER_YAML});
+  EXPECT_THAT(Ask({"--server", Socket("2")}, {"cluster", "list"}), HasSubstr("sample"));
   for (support::ChildProcess* process : {one.get(), two.get()}) {
     process->Signal(SIGTERM);
     EXPECT_EQ(process->Wait(), 0);
