@@ -114,10 +114,24 @@ absl::Status ApiServer::List(const std::string& path, const std::string& query, 
 absl::Status ApiServer::Apply(const std::string& path, const json& object, const std::string& manager) const {
   ASSIGN_OR_RETURN(const std::unique_ptr<httplib::Client> http, Connect(options_));
   const std::string target = fmt::format("{}?fieldManager={}&force=true", path, httplib::detail::encode_query_param(manager));
-  // YAML is what the media type says; every JSON text is one.
-  const auto answer = http->Patch(target.c_str(), object.dump(), "application/apply-patch+yaml");
+  const absl::Time end = base::Clock::Real().Now() + options_.whole;
+  std::string body;
+  httplib::Request request;
+  request.method = "PATCH";
+  request.path = target;
+  request.set_header("Content-Type", "application/apply-patch+yaml");  // YAML is what the media type says; every JSON text is one.
+  request.body = object.dump();
+  request.content_receiver = [&](const char* data, size_t size, uint64_t, uint64_t) {
+    body.append(data, size);
+    return body.size() <= kMostPageBytes && base::Clock::Real().Now() < end;
+  };
+  const auto answer = http->send(request);
+  if (body.size() > kMostPageBytes) return absl::DataLossError(fmt::format("the answer to {} is larger than 64 MiB", path));
+  if (base::Clock::Real().Now() >= end) {
+    return absl::DeadlineExceededError(fmt::format("the API server has not answered {} within {} s", path, absl::ToInt64Seconds(options_.whole)));
+  }
   if (!answer) return NoAnswer(options_, answer.error());
-  if (answer->status < 200 || answer->status > 299) return ErrorOf(answer->status, path, answer->body);
+  if (answer->status < 200 || answer->status > 299) return ErrorOf(answer->status, path, body);
   return absl::OkStatus();
 }
 

@@ -98,6 +98,9 @@ TEST_F(ApiServerTest, AppliesInItsName) {
   const absl::Status changed = Start().Apply("/apis/x/status", {{"kind", "X"}}, "m");
   EXPECT_TRUE(absl::IsAborted(changed)) << changed;
   EXPECT_THAT(std::string(changed.message()), HasSubstr("the object has been modified"));
+  answer_ = [](const HttpRequest&) { return HttpResponse{.body = std::string((64 << 20) + 1, ' ')}; };
+  const absl::Status large = Start().Apply("/apis/x/status", {{"kind", "X"}}, "m");
+  EXPECT_TRUE(absl::IsDataLoss(large)) << large;
 }
 
 TEST_F(ApiServerTest, ThePodsOwnServerIsInItsEnvironment) {

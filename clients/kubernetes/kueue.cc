@@ -97,6 +97,15 @@ absl::StatusOr<std::optional<QueuedTraining>> ReadQueuedTraining(const json& obj
   return training;
 }
 
+std::optional<PlannedWorkload> ReadPlannedWorkload(const json& object, const std::set<std::string>& checks) {
+  const json& states = Member(Member(object, "status"), "admissionChecks");
+  const bool is_ours =
+      states.is_array() && std::any_of(states.begin(), states.end(), [&](const json& state) { return checks.contains(TextOf(Member(state, "name"))); });
+  PlannedWorkload workload{.plan = PlanOf(object), .is_over = IsTrue(Condition(object, "Finished"))};
+  if (!is_ours || workload.plan.empty()) return std::nullopt;
+  return workload;
+}
+
 std::string StatusPath(const AdmissionCheck& check) { return absl::StrCat("/apis/", kKueueVersion, "/admissionchecks/", check.name, "/status"); }
 
 std::string StatusPath(const QueuedTraining& training) {

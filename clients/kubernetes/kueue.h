@@ -44,6 +44,15 @@ struct QueuedTraining {
 /// Reads a Workload. Nothing: it has no quota, is finished or switched off, or waits for none of `checks`. INVALID_ARGUMENT with the field.
 absl::StatusOr<std::optional<QueuedTraining>> ReadQueuedTraining(const nlohmann::json& object, const std::set<std::string>& checks);
 
+/// The plan of a Workload that any of `checks` has to do with.
+struct PlannedWorkload {
+  std::string plan;      ///< PLANNER_PLAN of its containers, "plans/…".
+  bool is_over = false;  ///< Kueue has it finished.
+};
+
+/// Nothing: it has no plan or none of `checks`.
+std::optional<PlannedWorkload> ReadPlannedWorkload(const nlohmann::json& object, const std::set<std::string>& checks);
+
 /// Where the state of an object is written.
 std::string StatusPath(const AdmissionCheck& check);
 std::string StatusPath(const QueuedTraining& training);

@@ -37,6 +37,21 @@ TEST(KueueTest, ReadsWhoWaits) {
   EXPECT_EQ(StatusPath(**training), "/apis/kueue.x-k8s.io/v1beta1/namespaces/research/workloads/job-train-4f3a/status");
 }
 
+TEST(KueueTest, ReadsWhosePlanItIs) {
+  json workload = Workload();
+  ASSERT_TRUE(ReadPlannedWorkload(workload, {"gpus"}).has_value());
+  EXPECT_EQ(ReadPlannedWorkload(workload, {"gpus"})->plan, "plans/p1");
+  EXPECT_FALSE(ReadPlannedWorkload(workload, {"gpus"})->is_over);
+  EXPECT_FALSE(ReadPlannedWorkload(workload, {"a third"}).has_value());
+  workload["status"]["conditions"] = {{{"type", "Finished"}, {"status", "True"}}};
+  EXPECT_TRUE(ReadPlannedWorkload(workload, {"gpus"})->is_over);
+  workload["spec"]["podSets"][0]["template"]["spec"]["containers"][1].erase("env");
+  EXPECT_FALSE(ReadPlannedWorkload(workload, {"gpus"}).has_value());
+  for (const char* odd : {"{}", "[]", "null", R"({"status": 7})", R"({"status": {"conditions": {}, "admissionChecks": [7, null]}})"}) {
+    EXPECT_FALSE(ReadPlannedWorkload(json::parse(odd), {"gpus"}).has_value()) << odd;
+  }
+}
+
 TEST(KueueTest, NobodyElseDoes) {
   const auto waits = [](const json& workload) { return ReadQueuedTraining(workload, {"gpus"})->has_value(); };
   EXPECT_TRUE(waits(Workload()));

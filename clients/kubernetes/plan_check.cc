@@ -28,8 +28,7 @@ CheckAnswer OfReservation(const v1::Plan& plan, absl::Time now) {
   const v1::Reservation& held = plan.reservation();
   const absl::Time start = TimeOf(held.start_time());
   const absl::Time end = TimeOf(held.end_time());
-  const bool is_held = held.state() == v1::Reservation::FIRM || held.state() == v1::Reservation::HELD;
-  if (!is_held || end <= now) return {"Ready", fmt::format("{} no longer holds GPUs", plan.name())};
+  if (!HoldsGpus(plan, now)) return {"Ready", fmt::format("{} no longer holds GPUs", plan.name())};
   const std::string gpus = fmt::format("{} {} GPUs", held.gpu_count(), held.gpu_type());
   const std::string conflict = held.conflict().empty() ? "" : "; " + held.conflict();
   if (start > now) return {"Pending", fmt::format("{} holds {} from {} on{}", plan.name(), gpus, Text(start), conflict)};
@@ -37,6 +36,11 @@ CheckAnswer OfReservation(const v1::Plan& plan, absl::Time now) {
 }
 
 }  // namespace
+
+bool HoldsGpus(const v1::Plan& plan, absl::Time now) {
+  const v1::Reservation& held = plan.reservation();
+  return (held.state() == v1::Reservation::FIRM || held.state() == v1::Reservation::HELD) && TimeOf(held.end_time()) > now;
+}
 
 std::optional<CheckAnswer> AnswerOf(const std::string& name, const absl::StatusOr<v1::Plan>& plan, absl::Time now) {
   if (!plan.ok()) {

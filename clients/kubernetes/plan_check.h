@@ -24,4 +24,7 @@ struct CheckAnswer {
 /// Nothing: the planner has not answered.
 std::optional<CheckAnswer> AnswerOf(const std::string& name, const absl::StatusOr<v1::Plan>& plan, absl::Time now);
 
+/// Whether it has GPUs now or later on.
+bool HoldsGpus(const v1::Plan& plan, absl::Time now);
+
 }  // namespace planner::kubernetes

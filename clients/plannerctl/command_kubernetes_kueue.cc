@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "clients/kubernetes/held_plans.h"
 #include "clients/kubernetes/kueue.h"
 #include "clients/kubernetes/plan_check.h"
 #include "clients/plannerctl/api_server_flags.h"
@@ -27,7 +28,7 @@ struct KueueFlags {
   ApiServerFlags api_server;
   std::string controller = "planner.io/plan";
   std::string on_failure = "open";
-  std::string interval, patience;
+  std::string interval, patience, release_after;
   bool once = false;
 };
 
@@ -35,26 +36,31 @@ struct KueueOptions {
   std::string controller;
   bool is_open = true;
   absl::Duration patience = absl::Minutes(1);
+  absl::Duration release_after = absl::Minutes(1);
 };
 
 /// Answers checks, a round at a time.
 class Queue {
  public:
   Queue(KueueOptions options, kubernetes::ApiServerOptions server, Session& session)
-      : options_(std::move(options)), server_(std::move(server)), session_(session) {}
+      : options_(std::move(options)), server_(std::move(server)), session_(session), held_(options_.release_after) {}
 
-  /// Every training that waits, once. An error is one of the API server's lists; what concerns one training is a warning.
+  /// Every training that waits, once; and what those have that are no more is given back. An error is one of the API server's lists; what concerns one training is a warning.
   absl::Status AnswerAll() {
     ASSIGN_OR_RETURN(const std::set<std::string> checks, OwnChecks());
     if (checks.empty()) return absl::OkStatus();
     std::vector<kubernetes::QueuedTraining> waiting;
+    kubernetes::SeenPlans seen;
     RETURN_IF_ERROR(server_.List(ListPath("workloads"), "", [&](const nlohmann::json& object) {
+      if (const auto planned = kubernetes::ReadPlannedWorkload(object, checks)) (planned->is_over ? seen.over : seen.live).insert(planned->plan);
       auto training = kubernetes::ReadQueuedTraining(object, checks);
       if (!training.ok()) session_.Warn(fmt::format("a workload is passed over: {}", std::string(training.status().message())));
       if (training.ok() && training->has_value()) waiting.push_back(**std::move(training));
       return absl::OkStatus();
     }));
     away_ = absl::OkStatus();
+    // First what is given back: others may wait for it.
+    for (const std::string& plan : held_.Unused(seen, session_.now())) Release(plan);
     for (const kubernetes::QueuedTraining& training : waiting) Answer(training);
     return absl::OkStatus();
   }
@@ -92,6 +98,29 @@ class Queue {
     return session_.Call(&v1::PlanService::Stub::ConfirmPlan, confirm);
   }
 
+  /// What the plan of a training that is no more still has. Its run, if it has reported one, has given it back already.
+  void Release(const std::string& name) {
+    if (!away_.ok()) return;
+    session_.StartAgain(absl::ZeroDuration());
+    v1::GetPlanRequest get;
+    get.set_name(name);
+    absl::StatusOr<v1::Plan> plan = session_.Call(&v1::PlanService::Stub::GetPlan, get);
+    const bool is_held = plan.ok() && kubernetes::HoldsGpus(*plan, session_.now());
+    if (is_held) {
+      v1::CancelPlanRequest cancel;
+      cancel.set_name(name);
+      cancel.set_etag(plan->etag());  // Who has done something with it meanwhile may want it.
+      const auto held = plan->reservation().gpu_count();
+      plan = session_.Call(&v1::PlanService::Stub::CancelPlan, cancel);
+      if (plan.ok()) session_.out() << fmt::format("{} is cancelled, its training is no more: {} GPUs are free\n", name, held) << std::flush;
+    }
+    if (plan.ok() || absl::IsNotFound(plan.status()) || absl::IsInvalidArgument(plan.status()) || absl::IsFailedPrecondition(plan.status())) {
+      return held_.Settle(name);
+    }
+    if (!absl::IsAborted(plan.status())) away_ = plan.status();
+    session_.Warn(fmt::format("{}: the planner: {}", name, std::string(plan.status().message())));
+  }
+
   void Answer(const kubernetes::QueuedTraining& training) {
     const std::string name = training.name_space + "/" + training.name;
     std::optional<kubernetes::CheckAnswer> answer = kubernetes::CheckAnswer{"Ready", "was not planned"};
@@ -119,6 +148,7 @@ class Queue {
   const KueueOptions options_;
   const kubernetes::ApiServer server_;
   Session& session_;
+  kubernetes::HeldPlans held_;
   absl::Status away_;  ///< Why the planner has not answered in this round.
 };
 
@@ -130,6 +160,7 @@ absl::StatusOr<ExitCode> Serve(const KueueFlags& flags, Session& session) {
   absl::Duration interval = absl::Seconds(5);
   RETURN_IF_ERROR(FillFlag("--interval", flags.interval, ParseDuration, [&](absl::Duration value) { interval = value; }));
   RETURN_IF_ERROR(FillFlag("--patience", flags.patience, ParseDuration, [&](absl::Duration value) { options.patience = value; }));
+  RETURN_IF_ERROR(FillFlag("--release-after", flags.release_after, ParseDuration, [&](absl::Duration value) { options.release_after = value; }));
   if (interval < absl::Seconds(1)) return absl::InvalidArgumentError("--interval: is shorter than a second");
   ASSIGN_OR_RETURN(kubernetes::ApiServerOptions server, ApiServerOf(flags.api_server, session));
   Queue queue(std::move(options), std::move(server), session);
@@ -155,6 +186,7 @@ void AddKueueCommand(CLI::App& noun, Action& chosen) {
   AddFlag(command, "--on-failure", flags->on_failure, "What becomes of a training while the planner does not answer: open lets it start, closed keeps it waiting [open]",
           "open|closed");
   AddFlag(command, "--patience", flags->patience, "How long it waits for the planner before that [1m]", "DURATION");
+  AddFlag(command, "--release-after", flags->release_after, "When the GPUs of a training that was deleted are given back [1m]", "DURATION");
   AddFlag(command, "--interval", flags->interval, "How often Kueue is asked [5s]", "DURATION");
   AddApiServerFlags(command, flags->api_server);
   command.add_flag("--once", flags->once, "Answer those that wait now, and end");

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -107,12 +108,16 @@ class KueueTest : public PlannerFixture {
     return {.body = workload.dump()};
   }
 
-  /// One round of `kubernetes kueue`: exit code and output.
-  std::pair<int, std::string> Round(const std::vector<std::string>& flags = {}) {
-    std::vector<std::string> command = {PLANNERCTL_PATH, "--server", address(), "--timeout", "2s", "kubernetes", "kueue", "--once", "--api-server",
+  std::vector<std::string> Command(const std::vector<std::string>& flags) {
+    std::vector<std::string> command = {PLANNERCTL_PATH, "--server", address(), "--timeout", "2s", "kubernetes", "kueue", "--api-server",
                                         fmt::format("http://127.0.0.1:{}", api_server_->port())};
     command.insert(command.end(), flags.begin(), flags.end());
-    support::ChildProcess round({.command = command, .user = {}});
+    return command;
+  }
+  /// One round of `kubernetes kueue`: exit code and output.
+  std::pair<int, std::string> Round(std::vector<std::string> flags = {}) {
+    flags.emplace_back("--once");
+    support::ChildProcess round({.command = Command(flags), .user = {}});
     const int code = round.Wait();
     return {code, round.output()};
   }
@@ -156,6 +161,43 @@ TEST_F(KueueTest, TwoThatFitStartAndTheThirdWaitsForItsGpus) {
   ASSERT_EQ(Round().first, 0);
   EXPECT_EQ(StateOf("c"), "Ready");
   EXPECT_EQ(Stored(third).state(), v1::Plan::CONFIRMED);
+}
+
+TEST_F(KueueTest, WhatIsOverGivesItsGpusToTheNextOne) {
+  const std::string first = Planned(32), second = Planned(32);
+  Queue("a", first);
+  ASSERT_EQ(Round().first, 0);
+  Queue("b", second);
+  ASSERT_EQ(Round().first, 0);
+  EXPECT_EQ(StateOf("b"), "Pending");
+  {
+    const base::MutexLock lock(mutex_);
+    workloads_["a"]["status"]["conditions"].push_back({{"type", "Finished"}, {"status", "True"}});
+  }
+  const auto [code, output] = Round();
+  ASSERT_EQ(code, 0) << output;
+  EXPECT_THAT(output, HasSubstr(first + " is cancelled, its training is no more: 32 GPUs are free"));
+  EXPECT_EQ(Stored(first).state(), v1::Plan::CANCELLED);
+  EXPECT_EQ(StateOf("b"), "Ready") << MessageOf("b");
+  EXPECT_EQ(Round(), std::make_pair(0, std::string()));
+}
+
+TEST_F(KueueTest, WhatIsDeletedGivesItsGpusBackALittleLater) {
+  const std::string plan = Planned(32), kept = Planned(8);
+  Queue("a", plan);
+  support::ChildProcess controller({.command = Command({"--interval", "1s", "--release-after", "1s"}), .user = {}});
+  ASSERT_TRUE(controller.WaitForOutput("research/a Ready", absl::Minutes(1))) << controller.output();
+  {
+    const base::MutexLock lock(mutex_);
+    workloads_.erase("a");
+  }
+  Queue("b", kept);
+  ASSERT_TRUE(controller.WaitForOutput(plan + " is cancelled", absl::Minutes(1))) << controller.output();
+  ASSERT_TRUE(controller.WaitForOutput("research/b Ready", absl::Minutes(1))) << controller.output();
+  EXPECT_EQ(Stored(plan).state(), v1::Plan::CANCELLED);
+  EXPECT_EQ(Stored(kept).state(), v1::Plan::CONFIRMED);
+  controller.Signal(SIGTERM);
+  EXPECT_EQ(controller.Wait(), 0);
 }
 
 TEST_F(KueueTest, WithoutAPlannerTheSiteDecides) {
