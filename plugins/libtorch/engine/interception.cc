@@ -20,7 +20,7 @@
 
 #include "plugins/libtorch/engine/error_reports.h"
 #include "plugins/libtorch/engine/later_operators.h"
-#include "plugins/libtorch/engine/meta_kernels.h"
+#include "plugins/libtorch/engine/meta/kernels.h"
 #include "plugins/libtorch/engine/quick_compiler.h"
 #include "plugins/libtorch/engine/rules/operator_rules.h"
 #include "plugins/libtorch/engine/rules/products.h"
@@ -101,7 +101,7 @@ struct Operator {
   std::string full_name;  ///< "aten::add"
   std::string name;       ///< "add"
   const OperatorRule* rule = nullptr;
-  MetaKernel kernel = nullptr;
+  meta::MetaKernel kernel = nullptr;
   bool has_meta = false;
   bool is_primitive = false;    ///< Has a Meta kernel of its own.
   bool is_index = false;        ///< Takes indices, whose values (boolean masks) decide its shape.
@@ -125,7 +125,7 @@ const Operator& Describe(const c10::OperatorHandle& handle) {
   const size_t colon = op.full_name.rfind(':');
   op.name = colon == std::string::npos ? op.full_name : op.full_name.substr(colon + 1);
   op.rule = FindOperatorRule(op.name);
-  op.kernel = FindMetaKernel(op.full_name, handle.schema().overload_name());
+  op.kernel = meta::FindMetaKernel(op.full_name, handle.schema().overload_name());
   op.has_meta = handle.hasComputedKernelForDispatchKey(c10::DispatchKey::Meta);
   op.is_index = op.name == "index" || op.name == "index_put" || op.name == "index_put_" ||
                 op.name == "_index_put_impl_" || op.name == "_unsafe_index";
