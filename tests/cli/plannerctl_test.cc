@@ -748,6 +748,14 @@ TEST_F(PlannerctlAloneTest, SilentServersExitWith4InTime) {
   close(listener);
 }
 
+TEST_F(PlannerctlAloneTest, ItBindsNoSharedLibrariesThatMakeItsStartSlow) {
+  if (!PLANNERCTL_LINKS_ARCHIVES) GTEST_SKIP() << "a sanitized build";
+  const Outcome libraries = RunProgram({"/usr/bin/ldd", PLANNERCTL_PATH});
+  ASSERT_EQ(libraries.exit_code, 0) << libraries.err;
+  EXPECT_THAT(libraries.out, AllOf(HasSubstr("libsqlite3.so"), Not(HasSubstr("libgrpc")), Not(HasSubstr("libabsl")), Not(HasSubstr("libprotobuf")),
+                                   Not(HasSubstr("libpq")), Not(HasSubstr("libldap"))));
+}
+
 TEST_F(PlannerctlAloneTest, ReadingLeavesNoTraceInTheStateFolder) {
   const Outcome outcome =
       RunProgram({PLANNERCTL_PATH, "estimate", "--model", "gpt2"}, "", {{"XDG_STATE_HOME", folder_.Path("state")}});
