@@ -37,27 +37,27 @@ void FftComplexToReal(Stack& stack, size_t count) {
   call.Return(OfType(sizes, c10::toRealValueType(input.scalar_type())));
 }
 
+/// The batches of two matrices, all but the last two dimensions, and then a matrix of that size.
+Sizes BatchesOf(const at::Tensor& left, const at::Tensor& right, int64_t rows, int64_t columns) {
+  Sizes sizes = at::infer_size(left.sizes().slice(0, static_cast<size_t>(left.dim() - 2)),
+                               right.sizes().slice(0, static_cast<size_t>(right.dim() - 2)));
+  sizes.push_back(rows);
+  sizes.push_back(columns);
+  return sizes;
+}
+
 void CdistForward(Stack& stack, size_t count) {
   Call call(stack, count);
   const at::Tensor left = call.Tensor(0);
   const at::Tensor right = call.Tensor(1);
-  Sizes sizes = at::infer_size(left.sizes().slice(0, static_cast<size_t>(left.dim() - 2)),
-                               right.sizes().slice(0, static_cast<size_t>(right.dim() - 2)));
-  sizes.push_back(left.size(-2));
-  sizes.push_back(right.size(-2));
-  call.Return(Empty(sizes, left));
+  call.Return(Empty(BatchesOf(left, right, left.size(-2), right.size(-2)), left));
 }
 
 /// linalg_solve_triangular(A, B, upper, left, unitriangular): like B, over the batches of both.
 void SolveTriangular(Stack& stack, size_t count) {
   Call call(stack, count);
-  const at::Tensor matrix = call.Tensor(0);
   const at::Tensor right = call.Tensor(1);
-  Sizes sizes = at::infer_size(matrix.sizes().slice(0, static_cast<size_t>(matrix.dim() - 2)),
-                               right.sizes().slice(0, static_cast<size_t>(right.dim() - 2)));
-  sizes.push_back(right.size(-2));
-  sizes.push_back(right.size(-1));
-  call.Return(Empty(sizes, right));
+  call.Return(Empty(BatchesOf(call.Tensor(0), right, right.size(-2), right.size(-1)), right));
 }
 
 void PdistForward(Stack& stack, size_t count) {

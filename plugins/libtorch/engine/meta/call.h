@@ -67,7 +67,7 @@ inline at::Tensor Indices(const Sizes& sizes) {
   return at::empty(sizes, at::TensorOptions().dtype(at::kLong).device(c10::kMeta));
 }
 
-/// `tensor` like the one at `index`, or undefined where the mask leaves it out.
+/// A tensor like it, or undefined where a mask leaves it out.
 inline at::Tensor If(bool wanted, const at::Tensor& like) { return wanted && like.defined() ? EmptyLike(like) : at::Tensor(); }
 
 inline int64_t At(const Sizes& list, size_t index, int64_t otherwise) {

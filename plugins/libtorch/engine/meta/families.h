@@ -10,6 +10,7 @@ namespace planner::libtorch::meta {
 /// Stand-ins by "aten::name" or "aten::name.overload".
 using KernelTable = std::unordered_map<std::string, MetaKernel>;
 
+/// A file each, which says what is in it.
 void AddElementwise(KernelTable& table);
 void AddLayers(KernelTable& table);
 void AddIndexing(KernelTable& table);

@@ -42,20 +42,12 @@ void Convolution(Stack& stack, size_t count) {
   call.Return(ConvolutionResult(call.Tensor(0), call.Tensor(1), call));
 }
 
+/// Which gradients are wanted is argument kMask.
+template <size_t kMask>
 void ConvolutionBackward(Stack& stack, size_t count) {
   Call call(stack, count);
   const at::Tensor grad = call.Tensor(0);
-  const std::vector<bool> mask = call.Bools(10);
-  const at::Tensor input = If(mask[0], call.Tensor(1));
-  const at::Tensor weight = If(mask[1], call.Tensor(2));
-  const at::Tensor bias = mask[2] ? Empty({grad.size(1)}, grad) : at::Tensor();
-  call.Return(input, weight, bias);
-}
-
-void ConvolutionBackwardOverrideable(Stack& stack, size_t count) {
-  Call call(stack, count);
-  const at::Tensor grad = call.Tensor(0);
-  const std::vector<bool> mask = call.Bools(9);
+  const std::vector<bool> mask = call.Bools(kMask);
   const at::Tensor input = If(mask[0], call.Tensor(1));
   const at::Tensor weight = If(mask[1], call.Tensor(2));
   const at::Tensor bias = mask[2] ? Empty({grad.size(1)}, grad) : at::Tensor();
@@ -80,13 +72,17 @@ void NativeBatchNorm(Stack& stack, size_t count) {
   call.Return(EmptyLike(input), Empty(statistics, input), Empty(statistics, input));
 }
 
-void NativeBatchNormBackward(Stack& stack, size_t count) {
-  Call call(stack, count);
+/// The gradients of a norm of argument 1, its weights and its biases, of which those of argument 9 are wanted.
+void ReturnNormGradients(Call& call, int64_t channels) {
   const at::Tensor input = call.Tensor(1);
   const std::vector<bool> mask = call.Bools(9);
-  const Sizes channels = {input.size(1)};
-  call.Return(If(mask[0], input), mask[1] ? Empty(channels, input) : at::Tensor(),
-              mask[2] ? Empty(channels, input) : at::Tensor());
+  call.Return(If(mask[0], input), mask[1] ? Empty({channels}, input) : at::Tensor(),
+              mask[2] ? Empty({channels}, input) : at::Tensor());
+}
+
+void NativeBatchNormBackward(Stack& stack, size_t count) {
+  Call call(stack, count);
+  ReturnNormGradients(call, call.Tensor(1).size(1));
 }
 
 void NativeLayerNormBackward(Stack& stack, size_t count) {
@@ -107,20 +103,21 @@ void NativeGroupNorm(Stack& stack, size_t count) {
 
 void NativeGroupNormBackward(Stack& stack, size_t count) {
   Call call(stack, count);
-  const at::Tensor input = call.Tensor(1);
-  const Sizes channels = {call.Int(6)};
-  const std::vector<bool> mask = call.Bools(9);
-  call.Return(If(mask[0], input), mask[1] ? Empty(channels, input) : at::Tensor(),
-              mask[2] ? Empty(channels, input) : at::Tensor());
+  ReturnNormGradients(call, call.Int(6));
+}
+
+/// Its sizes with `last` as the last of them.
+Sizes WithLast(const at::Tensor& input, const Sizes& last, const char* what) {
+  Sizes sizes = input.sizes().vec();
+  if (last.size() > sizes.size()) Refuse(std::string(what) + ": the input has too few dimensions");
+  std::copy(last.begin(), last.end(), sizes.end() - static_cast<std::ptrdiff_t>(last.size()));
+  return sizes;
 }
 
 void AdaptivePool(Stack& stack, size_t count) {
   Call call(stack, count);
   const at::Tensor input = call.Tensor(0);
-  const Sizes size = call.Ints(1);
-  Sizes sizes = input.sizes().vec();
-  if (size.size() > sizes.size()) Refuse("adaptive pooling: the input has too few dimensions");
-  std::copy(size.begin(), size.end(), sizes.end() - static_cast<std::ptrdiff_t>(size.size()));
+  const Sizes sizes = WithLast(input, call.Ints(1), "adaptive pooling");
   if (sizes.size() == 4 && IsChannelsLast(input)) {
     call.Return(at::empty(sizes, On(input).memory_format(c10::MemoryFormat::ChannelsLast)));
     return;
@@ -159,11 +156,7 @@ void Pad(Stack& stack, size_t count) {
 void MaxUnpool(Stack& stack, size_t count) {
   Call call(stack, count);
   const at::Tensor input = call.Tensor(0);
-  const Sizes size = call.Ints(2);
-  Sizes sizes = input.sizes().vec();
-  if (size.size() > sizes.size()) Refuse("max_unpool: the input has too few dimensions");
-  std::copy(size.begin(), size.end(), sizes.end() - static_cast<std::ptrdiff_t>(size.size()));
-  call.Return(Empty(sizes, input));
+  call.Return(Empty(WithLast(input, call.Ints(2), "max_unpool"), input));
 }
 
 void EmbeddingDenseBackward(Stack& stack, size_t count) {
@@ -244,8 +237,8 @@ void AddLayers(KernelTable& table) {
       {"aten::convolution", &Convolution},
       {"aten::_convolution", &Convolution},
       {"aten::convolution_overrideable", &Convolution},
-      {"aten::convolution_backward", &ConvolutionBackward},
-      {"aten::convolution_backward_overrideable", &ConvolutionBackwardOverrideable},
+      {"aten::convolution_backward", &ConvolutionBackward<10>},
+      {"aten::convolution_backward_overrideable", &ConvolutionBackward<9>},
       {"aten::native_batch_norm", &NativeBatchNorm},
       {"aten::native_batch_norm_backward", &NativeBatchNormBackward},
       {"aten::native_layer_norm_backward", &NativeLayerNormBackward},

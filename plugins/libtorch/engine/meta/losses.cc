@@ -20,19 +20,21 @@ void Loss(Stack& stack, size_t count) {
   call.Return(Empty(call.Int(kReduction) == kNoReduction ? Broadcast(input, call.Tensor(1)) : Sizes(), input));
 }
 
+/// A number, or one for each target where argument `reduction` says so.
+Sizes PerTarget(const Call& call, size_t reduction) {
+  return call.Int(reduction) == kNoReduction ? call.Tensor(1).sizes().vec() : Sizes();
+}
+
 void NllLoss2d(Stack& stack, size_t count) {
   Call call(stack, count);
   const at::Tensor input = call.Tensor(0);
-  const Sizes sizes = call.Int(3) == kNoReduction ? call.Tensor(1).sizes().vec() : Sizes();
-  call.Return(Empty(sizes, input), Empty({}, input));
+  call.Return(Empty(PerTarget(call, 3), input), Empty({}, input));
 }
 
 /// multi_margin_loss(self, target, p, margin, weight, reduction)
 void MultiMarginLoss(Stack& stack, size_t count) {
   Call call(stack, count);
-  const at::Tensor input = call.Tensor(0);
-  const Sizes sizes = call.Int(5) == kNoReduction ? call.Tensor(1).sizes().vec() : Sizes();
-  call.Return(Empty(sizes, input));
+  call.Return(Empty(PerTarget(call, 5), call.Tensor(0)));
 }
 
 /// multilabel_margin_loss_forward(self, target, reduction)

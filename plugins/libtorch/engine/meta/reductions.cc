@@ -22,19 +22,12 @@ Sizes Reduced(const at::Tensor& tensor, int64_t dimension, bool keep) {
   return sizes;
 }
 
-/// median(self, dim, keepdim), mode(self, dim, keepdim)
+/// Arguments kDimension and the next are dim and keepdim: median(self, dim, keepdim), kthvalue(self, k, dim, keepdim).
+template <size_t kDimension>
 void ValuesAndIndices(Stack& stack, size_t count) {
   Call call(stack, count);
   const at::Tensor input = call.Tensor(0);
-  const Sizes sizes = Reduced(input, call.Int(1), call.Bool(2));
-  call.Return(Empty(sizes, input), Indices(sizes));
-}
-
-/// kthvalue(self, k, dim, keepdim)
-void KthValue(Stack& stack, size_t count) {
-  Call call(stack, count);
-  const at::Tensor input = call.Tensor(0);
-  const Sizes sizes = Reduced(input, call.Int(2), call.Bool(3));
+  const Sizes sizes = Reduced(input, call.Int(kDimension), call.Bool(kDimension + 1));
   call.Return(Empty(sizes, input), Indices(sizes));
 }
 
@@ -59,11 +52,12 @@ Sizes ReducedOver(const at::Tensor& tensor, const Sizes& dimensions, bool keep) 
   return sizes;
 }
 
-/// var(self, dim, correction, keepdim)
-void Variance(Stack& stack, size_t count) {
+/// Argument 1 is dim, kKeep is keepdim: var(self, dim, correction, keepdim), nansum(self, dim, keepdim).
+template <size_t kKeep>
+void Over(Stack& stack, size_t count) {
   Call call(stack, count);
   const at::Tensor input = call.Tensor(0);
-  call.Return(Empty(ReducedOver(input, call.Ints(1), call.Bool(3)), input));
+  call.Return(Empty(ReducedOver(input, call.Ints(1), call.Bool(kKeep)), input));
 }
 
 void VarianceAndMean(Stack& stack, size_t count) {
@@ -71,13 +65,6 @@ void VarianceAndMean(Stack& stack, size_t count) {
   const at::Tensor input = call.Tensor(0);
   const Sizes sizes = ReducedOver(input, call.Ints(1), call.Bool(3));
   call.Return(Empty(sizes, input), Empty(sizes, input));
-}
-
-/// nansum(self, dim, keepdim)
-void Sum(Stack& stack, size_t count) {
-  Call call(stack, count);
-  const at::Tensor input = call.Tensor(0);
-  call.Return(Empty(ReducedOver(input, call.Ints(1), call.Bool(2)), input));
 }
 
 void CountNonzero(Stack& stack, size_t count) {
@@ -95,16 +82,16 @@ void AddReductions(KernelTable& table) {
       {"aten::max.", &Scalar},
       {"aten::min.", &Scalar},
       {"aten::prod.", &Scalar},
-      {"aten::var.correction", &Variance},
-      {"aten::std.correction", &Variance},
+      {"aten::var.correction", &Over<3>},
+      {"aten::std.correction", &Over<3>},
       {"aten::var_mean.correction", &VarianceAndMean},
       {"aten::std_mean.correction", &VarianceAndMean},
-      {"aten::nansum", &Sum},
+      {"aten::nansum", &Over<2>},
       {"aten::count_nonzero.dim_IntList", &CountNonzero},
-      {"aten::median.dim", &ValuesAndIndices},
-      {"aten::nanmedian.dim", &ValuesAndIndices},
-      {"aten::mode", &ValuesAndIndices},
-      {"aten::kthvalue", &KthValue},
+      {"aten::median.dim", &ValuesAndIndices<1>},
+      {"aten::nanmedian.dim", &ValuesAndIndices<1>},
+      {"aten::mode", &ValuesAndIndices<1>},
+      {"aten::kthvalue", &ValuesAndIndices<2>},
       {"aten::median", &Scalar},
       {"aten::nanmedian", &Scalar},
   });
