@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "clients/kubernetes/bounded_json.h"
+#include "clients/kubernetes/http.h"
 #include "clients/kubernetes/pod_gpus.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -64,8 +65,26 @@ absl::StatusOr<std::unique_ptr<httplib::Client>> Connect(const ApiServerOptions&
   return http;
 }
 
-absl::Status NoAnswer(const ApiServerOptions& options, httplib::Error error) {
-  return absl::UnavailableError(fmt::format("the API server does not answer: {}: {}", options.url, httplib::to_string(error)));
+/// The body of a good answer, whole and bounded, until `end`. `path` is what errors call it.
+absl::StatusOr<std::string> Answer(httplib::Client& http, httplib::Request request, const std::string& path, absl::Time end,
+                                   const ApiServerOptions& options) {
+  const auto is_late = [&] { return base::Clock::Real().Now() >= end; };
+  std::string body;
+  request.content_receiver = [&](const char* data, size_t size, uint64_t, uint64_t) {
+    body.append(data, size);
+    return body.size() <= kMostPageBytes && !is_late();
+  };
+  const auto answer = http.send(request);
+  if (is_late()) {
+    return absl::DeadlineExceededError(
+        fmt::format("the API server has not told all of {} within {} s", path, absl::ToInt64Seconds(options.whole)));
+  }
+  if (body.size() > kMostPageBytes) return absl::DataLossError(fmt::format("what the API server answers to {} is larger than 64 MiB", path));
+  if (!answer) {
+    return absl::UnavailableError(fmt::format("the API server does not answer: {}: {}", options.url, httplib::to_string(answer.error())));
+  }
+  if (answer->status < 200 || answer->status > 299) return ErrorOf(answer->status, path, body);
+  return body;
 }
 
 }  // namespace
@@ -73,8 +92,7 @@ absl::Status NoAnswer(const ApiServerOptions& options, httplib::Error error) {
 absl::StatusOr<ApiServerOptions> ApiServerOptions::OfPod(const std::function<std::string(const std::string&)>& variable) {
   const std::string host = variable("KUBERNETES_SERVICE_HOST"), port = variable("KUBERNETES_SERVICE_PORT");
   if (host.empty() || port.empty()) return absl::FailedPreconditionError("this is no pod of Kubernetes (KUBERNETES_SERVICE_HOST): say where the API server is");
-  const std::string bracketed = host.find(':') == std::string::npos ? host : "[" + host + "]";
-  return ApiServerOptions{.url = fmt::format("https://{}:{}", bracketed, port),
+  return ApiServerOptions{.url = "https://" + HostAndPort(host, port),
                           .token_file = std::string(kAccount) + "token",
                           .ca_file = std::string(kAccount) + "ca.crt"};
 }
@@ -82,24 +100,15 @@ absl::StatusOr<ApiServerOptions> ApiServerOptions::OfPod(const std::function<std
 absl::Status ApiServer::List(const std::string& path, const std::string& query, const std::function<absl::Status(const json&)>& each) const {
   ASSIGN_OR_RETURN(const std::unique_ptr<httplib::Client> http, Connect(options_));
   const absl::Time end = base::Clock::Real().Now() + options_.whole;
-  const auto is_late = [&] { return base::Clock::Real().Now() >= end; };
   std::string more;
   for (int page = 0; page < kMostPages; ++page) {
     std::string target = fmt::format("{}?limit={}", path, kItemsOfPage);
     if (!query.empty()) target += "&" + query;
     if (!more.empty()) target += "&continue=" + httplib::detail::encode_query_param(more);
-    std::string body;
-    const auto answer = http->Get(target.c_str(), [&](const char* data, size_t size) {
-      body.append(data, size);
-      return body.size() <= kMostPageBytes && !is_late();
-    });
-    if (is_late()) {
-      return absl::DeadlineExceededError(
-          fmt::format("the API server has not told all of {} within {} s", path, absl::ToInt64Seconds(options_.whole)));
-    }
-    if (body.size() > kMostPageBytes) return absl::DataLossError(fmt::format("a page of {} is larger than 64 MiB", path));
-    if (!answer) return NoAnswer(options_, answer.error());
-    if (answer->status != 200) return ErrorOf(answer->status, path, body);
+    httplib::Request request;
+    request.method = "GET";
+    request.path = target;
+    ASSIGN_OR_RETURN(const std::string body, Answer(*http, std::move(request), path, end, options_));
     const absl::StatusOr<json> list = ParseObject(body, path);
     if (!list.ok() || !Member(*list, "items").is_array()) return absl::DataLossError(fmt::format("the answer to {} is no list", path));
     for (const json& item : (*list)["items"]) RETURN_IF_ERROR(each(item));
@@ -113,26 +122,12 @@ absl::Status ApiServer::List(const std::string& path, const std::string& query, 
 
 absl::Status ApiServer::Apply(const std::string& path, const json& object, const std::string& manager) const {
   ASSIGN_OR_RETURN(const std::unique_ptr<httplib::Client> http, Connect(options_));
-  const std::string target = fmt::format("{}?fieldManager={}&force=true", path, httplib::detail::encode_query_param(manager));
-  const absl::Time end = base::Clock::Real().Now() + options_.whole;
-  std::string body;
   httplib::Request request;
   request.method = "PATCH";
-  request.path = target;
+  request.path = fmt::format("{}?fieldManager={}&force=true", path, httplib::detail::encode_query_param(manager));
   request.set_header("Content-Type", "application/apply-patch+yaml");  // YAML is what the media type says; every JSON text is one.
   request.body = object.dump();
-  request.content_receiver = [&](const char* data, size_t size, uint64_t, uint64_t) {
-    body.append(data, size);
-    return body.size() <= kMostPageBytes && base::Clock::Real().Now() < end;
-  };
-  const auto answer = http->send(request);
-  if (body.size() > kMostPageBytes) return absl::DataLossError(fmt::format("the answer to {} is larger than 64 MiB", path));
-  if (base::Clock::Real().Now() >= end) {
-    return absl::DeadlineExceededError(fmt::format("the API server has not answered {} within {} s", path, absl::ToInt64Seconds(options_.whole)));
-  }
-  if (!answer) return NoAnswer(options_, answer.error());
-  if (answer->status < 200 || answer->status > 299) return ErrorOf(answer->status, path, body);
-  return absl::OkStatus();
+  return Answer(*http, std::move(request), path, base::Clock::Real().Now() + options_.whole, options_).status();
 }
 
 }  // namespace planner::kubernetes

@@ -15,7 +15,7 @@ struct ApiServerOptions {
   std::string token_file;  ///< Read for every list: such tokens are replaced. Empty: none.
   std::string ca_file;     ///< Who signs the server's certificate; empty: those that this machine trusts.
   absl::Duration timeout = absl::Seconds(10);  ///< For a page to begin, and between its parts.
-  absl::Duration whole = absl::Minutes(2);     ///< For all pages of a list, however they trickle.
+  absl::Duration whole = absl::Minutes(2);     ///< For all pages of a list, or an answer, however they trickle.
 
   /// As a pod has them: the service kubernetes, the account's token. FAILED_PRECONDITION: this is no pod.
   static absl::StatusOr<ApiServerOptions> OfPod(const std::function<std::string(const std::string&)>& variable);

@@ -19,4 +19,9 @@ struct HttpResponse {
   std::string content_type = "application/json";
 };
 
+/// "127.0.0.1:8443", "[::1]:8443": how a host and a port are written.
+inline std::string HostAndPort(const std::string& host, const std::string& port) {
+  return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + port;
+}
+
 }  // namespace planner::kubernetes

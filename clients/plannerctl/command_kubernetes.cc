@@ -140,8 +140,7 @@ absl::StatusOr<ExitCode> Serve(const ServeFlags& flags, Session& session) {
   // Of this machine, and not of the planner's being there.
   if (!server.ok()) return absl::FailedPreconditionError(server.status().message());
   WaitForStopSignal(absl::ZeroDuration());  // From here on a signal lets it drain.
-  const bool is_ipv6 = options.host.find(':') != std::string::npos;
-  session.out() << fmt::format("listening on {}:{}\n", is_ipv6 ? "[" + options.host + "]" : options.host, (*server)->port()) << std::flush;
+  session.out() << fmt::format("listening on {}\n", kubernetes::HostAndPort(options.host, std::to_string((*server)->port()))) << std::flush;
   while (!WaitForStopSignal(absl::Hours(1))) {
   }
   session.out() << "draining\n" << std::flush;

@@ -45,7 +45,8 @@ class Queue {
   Queue(KueueOptions options, kubernetes::ApiServerOptions server, Session& session)
       : options_(std::move(options)), server_(std::move(server)), session_(session), held_(options_.release_after) {}
 
-  /// Every training that waits, once; and what those have that are no more is given back. An error is one of the API server's lists; what concerns one training is a warning.
+  /// Every training that waits, once; and what those have that are no more is given back. An error is one of the API server's lists; what
+  /// concerns one training is a warning.
   absl::Status AnswerAll() {
     ASSIGN_OR_RETURN(const std::set<std::string> checks, OwnChecks());
     if (checks.empty()) return absl::OkStatus();
@@ -86,12 +87,16 @@ class Queue {
     return names;
   }
 
-  /// The plan, which has its GPUs from now on.
-  absl::StatusOr<v1::Plan> Confirmed(const std::string& name) {
+  absl::StatusOr<v1::Plan> PlanOf(const std::string& name) {
     session_.StartAgain(absl::ZeroDuration());
     v1::GetPlanRequest get;
     get.set_name(name);
-    absl::StatusOr<v1::Plan> plan = session_.Call(&v1::PlanService::Stub::GetPlan, get);
+    return session_.Call(&v1::PlanService::Stub::GetPlan, get);
+  }
+
+  /// The plan, which has its GPUs from now on.
+  absl::StatusOr<v1::Plan> Confirmed(const std::string& name) {
+    absl::StatusOr<v1::Plan> plan = PlanOf(name);
     if (!plan.ok() || plan->state() != v1::Plan::PLANNED) return plan;
     v1::ConfirmPlanRequest confirm;
     confirm.set_name(name);
@@ -101,16 +106,12 @@ class Queue {
   /// What the plan of a training that is no more still has. Its run, if it has reported one, has given it back already.
   void Release(const std::string& name) {
     if (!away_.ok()) return;
-    session_.StartAgain(absl::ZeroDuration());
-    v1::GetPlanRequest get;
-    get.set_name(name);
-    absl::StatusOr<v1::Plan> plan = session_.Call(&v1::PlanService::Stub::GetPlan, get);
-    const bool is_held = plan.ok() && kubernetes::HoldsGpus(*plan, session_.now());
-    if (is_held) {
+    absl::StatusOr<v1::Plan> plan = PlanOf(name);
+    if (plan.ok() && kubernetes::HoldsGpus(*plan, session_.now())) {
       v1::CancelPlanRequest cancel;
       cancel.set_name(name);
       cancel.set_etag(plan->etag());  // Who has done something with it meanwhile may want it.
-      const auto held = plan->reservation().gpu_count();
+      const int64_t held = plan->reservation().gpu_count();
       plan = session_.Call(&v1::PlanService::Stub::CancelPlan, cancel);
       if (plan.ok()) session_.out() << fmt::format("{} is cancelled, its training is no more: {} GPUs are free\n", name, held) << std::flush;
     }

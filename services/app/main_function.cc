@@ -62,19 +62,19 @@ AppOptions OptionsOf(const config::Settings& settings, telemetry::Log& log) {
           .log = &log};
 }
 
+storage::Place PlaceOf(const config::Settings& settings) {
+  return {.postgresql = settings.postgresql, .state_dir = settings.state_dir};
+}
+
 /// Null where the records are this process's alone.
 absl::StatusOr<std::unique_ptr<store::Store>> SharedRecordsOf(const config::Settings& settings) {
   if (settings.postgresql.empty()) return nullptr;
-  return storage::MakeStore({.postgresql = settings.postgresql, .state_dir = settings.state_dir}, base::Clock::Real());
+  return storage::MakeStore(PlaceOf(settings), base::Clock::Real());
 }
 
 absl::StatusOr<std::unique_ptr<App>> MakeApp(const config::Settings& settings, telemetry::Log& log) {
   ASSIGN_OR_RETURN(std::unique_ptr<store::Store> shared_records, SharedRecordsOf(settings));
   return App::Create(OptionsOf(settings, log), std::move(shared_records));
-}
-
-storage::Place PlaceOf(const config::Settings& settings) {
-  return {.postgresql = settings.postgresql, .state_dir = settings.state_dir};
 }
 
 /// The signals that end the daemon, blocked for all threads that start from now on, so that the main thread

@@ -27,7 +27,6 @@ namespace {
 using nlohmann::json;
 using ::testing::HasSubstr;
 
-/// For a program to begin.
 /// What the API server waits for in deploy/kubernetes/base/webhook-configuration.yaml.
 constexpr absl::Duration kApiServersTimeout = absl::Seconds(2);
 
