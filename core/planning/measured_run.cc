@@ -134,6 +134,7 @@ const std::map<std::string, Setter, std::less<>>& Setters() {
       {"microbatch", Number(&Run::micro_batch)},
       {"global_batch", Number(&Run::global_batch)},
       {"zero_stage", Number(&Run::zero_stage)},
+      {"shard_group", Number(&Run::shard_group)},
       {"sequence_parallel", Flag(&Run::sequence_parallel)},
       {"nic_gbps_per_gpu", Number(&Run::nic_gbps_per_gpu)},
       {"node_size", Number(&Run::node_size)},

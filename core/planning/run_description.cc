@@ -186,6 +186,7 @@ absl::Status CheckSizes(const MeasuredRun& run) {
                              Limit{"cp", run.context_parallel, kMostDegree},
                              Limit{"ep", run.expert_parallel, kMostDegree},
                              Limit{"vpp", run.virtual_pipeline, kMostDegree},
+                             Limit{"shard_group", run.shard_group, kMostDegree},
                              Limit{"microbatch", run.micro_batch, 1e9},
                              Limit{"global_batch", run.global_batch, 1e12},
                              Limit{"node_size", run.node_size, 1e6},
@@ -240,6 +241,7 @@ absl::StatusOr<perf::Layout> LayoutOf(const MeasuredRun& run, int64_t batch) {
                                                  (!run.tensor_parallel && !run.pipeline_parallel && !run.data_parallel)
                                              ? 3.0
                                              : (alone || run.framework == "ddp" ? 0.0 : 1.0)));
+  layout.shard_group = SizeOr(run.shard_group, 0);
   layout.sequence_parallel =
       layout.tensor_parallel > 1 &&
       run.sequence_parallel.value_or(run.framework == "megatron-core" || run.framework == "torchtitan");

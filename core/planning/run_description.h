@@ -48,7 +48,7 @@ struct RunDescription {
 /// - recompute: the least that fits the memory, where the microbatch is blank too of one that is halved first, in jax with the inputs of
 ///   blocks on the host if need be; none in programs
 ///   for a single card, and where the layout is known but not the framework; zero_stage: 3 for fsdp, torchtitan and jax, else 1, 0 on a single card or
-///   for ddp;
+///   for ddp; shard_group (replicas that share one copy of the states with zero_stage 3): all of them;
 /// - attention: flash, on Volta and older eager; sequence_parallel: with tensor parallelism in megatron-core and
 ///   torchtitan; nic_gbps_per_gpu and node_size: the GPU type's.
 ///

@@ -209,6 +209,20 @@ TEST_F(RunPredictionTest, BlankDegreesAreWhatTheOthersLeave) {
   EXPECT_TRUE(Describe(run).layout_is_unknown);
 }
 
+TEST_F(RunPredictionTest, ShardsWithinGroupsAreGatheredThere) {
+  MeasuredRun run = Gpt3();
+  run.framework = "fsdp";
+  run.tensor_parallel = run.pipeline_parallel = run.virtual_pipeline = 1;
+  run.data_parallel = 64;
+  run.zero_stage = 3;
+  run.nic_gbps_per_gpu = 50;
+  EXPECT_EQ(Describe(run).layout.shard_group, 0);
+  const double everywhere = *PredictRun(run).step_seconds;
+  run.shard_group = 8;
+  EXPECT_EQ(Describe(run).layout.shard_group, 8);
+  EXPECT_LT(*PredictRun(run).step_seconds, everywhere);
+}
+
 TEST_F(RunPredictionTest, BlankHeadsDivideTheHiddenSizeOnEveryCard) {
   MeasuredRun run = Gpt3();
   run.hidden = 14400;

@@ -47,6 +47,7 @@ RC_GTEST_PROP(RunPredictionLaws, EveryRowHasAPredictionOrAReason, ()) {
                              "microbatch",
                              "global_batch",
                              "zero_stage",
+                             "shard_group",
                              "sequence_parallel",
                              "nic_gbps_per_gpu",
                              "node_size"}) {

@@ -100,6 +100,7 @@ const std::vector<Column>& Columns() {
       {"precision", {"bf16", "fp16", "fp8", "pure-bf16+nf4", "", "fp7"}},
       {"recompute", {"none", "selective", "full", "", "some"}},
       {"zero_stage", {"0", "1", "3", "", "9"}},
+      {"shard_group", {"", "1", "8", "0", "3"}},
       {"iteration_time_s", {"1.5", "", "0", "1e-300", "1e300"}},
       {"tokens_per_s_per_gpu", {"1000", "", "1e-300"}},
       {"gpu_hours", {"1000", "", "1e300"}},
