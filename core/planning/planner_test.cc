@@ -316,6 +316,32 @@ TEST_F(PlannerTest, TheLargestPartOfTheStepIsNamed) {
   EXPECT_EQ(plan.recommendations[0].limited_by, "pipeline");
 }
 
+// A window hides keys from the attention; the products are as many as without. The model FLOPs are those of the pairs that are left.
+TEST_F(PlannerTest, AWindowShortensTheAttentionAlone) {
+  model::TransformerShape shape = {.layers = 32, .hidden = 4096, .heads = 32, .kv_heads = 32, .qk_dim = 128, .v_dim = 128,
+                                   .ffn = 11008, .gated = true, .vocab = 32000};
+  const auto make = [&] {
+    JobSpec job = Fixed(Job(FakeDecoder(shape, 16384), 1e12), 64);
+    job.global_batch = 64;
+    job.layout.tensor_parallel = 4;
+    job.layout.pipeline_parallel = 1;
+    job.layout.context_parallel = 1;
+    job.layout.micro_batch_size = 1;
+    job.layout.zero_stage = 1;
+    job.layout.recompute = parallel::Recompute::kFull;
+    return Make(job, {Pool("a100")});
+  };
+  const Plan all = make();
+  shape.window = 1024;
+  shape.window_layers = 32;
+  const Plan windowed = make();
+  ASSERT_THAT(all.recommendations, SizeIs(1));
+  ASSERT_THAT(windowed.recommendations, SizeIs(1));
+  EXPECT_LT(windowed.model_flops, 0.7 * all.model_flops);
+  EXPECT_DOUBLE_EQ(windowed.recommendations[0].step->matmul, all.recommendations[0].step->matmul);
+  EXPECT_LT(windowed.recommendations[0].step->attention, all.recommendations[0].step->attention);
+}
+
 TEST_F(PlannerTest, APoolBoundsTheCards) {
   cluster::Pool pool = Pool("a100");
   pool.cluster = "main";
