@@ -87,8 +87,8 @@ std::string NoLayoutReason(const PoolContext& context, int64_t gpus) {
   const parallel::LayoutConstraints& fixed = context.space.fixed;
   const int64_t replicas = gpus / (fixed.tensor_parallel.value_or(1) * fixed.pipeline_parallel.value_or(1));
   if (const int64_t group = fixed.shard_group.value_or(1); replicas % group != 0) {
-    return fmt::format("{} x {}: no layout: shards over groups of {}, which do not divide {} replicas", context.Name(), gpus, group,
-                       replicas);
+    return fmt::format("{} x {}: no layout: shards over groups of {}, which do not divide {} replicas", context.Name(),
+                       gpus, group, replicas);
   }
   return fmt::format(
       "{} x {}: no layout: tensor x pipeline x context x data parallel degrees of that product do not divide the "

@@ -316,10 +316,30 @@ TEST_F(PlannerTest, TheLargestPartOfTheStepIsNamed) {
   EXPECT_EQ(plan.recommendations[0].limited_by, "pipeline");
 }
 
+TEST_F(PlannerTest, AShardGroupThatDividesNothingIsTheReason) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1e12), 64);
+  job.layout.tensor_parallel = 2;
+  job.layout.shard_group = 3;
+  EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons,
+              ElementsAre(HasSubstr("shards over groups of 3, which do not divide 32 replicas")));
+  job.layout.shard_group = 64;  // More than there are.
+  EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons,
+              ElementsAre(HasSubstr("groups of 64, which do not divide 32 replicas")));
+  job.layout.shard_group = 16;
+  EXPECT_EQ(Make(job, {Pool("a100")}).recommendations.at(0).layout.shard_group, 16);
+}
+
 // A window hides keys from the attention; the products are as many as without. The model FLOPs are those of the pairs that are left.
 TEST_F(PlannerTest, AWindowShortensTheAttentionAlone) {
-  model::TransformerShape shape = {.layers = 32, .hidden = 4096, .heads = 32, .kv_heads = 32, .qk_dim = 128, .v_dim = 128,
-                                   .ffn = 11008, .gated = true, .vocab = 32000};
+  model::TransformerShape shape = {.layers = 32,
+                                   .hidden = 4096,
+                                   .heads = 32,
+                                   .kv_heads = 32,
+                                   .qk_dim = 128,
+                                   .v_dim = 128,
+                                   .ffn = 11008,
+                                   .gated = true,
+                                   .vocab = 32000};
   const auto make = [&] {
     JobSpec job = Fixed(Job(FakeDecoder(shape, 16384), 1e12), 64);
     job.global_batch = 64;
@@ -371,6 +391,9 @@ TEST_F(PlannerTest, FixedDegreesAreKeptOrRefused) {
   job.layout.data_parallel = 2;
   EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons,
               ElementsAre(HasSubstr("the fixed tensor 4 x pipeline 8 x context 1 x data 2 parallel make 64 cards")));
+  job.layout.context_parallel.reset();  // Sequences as short as these are not split unasked.
+  EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons,
+              ElementsAre(HasSubstr("no layout: the fixed tensor 4 x pipeline 8 x data 2 parallel make 64 cards")));
   job.layout.tensor_parallel = 3;
   EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons,
               ElementsAre(HasSubstr("tensor parallel 3 does not divide 64 heads")));

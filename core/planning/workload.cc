@@ -129,7 +129,8 @@ void SetStepJob(const JobSpec& job, Workload& work) {
   double told = perf::ForwardFlops(counted);
   if (const model::TransformerShape& shape = step.shape; shape.window > 0) {
     // What a window hides is missing from the attention alone, whose own term knows of it: the products take no less time.
-    const double all_pairs = 2 * step.positions * step.positions * ToDouble(shape.heads) * ToDouble(shape.qk_dim + shape.v_dim);
+    const double all_pairs =
+        2 * step.positions * step.positions * ToDouble(shape.heads) * ToDouble(shape.qk_dim + shape.v_dim);
     told -= std::max(0.0, ToDouble(shape.layers) * all_pairs - work.flops.attention_forward);
   }
   constexpr double kSame = 0.02;
