@@ -445,8 +445,15 @@ TEST_F(PlannerTest, TimesBeyondTheCalendarAreReasons) {
 TEST_F(PlannerTest, ACardWithoutThePrecisionFallsBackAloudOrIsOut) {
   JobSpec job = Fixed(Job(FakeLlama7B(), 1e9), 64);
   job.precision = "bf16";
-  EXPECT_THAT(Make(job, {Pool("v100")}).warnings,
-              Contains(HasSubstr("V100-SXM2-32GB has no fast bf16: computed in fp16")));
+  const Plan fallback = Make(job, {Pool("v100")});
+  EXPECT_THAT(fallback.warnings, Contains(HasSubstr("V100-SXM2-32GB has no fast bf16: computed in fp16")));
+  // Megatron-LM is told fp16, too: --bf16 does not run there.
+  ASSERT_FALSE(fallback.recommendations.empty());
+  EXPECT_THAT(fallback.recommendations[0].launch.at(0).flags,
+              AllOf(HasSubstr("--fp16"), ::testing::Not(HasSubstr("--bf16"))));
+  job.precision = "fp8";
+  EXPECT_THAT(Make(job, {Pool("a100")}).recommendations.at(0).launch.at(0).flags,
+              AllOf(HasSubstr("--bf16"), ::testing::Not(HasSubstr("--fp8"))));
   job.precision = "fp32";
   EXPECT_THAT(Make(job, {Pool("tpu-v4")}).infeasible_reasons, Contains(HasSubstr("TPU-v4 has no peak for fp32")));
   job.precision = "int4";
