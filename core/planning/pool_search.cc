@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -117,11 +118,34 @@ Trial SoonerWithFewer(PoolContext& context, const Trial& most) {
   return best;
 }
 
+/// Fewer cards that share out a given batch better than `best` and finish before it: of the numbers down to half of it those that
+/// have a larger divisor in common with the batch than all above them. 96 samples: 40 cards are 8 replicas of 5, 32 are 32.
+Trial SoonerByTheBatch(PoolContext& context, Trial best) {
+  if (context.space.batch_is_default) return best;
+  const int64_t batch = context.space.global_batch;
+  const int64_t half = best.gpus / 2;
+  int64_t most_replicas = std::gcd(best.gpus, batch);
+  int64_t cards = best.gpus;
+  for (int i = 0; i < kFineNumbers && most_replicas < batch; ++i) {
+    cards = context.range.AtMost(cards - 1);
+    if (cards <= half || cards < context.LeastCardsFor(best.wait_seconds + best.total_seconds)) break;
+    if (const int64_t replicas = std::gcd(cards, batch); replicas > most_replicas) {
+      most_replicas = replicas;
+      Trial trial = context.Try(cards);
+      if (trial.verdict == Verdict::kMeets && Better(trial, false, best, false, Goal::kFastest))
+        best = std::move(trial);
+    }
+  }
+  return best;
+}
+
 std::optional<Trial> Fastest(PoolContext& context, FailedTrials& failed) {
   int64_t cards = context.range.most;
   for (Fine fine; cards != 0;) {
     const Trial trial = context.Try(cards);
-    if (trial.verdict == Verdict::kMeets) return trial.wait_seconds > 0 ? SoonerWithFewer(context, trial) : trial;
+    if (trial.verdict == Verdict::kMeets) {
+      return SoonerByTheBatch(context, trial.wait_seconds > 0 ? SoonerWithFewer(context, trial) : trial);
+    }
     failed.Add(trial);
     cards = context.range.AtMost(fine.AfterTrial(trial.verdict) ? cards - 1 : cards / 2);
   }
