@@ -290,14 +290,15 @@ TEST_F(PlannerTest, GoalsOrderTheAnswers) {
   EXPECT_EQ(Make(job, {small, cheap}).recommendations[0].gpu_type, "A100-SXM-80GB");
 }
 
-// 96 samples are at most 8 replicas on 40 cards and on 56, but 32 on 32 and 48 on 48.
+// 96 samples are at most 8 replicas on 40 cards and on 56, but 32 on 32 and 48 on 48; 768 cards are 96 replicas of 8, which divides heads
+// and layers.
 TEST_F(PlannerTest, MoreCardsThanShareOutTheBatchAreNotTheFastest) {
   JobSpec job = Job(FakeLlama7B(), 1e11);
   job.global_batch = 96;
   job.goal = Goal::kFastest;
   absl::Duration before = absl::InfiniteDuration();
   std::vector<int64_t> chosen;
-  for (const int64_t most : {32, 40, 48, 56}) {
+  for (const int64_t most : {32, 40, 48, 56, 768, 896, 992}) {
     job.min_gpus = 8;
     job.max_gpus = most;
     const Recommendation best = Make(job, {Pool("h100")}).recommendations.at(0);
@@ -305,7 +306,7 @@ TEST_F(PlannerTest, MoreCardsThanShareOutTheBatchAreNotTheFastest) {
     before = best.total_duration;
     chosen.push_back(best.gpu_count);
   }
-  EXPECT_THAT(chosen, ElementsAre(32, 32, 48, 48));
+  EXPECT_THAT(chosen, ElementsAre(32, 32, 48, 48, 768, 768, 768));
 }
 
 TEST_F(PlannerTest, BothLimitsAreSaidWhereBothRuleOut) {

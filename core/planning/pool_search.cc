@@ -118,23 +118,35 @@ Trial SoonerWithFewer(PoolContext& context, const Trial& most) {
   return best;
 }
 
+/// What is left of `cards` once a batch, heads and layers are shared out over its divisors: 1 where they can be over all.
+int64_t NotSharedOut(const parallel::LayoutSpace& space, int64_t cards) {
+  const int64_t rest = cards / std::gcd(cards, space.global_batch);
+  if (!space.shape) return rest;
+  const int64_t without_heads = rest / std::gcd(rest, space.shape->heads);
+  return without_heads / std::gcd(without_heads, space.shape->layers);
+}
+
 /// Fewer cards that share out a given batch better than `best` and finish before it: of the numbers down to half of it those that
-/// have a larger divisor in common with the batch than all above them. 96 samples: 40 cards are 8 replicas of 5, 32 are 32.
+/// have more in common with the batch than all above them, or leave no more over. 96 samples: 40 cards are 8 replicas of 5, 32 are 32.
 Trial SoonerByTheBatch(PoolContext& context, Trial best) {
-  if (context.space.batch_is_default) return best;
-  const int64_t batch = context.space.global_batch;
+  constexpr int kMostTrials = 64;
+  const parallel::LayoutSpace& space = context.space;
+  if (space.batch_is_default) return best;
   const int64_t half = best.gpus / 2;
-  int64_t most_replicas = std::gcd(best.gpus, batch);
   int64_t cards = best.gpus;
-  for (int i = 0; i < kFineNumbers && most_replicas < batch; ++i) {
+  int64_t most_replicas = std::gcd(cards, space.global_batch);
+  int64_t least_over = NotSharedOut(space, cards);
+  for (int numbers = 0, trials = 0; numbers < kFineNumbers && trials < kMostTrials; ++numbers) {
     cards = context.range.AtMost(cards - 1);
     if (cards <= half || cards < context.LeastCardsFor(best.wait_seconds + best.total_seconds)) break;
-    if (const int64_t replicas = std::gcd(cards, batch); replicas > most_replicas) {
-      most_replicas = replicas;
-      Trial trial = context.Try(cards);
-      if (trial.verdict == Verdict::kMeets && Better(trial, false, best, false, Goal::kFastest))
-        best = std::move(trial);
-    }
+    const int64_t replicas = std::gcd(cards, space.global_batch);
+    const int64_t over = NotSharedOut(space, cards);
+    if (replicas <= most_replicas && over > least_over) continue;
+    most_replicas = std::max(most_replicas, replicas);
+    least_over = std::min(least_over, over);
+    ++trials;
+    Trial trial = context.Try(cards);
+    if (trial.verdict == Verdict::kMeets && Better(trial, false, best, false, Goal::kFastest)) best = std::move(trial);
   }
   return best;
 }
