@@ -8,7 +8,7 @@ namespace planner::planning {
 
 // Descriptions for tests that need a model but no reader of files: exact in MACs, without norms and biases.
 
-/// A decoder of `shape`, without experts.
+/// A decoder of `shape`, without experts. A window is one of all its layers.
 inline model::ModelDescription FakeDecoder(model::TransformerShape shape, int64_t seq_len) {
   model::ModelDescription description;
   description.name = "fake-decoder";
@@ -44,7 +44,8 @@ inline model::ModelDescription FakeDecoder(model::TransformerShape shape, int64_
                                                             .keys = positions,
                                                             .qk_dim = shape.qk_dim,
                                                             .v_dim = shape.v_dim,
-                                                            .causal = true}});
+                                                            .causal = true,
+                                                            .window = shape.window}});
     model::Module root{.name = "", .kind = "FakeDecoder"};
     root.children.push_back({.name = "embedding",
                              .kind = "Embedding",

@@ -72,7 +72,8 @@ std::string FixedDegrees(const parallel::LayoutConstraints& fixed, int64_t gpus)
   add("pipeline", fixed.pipeline_parallel);
   add("context", fixed.context_parallel);
   add("data", fixed.data_parallel);
-  const bool whole = degrees.size() == 4;
+  // Only a context degree could make more of three, and none was found.
+  const bool whole = degrees.size() == 4 || (degrees.size() == 3 && !fixed.context_parallel);
   const auto cards = static_cast<double>(gpus);
   if (whole ? product == cards : std::fmod(cards, product) == 0) return "";
   return fmt::format("the fixed {} parallel make {:.0f} cards{}", fmt::join(degrees, " x "), product,
@@ -82,6 +83,12 @@ std::string FixedDegrees(const parallel::LayoutConstraints& fixed, int64_t gpus)
 std::string NoLayoutReason(const PoolContext& context, int64_t gpus) {
   if (const std::string degrees = FixedDegrees(context.space.fixed, gpus); !degrees.empty()) {
     return fmt::format("{} x {}: no layout: {}", context.Name(), gpus, degrees);
+  }
+  const parallel::LayoutConstraints& fixed = context.space.fixed;
+  const int64_t replicas = gpus / (fixed.tensor_parallel.value_or(1) * fixed.pipeline_parallel.value_or(1));
+  if (const int64_t group = fixed.shard_group.value_or(1); replicas % group != 0) {
+    return fmt::format("{} x {}: no layout: shards over groups of {}, which do not divide {} replicas", context.Name(),
+                       gpus, group, replicas);
   }
   return fmt::format(
       "{} x {}: no layout: tensor x pipeline x context x data parallel degrees of that product do not divide the "

@@ -34,10 +34,18 @@ class Line {
 
 bool IsFloat8(std::string_view precision) { return precision.starts_with("fp8") || precision.starts_with("mxfp8"); }
 
+bool IsFloat4(std::string_view precision) { return precision.starts_with("fp4"); }
+
+/// Why Megatron-LM, plain or with DeepSpeed, does not keep weights as they were planned; empty: it does.
+std::string_view OtherWeights(std::string_view precision) {
+  if (precision == "bf16-pure") return "bf16-pure: it keeps weights in 32 bits, too";
+  return precision == "fp64" ? "fp64" : "";
+}
+
 /// The 16-bit type that weights have, which those that multiply in 8 or 4 bits keep in bf16; empty: none.
 std::string_view HalfType(std::string_view precision) {
   if (precision == "fp16") return "fp16";
-  return precision == "bf16" || IsFloat8(precision) || precision.starts_with("fp4") ? "bf16" : "";
+  return precision == "bf16" || IsFloat8(precision) || IsFloat4(precision) ? "bf16" : "";
 }
 
 /// What Megatron-LM must be told where stages or chunks do not share out the layers evenly: that embedding and loss count as a
@@ -62,6 +70,8 @@ LaunchFlags Megatron(const LaunchJob& job) {
     answer.unsupported = fmt::format("ZeRO-{} with a pipeline", layout.zero_stage);
     return answer;
   }
+  answer.unsupported = OtherWeights(job.precision);
+  if (!answer.unsupported.empty()) return answer;
   Line line;
   line.Add("--tensor-model-parallel-size", layout.tensor_parallel);
   line.Add("--pipeline-model-parallel-size", layout.pipeline_parallel);
@@ -92,9 +102,9 @@ LaunchFlags Megatron(const LaunchJob& job) {
   } else if (layout.recompute == Recompute::kSelective) {
     line.Add("--recompute-granularity selective");
   }
-  if (job.precision == "fp16") line.Add("--fp16");
-  if (job.precision == "bf16" || IsFloat8(job.precision)) line.Add("--bf16");
+  if (const std::string_view type = HalfType(job.precision); !type.empty()) line.Add(fmt::format("--{}", type));
   if (IsFloat8(job.precision)) line.Add("--fp8-format hybrid");
+  if (IsFloat4(job.precision)) line.Add("--fp4-format e2m1");
   if (job.flash_attention) line.Add("--use-flash-attn");
   answer.flags = std::move(line).text();
   return answer;
@@ -104,6 +114,11 @@ LaunchFlags Torchtitan(const LaunchJob& job) {
   const Layout& layout = job.layout;
   LaunchFlags answer{.framework = "torchtitan", .flags = {}, .config = {}, .unsupported = {}};
   Line line;
+  // It scales no losses, and has products in bf16, fp32 and fp8.
+  if (job.precision == "fp16" || job.precision == "fp64" || IsFloat4(job.precision)) {
+    answer.unsupported = job.precision;
+    return answer;
+  }
   // Its sharding is that of FSDP2: weights are always sharded, and stay gathered between forward and backward if not resharded.
   if (layout.shards() < layout.replicas() && layout.shards() % layout.context_parallel != 0) {
     answer.unsupported = fmt::format("states shared by {} cards, of sequences over {}", layout.shards(), layout.context_parallel);
@@ -146,6 +161,11 @@ LaunchFlags Torchtitan(const LaunchJob& job) {
   line.Add("--activation_checkpoint.mode", layout.recompute == Recompute::kFull        ? "full"
                                            : layout.recompute == Recompute::kSelective ? "selective"
                                                                                        : "none");
+  // In bf16 beside weights in 32 bits where it is told nothing.
+  if (job.precision == "bf16-pure") line.Add("--training.dtype bfloat16");
+  if (IsFloat8(job.precision)) line.Add("--model.converters quantize.linear.float8");
+  if (!job.precision.starts_with("bf16") && !IsFloat8(job.precision))
+    line.Add("--training.mixed_precision_param float32");
   answer.flags = std::move(line).text();
   return answer;
 }
@@ -159,6 +179,8 @@ LaunchFlags DeepSpeed(const LaunchJob& job) {
     answer.unsupported = "interleaved pipelines";
   } else if (layout.context_parallel > 1 && layout.tensor_parallel * layout.pipeline_parallel > 1) {
     answer.unsupported = "context parallelism beside tensor or pipeline parallelism";
+  } else {
+    answer.unsupported = OtherWeights(job.precision);
   }
   if (!answer.unsupported.empty()) return answer;
   Line line;

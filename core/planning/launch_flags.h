@@ -17,7 +17,8 @@ struct LaunchJob {
   int64_t seq_len = 0;        ///< 0: no sequences; left out.
   int64_t layers = 1;  ///< Transformer blocks: interleaved schedules are given by layers of a chunk; 0: no transformer.
   int64_t nodes = 1;
-  std::string_view precision;  ///< Name of hardware::Precision: "bf16", "fp16", "fp8", ….
+  /// Name of hardware::Precision, or of the peak that the card falls back to: "bf16", "fp16", "fp8", ….
+  std::string_view precision;
   bool flash_attention = true;
 };
 

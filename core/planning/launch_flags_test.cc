@@ -139,6 +139,36 @@ TEST(LaunchFlagsTest, ShardedWeightsAreFsdpOrZero3) {
   EXPECT_THAT(Flags(job)["deepspeed"].config, Not(HasSubstr("enabled")));
 }
 
+// What is not told runs in another type than was planned: in fp32 in Megatron-LM, in bf16 in torchtitan.
+TEST(LaunchFlagsTest, TellEveryPrecisionOrSayThatTheyCannot) {
+  LaunchJob job = Job();
+  job.precision = "fp4";
+  auto flags = Flags(job);
+  EXPECT_THAT(flags["megatron-core"].flags, HasSubstr("--bf16 --fp4-format e2m1"));
+  EXPECT_EQ(flags["torchtitan"].unsupported, "fp4");
+  job.precision = "fp8";
+  flags = Flags(job);
+  EXPECT_THAT(flags["megatron-core"].flags, HasSubstr("--bf16 --fp8-format hybrid"));
+  EXPECT_THAT(flags["torchtitan"].flags, HasSubstr("--model.converters quantize.linear.float8"));
+  job.precision = "fp16";
+  flags = Flags(job);
+  EXPECT_THAT(flags["megatron-core"].flags, HasSubstr("--fp16"));
+  EXPECT_EQ(flags["torchtitan"].unsupported, "fp16");
+  for (const char* wide : {"fp32", "tf32"}) {
+    job.precision = wide;
+    flags = Flags(job);
+    EXPECT_THAT(flags["megatron-core"].flags, Not(HasSubstr("16 "))) << wide;
+    EXPECT_THAT(flags["torchtitan"].flags, HasSubstr("--training.mixed_precision_param float32")) << wide;
+  }
+  job.precision = "bf16-pure";
+  flags = Flags(job);
+  EXPECT_THAT(flags["megatron-core"].unsupported, HasSubstr("keeps weights in 32 bits"));
+  EXPECT_THAT(flags["deepspeed"].unsupported, HasSubstr("keeps weights in 32 bits"));
+  EXPECT_THAT(flags["torchtitan"].flags, HasSubstr("--training.dtype bfloat16"));
+  job.precision = "fp64";
+  for (const LaunchFlags& one : LaunchFlagsOf(job)) EXPECT_EQ(one.unsupported, "fp64") << one.framework;
+}
+
 TEST(LaunchFlagsTest, Fsdp1SharesWithinANodeAlone) {
   LaunchJob job = Job();
   job.nodes = 4;

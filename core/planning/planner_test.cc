@@ -290,6 +290,25 @@ TEST_F(PlannerTest, GoalsOrderTheAnswers) {
   EXPECT_EQ(Make(job, {small, cheap}).recommendations[0].gpu_type, "A100-SXM-80GB");
 }
 
+// 96 samples are at most 8 replicas on 40 cards and on 56, but 32 on 32 and 48 on 48; 768 cards are 96 replicas of 8, which divides heads
+// and layers.
+TEST_F(PlannerTest, MoreCardsThanShareOutTheBatchAreNotTheFastest) {
+  JobSpec job = Job(FakeLlama7B(), 1e11);
+  job.global_batch = 96;
+  job.goal = Goal::kFastest;
+  absl::Duration before = absl::InfiniteDuration();
+  std::vector<int64_t> chosen;
+  for (const int64_t most : {32, 40, 48, 56, 768, 896, 992}) {
+    job.min_gpus = 8;
+    job.max_gpus = most;
+    const Recommendation best = Make(job, {Pool("h100")}).recommendations.at(0);
+    EXPECT_LE(best.total_duration, before) << most;
+    before = best.total_duration;
+    chosen.push_back(best.gpu_count);
+  }
+  EXPECT_THAT(chosen, ElementsAre(32, 32, 48, 48, 768, 768, 768));
+}
+
 TEST_F(PlannerTest, BothLimitsAreSaidWhereBothRuleOut) {
   JobSpec job = Job(FakeLlama7B(), 1e12);
   job.deadline = absl::Hours(24 * 14);
@@ -314,6 +333,52 @@ TEST_F(PlannerTest, TheLargestPartOfTheStepIsNamed) {
   const Plan plan = Make(job, {Pool("a100")});
   ASSERT_THAT(plan.recommendations, SizeIs(1));
   EXPECT_EQ(plan.recommendations[0].limited_by, "pipeline");
+}
+
+TEST_F(PlannerTest, AShardGroupThatDividesNothingIsTheReason) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1e12), 64);
+  job.layout.tensor_parallel = 2;
+  job.layout.shard_group = 3;
+  EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons,
+              ElementsAre(HasSubstr("shards over groups of 3, which do not divide 32 replicas")));
+  job.layout.shard_group = 64;  // More than there are.
+  EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons,
+              ElementsAre(HasSubstr("groups of 64, which do not divide 32 replicas")));
+  job.layout.shard_group = 16;
+  EXPECT_EQ(Make(job, {Pool("a100")}).recommendations.at(0).layout.shard_group, 16);
+}
+
+// A window hides keys from the attention; the products are as many as without. The model FLOPs are those of the pairs that are left.
+TEST_F(PlannerTest, AWindowShortensTheAttentionAlone) {
+  model::TransformerShape shape = {.layers = 32,
+                                   .hidden = 4096,
+                                   .heads = 32,
+                                   .kv_heads = 32,
+                                   .qk_dim = 128,
+                                   .v_dim = 128,
+                                   .ffn = 11008,
+                                   .gated = true,
+                                   .vocab = 32000};
+  const auto make = [&] {
+    JobSpec job = Fixed(Job(FakeDecoder(shape, 16384), 1e12), 64);
+    job.global_batch = 64;
+    job.layout.tensor_parallel = 4;
+    job.layout.pipeline_parallel = 1;
+    job.layout.context_parallel = 1;
+    job.layout.micro_batch_size = 1;
+    job.layout.zero_stage = 1;
+    job.layout.recompute = parallel::Recompute::kFull;
+    return Make(job, {Pool("a100")});
+  };
+  const Plan all = make();
+  shape.window = 1024;
+  shape.window_layers = 32;
+  const Plan windowed = make();
+  ASSERT_THAT(all.recommendations, SizeIs(1));
+  ASSERT_THAT(windowed.recommendations, SizeIs(1));
+  EXPECT_LT(windowed.model_flops, 0.7 * all.model_flops);
+  EXPECT_DOUBLE_EQ(windowed.recommendations[0].step->matmul, all.recommendations[0].step->matmul);
+  EXPECT_LT(windowed.recommendations[0].step->attention, all.recommendations[0].step->attention);
 }
 
 TEST_F(PlannerTest, APoolBoundsTheCards) {
@@ -345,6 +410,9 @@ TEST_F(PlannerTest, FixedDegreesAreKeptOrRefused) {
   job.layout.data_parallel = 2;
   EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons,
               ElementsAre(HasSubstr("the fixed tensor 4 x pipeline 8 x context 1 x data 2 parallel make 64 cards")));
+  job.layout.context_parallel.reset();  // Sequences as short as these are not split unasked.
+  EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons,
+              ElementsAre(HasSubstr("no layout: the fixed tensor 4 x pipeline 8 x data 2 parallel make 64 cards")));
   job.layout.tensor_parallel = 3;
   EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons,
               ElementsAre(HasSubstr("tensor parallel 3 does not divide 64 heads")));
@@ -396,8 +464,15 @@ TEST_F(PlannerTest, TimesBeyondTheCalendarAreReasons) {
 TEST_F(PlannerTest, ACardWithoutThePrecisionFallsBackAloudOrIsOut) {
   JobSpec job = Fixed(Job(FakeLlama7B(), 1e9), 64);
   job.precision = "bf16";
-  EXPECT_THAT(Make(job, {Pool("v100")}).warnings,
-              Contains(HasSubstr("V100-SXM2-32GB has no fast bf16: computed in fp16")));
+  const Plan fallback = Make(job, {Pool("v100")});
+  EXPECT_THAT(fallback.warnings, Contains(HasSubstr("V100-SXM2-32GB has no fast bf16: computed in fp16")));
+  // Megatron-LM is told fp16, too: --bf16 does not run there.
+  ASSERT_FALSE(fallback.recommendations.empty());
+  EXPECT_THAT(fallback.recommendations[0].launch.at(0).flags,
+              AllOf(HasSubstr("--fp16"), ::testing::Not(HasSubstr("--bf16"))));
+  job.precision = "fp8";
+  EXPECT_THAT(Make(job, {Pool("a100")}).recommendations.at(0).launch.at(0).flags,
+              AllOf(HasSubstr("--bf16"), ::testing::Not(HasSubstr("--fp8"))));
   job.precision = "fp32";
   EXPECT_THAT(Make(job, {Pool("tpu-v4")}).infeasible_reasons, Contains(HasSubstr("TPU-v4 has no peak for fp32")));
   job.precision = "int4";

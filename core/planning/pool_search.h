@@ -125,7 +125,7 @@ struct PoolAnswer {
 /// - fewest: every offered number from the least possible on, 256 of them that have layouts, then by doublings, the last of
 ///   which is narrowed down by halving;
 /// - fastest: one by one downwards from the most, 256 of them, then by halves; where they have to be waited for, as many as are
-///   free at once, and halves, as long as they may finish sooner;
+///   free at once, and halves, as long as they may finish sooner; and fewer that a given batch is shared out over better;
 /// - cheapest and no goal: by doublings, and one by one only if none of them does.
 /// Alternatives are twice (fastest: half) as many cards each.
 PoolAnswer SearchPool(PoolContext& context, int alternatives);

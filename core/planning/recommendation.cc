@@ -286,13 +286,15 @@ Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial
 std::vector<LaunchFlags> LaunchOf(const PoolContext& context, const Trial& trial) {
   const Workload& work = context.work;
   const parallel::BatchedLayout& batched = trial.layout.batched;
+  // A card that lacks the precision is told the one that the times are of; but weights that have no copy in 32 bits stay without.
+  const bool falls_back = !context.peak.warning.empty() && work.precision->master_bytes > 0;
   return LaunchFlagsOf({.layout = batched.layout,
                         .global_batch = batched.global_batch,
                         .micro_batches = batched.micro_batches,
                         .seq_len = static_cast<int64_t>(work.tokens_per_sample),
                         .layers = work.space.shape ? work.space.shape->layers : 0,
                         .nodes = (trial.gpus + context.range.per_node - 1) / context.range.per_node,
-                        .precision = work.precision->name,
+                        .precision = falls_back ? std::string_view(context.peak.precision) : work.precision->name,
                         .flash_attention = work.space.flash_attention});
 }
 

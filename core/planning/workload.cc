@@ -126,7 +126,13 @@ void SetStepJob(const JobSpec& job, Workload& work) {
   // A bare encoder is counted without the head that pretraining adds.
   perf::StepJob counted = step;
   if (!memory.has_logits) counted.logit_share = 0;
-  const double told = perf::ForwardFlops(counted);
+  double told = perf::ForwardFlops(counted);
+  if (const model::TransformerShape& shape = step.shape; shape.window > 0) {
+    // What a window hides is missing from the attention alone, whose own term knows of it: the products take no less time.
+    const double all_pairs =
+        2 * step.positions * step.positions * ToDouble(shape.heads) * ToDouble(shape.qk_dim + shape.v_dim);
+    told -= std::max(0.0, ToDouble(shape.layers) * all_pairs - work.flops.attention_forward);
+  }
   constexpr double kSame = 0.02;
   if (told > 0 && work.flops.forward > 0 && std::abs(work.flops.forward / told - 1) > kSame) {
     work.step_scale = work.flops.forward / told;
