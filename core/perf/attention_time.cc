@@ -23,8 +23,13 @@ AttentionTime AttentionSeconds(const Machine& machine, const SharedConstants& sh
   if (flash) {
     constexpr double kBlock = 128;
     double keys = shape.causal ? 0.5 * (work.keys + kBlock) : work.keys;
-    // Where some layers have a window, every other one does (GPT-OSS, Gemma).
-    if (shape.window > 0) keys = 0.5 * (keys + std::min(keys, ToDouble(shape.window) + 0.5 * kBlock));
+    if (shape.window > 0) {
+      // Some layers have a window: every other one (GPT-OSS, Gemma 2), five of six (Gemma 3), all (Phi-3). Of rows of tables that do not
+      // say how many, every other one.
+      const double windowed =
+          shape.window_layers > 0 ? ToDouble(shape.window_layers) / ToDouble(std::max<int64_t>(1, shape.layers)) : 0.5;
+      keys += windowed * (std::min(keys, ToDouble(shape.window) + 0.5 * kBlock) - keys);
+    }
     const double flops = 2 * work.sequences * work.heads * work.queries * keys * (qk + v);
     const double forward = flops / (machine.attention * framework.attention * narrow);
     return {forward, shared.backward_attention * forward};
