@@ -23,7 +23,8 @@ class LiveStreams {
  public:
   explicit LiveStreams(size_t most) : most_(most) {}
 
-  /// Takes a place for a stream, which gives it back with Remove. OK; RESOURCE_EXHAUSTED (reason TOO_MANY_STREAMS): there is none left;
+  /// Takes a place for a stream, which gives it back with Remove before it tells its client the end: who has seen a stream end finds its
+  /// place free. OK; RESOURCE_EXHAUSTED (reason TOO_MANY_STREAMS): there is none left;
   /// UNAVAILABLE: the daemon ends.
   absl::Status Add(const std::shared_ptr<LiveStream>& stream);
   void Remove(const LiveStream* stream);

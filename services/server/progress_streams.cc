@@ -52,10 +52,7 @@ class ProgressStreams::Stream final : public Reactor, public LiveStream, public 
     GoOn();
   }
 
-  void OnDone() override {
-    parent_.streams_.Remove(this);
-    self_.reset();
-  }
+  void OnDone() override { self_.reset(); }
 
   void EndSoon(const absl::Status& status) override {
     base::MutexLock lock(mutex_);
@@ -139,6 +136,7 @@ class ProgressStreams::Stream final : public Reactor, public LiveStream, public 
 
   void End() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     is_finished_ = true;
+    parent_.streams_.Remove(this);
     Finish(parent_.rpc_.End(method::kReportProgress, started_, *end_));
   }
 

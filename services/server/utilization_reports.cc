@@ -39,10 +39,7 @@ class UtilizationReports::Stream final : public Reactor,
     reports_.workers_.Run([self = self_, ok] { self->Work(ok); });
   }
 
-  void OnDone() override {
-    reports_.streams_.Remove(this);
-    self_.reset();
-  }
+  void OnDone() override { self_.reset(); }
 
   void EndSoon(const absl::Status& status) override {
     base::MutexLock lock(mutex_);
@@ -108,6 +105,7 @@ class UtilizationReports::Stream final : public Reactor,
       base::MutexLock lock(mutex_);
       status = *end_;
     }
+    reports_.streams_.Remove(this);
     Finish(reports_.rpc_.End(method::kReportUtilization, started_, status));
   }
 

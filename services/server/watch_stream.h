@@ -65,7 +65,6 @@ class WatchStream final : public grpc::ServerWriteReactor<Message>,
 
   void OnDone() override {
     feed_.Unsubscribe(watch_.get());
-    streams_.Remove(this);
     self_.reset();
   }
 
@@ -97,6 +96,7 @@ class WatchStream final : public grpc::ServerWriteReactor<Message>,
     if (!end_.has_value()) end_ = watch_->end();
     if (!end_.has_value()) return;
     is_finished_ = true;
+    streams_.Remove(this);
     this->Finish(rpc_.End(method_, started_, *end_));
   }
 

@@ -140,5 +140,25 @@ TEST_F(MetricsGoldenTest, ThePageIsAsRecorded) {
   EXPECT_EQ(page, ReadFile(kPath));
 }
 
+/// A client that has seen the end of one of a full number of streams may open another at once.
+TEST_F(MetricsGoldenTest, AStreamThatHasEndedIsNotCounted) {
+  const auto clusters = v1::ClusterService::NewStub(channel_);
+  const auto runs = v1::RunService::NewStub(channel_);
+  const auto end_empty = [](auto writer) {
+    writer->WritesDone();
+    EXPECT_FALSE(writer->Finish().ok());
+  };
+  for (int i = 0; i < 100; ++i) {
+    grpc::ClientContext utilization_context, progress_context;
+    v1::ReportUtilizationResponse utilization;
+    v1::ReportProgressResponse progress;
+    end_empty(clusters->ReportUtilization(&utilization_context, &utilization));
+    end_empty(runs->ReportProgress(&progress_context, &progress));
+    const std::string page = Page();
+    EXPECT_NE(page.find("active_streams{kind=\"report_utilization\"} 0"), std::string::npos);
+    EXPECT_NE(page.find("active_streams{kind=\"report_progress\"} 0"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace planner
