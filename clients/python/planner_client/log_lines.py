@@ -54,8 +54,14 @@ def _local_time(stamp: str, fraction: str) -> Optional[float]:
 
 
 #  [2026-01-09 10:00:00] iteration      100/    5000 | consumed samples:        25600 | elapsed time per iteration (ms): 1234.5 | … |
-# Without the time in older ones; with launchers' marks before it, "[default7]:"; with "1234.5/1240.0" (a mean beside) in some.
+# Without the time in older ones; with launchers' marks before it, "[default7]:"; with "1234.5/1240.0" (a mean beside) in some; in seconds, "elapsed
+# time per iteration (s): 105.2", in Megatron-DeepSpeed as BLOOM was trained with it; "lm loss 7.0E+00", without a colon, in the oldest.
 _MEGATRON = re.compile(rf"(?:\[({_STAMP})(?:\.(\d+))?\]\s*)?iteration\s+(\d+)\s*/\s*(\d+)\s*\|(.*)")
+
+
+def _seconds(fields: Dict[str, str], unit: str, seconds: float) -> Optional[float]:
+    elapsed = _number(fields.get(f"elapsed time per iteration {unit}", "").partition("/")[0])
+    return None if elapsed is None else elapsed * seconds
 
 
 def parse_megatron(line: str) -> Optional[Progress]:
@@ -64,23 +70,27 @@ def parse_megatron(line: str) -> Optional[Progress]:
         return None
     fields: Dict[str, str] = {}
     for part in match[5].split("|"):
-        name, _, value = part.partition(":")
+        name, colon, value = part.partition(":")
+        if not colon:
+            name, _, value = part.strip().rpartition(" ")
         fields[name.strip()] = value.strip()
-    elapsed = _number(fields.get("elapsed time per iteration (ms)", "").partition("/")[0])
-    if elapsed is None:
+    seconds = _seconds(fields, "(ms)", 0.001)
+    if seconds is None:
+        seconds = _seconds(fields, "(s)", 1.0)
+    if seconds is None:
         return None
     # "lm loss" of language models; other models have names of their own. "loss scale" is none.
     losses = [value for name, value in fields.items() if name.endswith("loss")]
     return Progress(step=int(match[3]), step_count=int(match[4]), time=_local_time(match[1], match[2]) if match[1] else None,
-                    seconds_per_step=elapsed / 1000, loss=_number(fields.get("lm loss", losses[0] if losses else None)),
+                    seconds_per_step=seconds, loss=_number(fields.get("lm loss", losses[0] if losses else None)),
                     samples=_number(fields.get("consumed samples")), tokens=_number(fields.get("consumed tokens")))
 
 
 # [titan] 2026-01-09 10:00:00,123 - root - INFO - step: 10  loss:  7.6258  grad_norm: 26.6250  memory: 66.91GiB(37.51%)  tps: 10,050  …
-# In colours, unless they are turned off. "validate step:" is of another kind.
+# In colours, unless they are turned off. "validate step:" is of another kind. Until 2025 without "[titan]"; until the end of 2024 with "wps:", words.
 _TORCHTITAN = re.compile(r"(?<!validate )\bstep:\s*(\d+)\s+loss:\s*(\S+)(.*)")
-_TORCHTITAN_TIME = re.compile(rf"\[titan\] ({_STAMP}),(\d+) ")
-_TPS = re.compile(r"\btps:\s*([\d,]+)")
+_TORCHTITAN_TIME = re.compile(rf"({_STAMP}),(\d+) - ")
+_TPS = re.compile(r"\b[tw]ps:\s*([\d,]+)")
 
 
 def parse_torchtitan(line: str) -> Optional[Progress]:

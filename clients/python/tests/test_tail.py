@@ -41,6 +41,25 @@ class Lines(unittest.TestCase):
         self.assertEqual((progress.step, progress.loss, progress.tokens_per_second_per_gpu, progress.time),
                          (10, 10.1, 5593.0, local("10:00:26") + 0.125))
 
+    def test_megatron_of_other_times(self) -> None:
+        bloom = parse_megatron(
+            "[default7]: iteration    12345/  115311 | consumed samples:      3160320 | consumed tokens:   6472335360 | elapsed time per iteration (s): "
+            "105.23 | learning rate: 6.000E-05 | global batch size:   512 | lm loss: 2.5E+00 | grad norm: 0.2 | number of nan iterations:   0 |")
+        assert bloom is not None
+        self.assertEqual((bloom.step, bloom.seconds_per_step, bloom.tokens, bloom.loss), (12345, 105.23, 6472335360.0, 2.5))
+        oldest = parse_megatron(" iteration      100/ 1000000 | elapsed time per iteration (ms): 1500.0 | learning rate 1.5E-04 | lm loss 7.02E+00 | "
+                                "loss scale 65536.0 |")
+        assert oldest is not None
+        self.assertEqual((oldest.step, oldest.seconds_per_step, oldest.loss), (100, 1.5, 7.02))
+
+    def test_torchtitan_of_other_times(self) -> None:
+        for rate in ("wps: 1,050", "tps: 1,050"):
+            progress = parse_torchtitan(f"[rank0]:2026-01-09 10:00:26,125 - root - INFO - \x1b[36mstep: 10  \x1b[32mloss:  7.6258  "
+                                        f"\x1b[33mmemory: 66.91GiB(70.43%)  \x1b[34m{rate}  \x1b[35mmfu: 22.25%\x1b[39m")
+            assert progress is not None
+            self.assertEqual((progress.step, progress.loss, progress.tokens_per_second_per_gpu, progress.time),
+                             (10, 7.6258, 1050.0, local("10:00:26") + 0.125))
+
     def test_other_lines_are_none(self) -> None:
         for line in ("", "validation loss at iteration 200 | lm loss value: 7.4E+00 |", "saving checkpoint at iteration     300 to /x",
                      " iteration 1/ 2 | consumed samples: 3 |", "iteration 1/2 | elapsed time per iteration (ms): soon |", "\0\x1b[31m\ufffd"):
