@@ -16,10 +16,18 @@ absl::Status Invalid(std::string_view what, const GpuRequest& gpus) {
       fmt::format("{}: gpus=\"{}{}{}\"", what, gpus.type, gpus.type.empty() ? "" : ":", gpus.count));
 }
 
+/// At least so many nodes: what the job says, or as many as its tasks need. "--ntasks=16 --ntasks-per-node=8" are two.
+int64_t NodesOf(const JobSize& size) {
+  int64_t nodes = std::max<int64_t>(size.nodes.value_or(1), 1);
+  const int64_t per_node = size.tasks_per_node.value_or(0);
+  if (size.tasks.has_value() && per_node > 0) nodes = std::max(nodes, *size.tasks / per_node + (*size.tasks % per_node == 0 ? 0 : 1));
+  return nodes;
+}
+
 }  // namespace
 
 absl::StatusOr<int64_t> TotalGpus(const GpuRequest& gpus, const JobSize& size) {
-  const int64_t nodes = std::max<int64_t>(size.nodes.value_or(1), 1);
+  const int64_t nodes = NodesOf(size);
   int64_t pieces = 1;
   switch (gpus.scope) {
     case GpuScope::kJob:
@@ -61,11 +69,11 @@ absl::StatusOr<ResizedRequest> Resized(const GpuRequest& gpus, const JobSize& si
     case GpuScope::kJob:
       resized.gpus.count = total;
       // More nodes than GPUs is what Slurm refuses; fewer nodes than the GPUs need would never start.
-      if (size.nodes.has_value() && *size.nodes * gpus_per_node < total)
+      if ((size.nodes.has_value() || NodesOf(size) > 1) && NodesOf(size) * gpus_per_node < total)
         resized.nodes = (total + gpus_per_node - 1) / gpus_per_node;
       return resized;
     case GpuScope::kNode: {
-      const int64_t nodes = std::max<int64_t>(size.nodes.value_or(1), 1);
+      const int64_t nodes = NodesOf(size);
       if (total % nodes == 0 && total / nodes <= gpus_per_node) {
         resized.gpus.count = total / nodes;
         return resized;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -18,6 +19,8 @@ struct GpuRequest {
   int64_t count = 1;  ///< In each of what `scope` says.
   /// What Slurm has before the type and the count, to write it back: "gres:gpu", "gres/gpu", "gpu".
   std::string prefix = "gres:gpu";
+  /// What else is asked for in the same list, as it is written there ("gres:nvme:10"): who changes the GPUs must not take it away.
+  std::vector<std::string> beside = {};
 };
 
 /// What a job says of its size beside the GPUs. Absent: it says nothing.
@@ -28,7 +31,7 @@ struct JobSize {
   std::optional<int64_t> sockets_per_node;
 };
 
-/// All GPUs of the job. One node and one task where it does not say. INVALID_ARGUMENT: per socket, and nobody says how many; more than
+/// All GPUs of the job. One node and one task where it does not say, and no fewer nodes than its tasks need. INVALID_ARGUMENT: per socket, and nobody says how many; more than
 /// 1,000,000.
 absl::StatusOr<int64_t> TotalGpus(const GpuRequest& gpus, const JobSize& size);
 

@@ -12,6 +12,11 @@ TEST(GpuRequestTest, CountsTheWholeJob) {
   EXPECT_EQ(*total(GpuScope::kJob, 16, {.nodes = 2}), 16);
   EXPECT_EQ(*total(GpuScope::kNode, 8, {.nodes = 4}), 32);
   EXPECT_EQ(*total(GpuScope::kNode, 8, {}), 8);
+  EXPECT_EQ(*total(GpuScope::kNode, 8, {.tasks = 16, .tasks_per_node = 8}), 16) << "two nodes, though none are named";
+  EXPECT_EQ(*total(GpuScope::kNode, 8, {.nodes = 1, .tasks = 17, .tasks_per_node = 8}), 24);
+  EXPECT_EQ(*total(GpuScope::kNode, 8, {.nodes = 4, .tasks = 16, .tasks_per_node = 8}), 32);
+  EXPECT_EQ(*total(GpuScope::kSocket, 4, {.tasks = 4, .tasks_per_node = 2, .sockets_per_node = 2}), 16);
+  EXPECT_EQ(*total(GpuScope::kNode, 8, {.tasks = 16, .tasks_per_node = 0}), 8);
   EXPECT_EQ(*total(GpuScope::kTask, 2, {.tasks = 4}), 8);
   EXPECT_EQ(*total(GpuScope::kTask, 1, {.nodes = 2, .tasks_per_node = 8}), 16);
   EXPECT_EQ(*total(GpuScope::kSocket, 4, {.nodes = 2, .sockets_per_node = 2}), 16);
@@ -28,6 +33,9 @@ TEST(GpuRequestTest, ResizesInTheScopeOfTheJob) {
   const auto same_nodes = Resized({.scope = GpuScope::kNode, .count = 2}, {.nodes = 2}, 8, 8);
   EXPECT_EQ(same_nodes->gpus.count, 4);
   EXPECT_FALSE(same_nodes->nodes.has_value());
+  const auto of_tasks = Resized({.scope = GpuScope::kNode, .count = 4}, {.tasks = 16, .tasks_per_node = 8}, 16, 8);
+  EXPECT_EQ(of_tasks->gpus.count, 8);
+  EXPECT_FALSE(of_tasks->nodes.has_value()) << "its tasks need two nodes anyway";
   EXPECT_EQ(Resized({.scope = GpuScope::kJob, .count = 2}, {}, 24, 8)->gpus.count, 24);
   EXPECT_EQ(Resized({.scope = GpuScope::kTask, .count = 1}, {.tasks = 4}, 8, 8)->gpus.count, 2);
   EXPECT_FALSE(Resized({.scope = GpuScope::kTask, .count = 1}, {.tasks = 4}, 6, 8).ok());

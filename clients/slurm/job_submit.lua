@@ -183,7 +183,8 @@ end
 local function amend(job, answer)
   local minutes = tonumber(answer.time_limit)
   if minutes and minutes >= 1 and minutes < 4294967294 then job.time_limit = math.floor(minutes) end
-  if answer.tres_value and answer.tres_value:match("^[%w/]*:?gpu[%w%-_%.:=]*$") then
+  -- The GPUs, and what the user has asked for beside them.
+  if answer.tres_value and answer.tres_value:match("^[%w/]*:?gpu[%w%-_%.:=/,]*$") then
     for _, field in ipairs(GPU_FIELDS) do
       if answer.tres_field == field then job[field] = answer.tres_value end
     end

@@ -100,6 +100,7 @@ std::string_view FieldOf(GpuScope scope) {
 absl::StatusOr<std::optional<GpuRequest>> ParseGpus(std::string_view text, GpuScope scope) {
   if (text.size() > kMaxText) return Invalid("is longer than 1,024 bytes", text);
   std::optional<GpuRequest> found;
+  std::vector<std::string> beside;
   for (const std::string& part : Parts(text)) {
     std::string_view rest = part;
     size_t prefix = 0;
@@ -107,9 +108,12 @@ absl::StatusOr<std::optional<GpuRequest>> ParseGpus(std::string_view text, GpuSc
       if (rest.starts_with(gres)) prefix = gres.size();
     }
     rest.remove_prefix(prefix);
-    if (!rest.starts_with("gpu")) continue;
+    const bool is_gpus = rest.starts_with("gpu") && (rest.size() == 3 || rest[3] == ':' || rest[3] == '=');  // Not "gpumem".
+    if (!is_gpus) {
+      if (!part.empty()) beside.push_back(part);
+      continue;
+    }
     rest.remove_prefix(3);
-    if (!rest.empty() && rest.front() != ':' && rest.front() != '=') continue;  // "gpumem".
     GpuRequest gpus{.scope = scope, .prefix = part.substr(0, prefix + 3)};
     if (!rest.empty()) {
       rest.remove_prefix(1);
@@ -125,6 +129,7 @@ absl::StatusOr<std::optional<GpuRequest>> ParseGpus(std::string_view text, GpuSc
     }
   }
   if (found.has_value() && found->count == 0) return std::optional<GpuRequest>();
+  if (found.has_value()) found->beside = std::move(beside);
   return found;
 }
 
@@ -140,7 +145,9 @@ absl::StatusOr<std::optional<GpuRequest>> ParseGpuOption(std::string_view text, 
 }
 
 std::string TextOf(const GpuRequest& gpus) {
-  return fmt::format("{}{}{}:{}", gpus.prefix, gpus.type.empty() ? "" : ":", gpus.type, gpus.count);
+  std::string text = fmt::format("{}{}{}:{}", gpus.prefix, gpus.type.empty() ? "" : ":", gpus.type, gpus.count);
+  for (const std::string& other : gpus.beside) text += "," + other;
+  return text;
 }
 
 }  // namespace planner::slurm

@@ -161,7 +161,8 @@ void SlurmCluster::WriteConfiguration() {
     fs::create_symlink("/dev/null", folder_ / "dev" / fmt::format("nvidia{}", i), error);
   }
   WriteFile(folder_ / "etc/gres.conf",
-            fmt::format("NodeName=n[01-{}] Name=gpu Type=a100 File={}/dev/nvidia[0-7]\n", options_.nodes, s));
+            fmt::format("NodeName=n[01-{}] Name=gpu Type=a100 File={}/dev/nvidia[0-7]\n"
+                        "NodeName=n[01-{}] Name=nvme Count=100 Flags=CountOnly\n", options_.nodes, s, options_.nodes));
   const std::string repository = SOURCE_FOLDER;
   for (const char* name : {"job_submit.lua", "cli_filter.lua"}) {
     fs::copy_file(fs::path(repository) / "clients/slurm" / name, folder_ / "etc" / name,
@@ -204,7 +205,7 @@ SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,sched_interval=5,bf_interval=5
 ReturnToService=2
 SlurmdParameters=config_overrides
-GresTypes=gpu
+GresTypes=gpu,nvme
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
 MailProg=/bin/true
@@ -216,7 +217,7 @@ EpilogSlurmctld={1}/etc/planner-epilog-slurmctld
   for (int i = 1; i <= options_.nodes; ++i) {
     conf += fmt::format(
         "NodeName={} NodeHostname={} NodeAddr=127.0.0.1 Port={} CPUs=64 Sockets=2 CoresPerSocket=32 ThreadsPerCore=1 "
-        "RealMemory=1000000 Gres=gpu:a100:8 State=UNKNOWN\n",
+        "RealMemory=1000000 Gres=gpu:a100:8,nvme:100 State=UNKNOWN\n",
         NodeName(i), HostName(), ports[static_cast<size_t>(i) - 1]);
   }
   if (options_.asks_planner) conf += "JobSubmitPlugins=lua\n";
