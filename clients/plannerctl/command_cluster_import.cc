@@ -46,14 +46,14 @@ absl::StatusOr<std::string> AnswerOf(const std::string& file, const std::vector<
   return output;
 }
 
-/// All nodes. scontrol of 22.05 has no --json; sinfo of newer ones tells of groups of nodes.
+/// All nodes, hidden ones too. scontrol of 22.05 has no --json; sinfo of newer ones tells of groups of nodes.
 absl::StatusOr<std::string> NodesOfSlurm(const std::string& file, Session& session) {
   if (file.empty()) {
     absl::StatusOr<std::string> answer =
-        slurm::OutputOf({"scontrol", "show", "nodes", "--json"}, slurm::kMaxSlurmJsonBytes, kSlurmPatience);
+        slurm::OutputOf({"scontrol", "--all", "show", "nodes", "--json"}, slurm::kMaxSlurmJsonBytes, kSlurmPatience);
     if (answer.ok() && answer->starts_with('{')) return answer;
   }
-  return AnswerOf(file, {"sinfo", "--json"}, session);
+  return AnswerOf(file, {"sinfo", "--all", "--json"}, session);
 }
 
 absl::StatusOr<std::map<std::string, std::string>> TypesOf(const std::vector<std::string>& texts) {
@@ -74,8 +74,23 @@ using Told = std::set<std::string>;
 /// Begins and ends the runs of planned jobs that no hook has told of. An error of one job is a warning.
 void ReportJobs(const std::vector<slurm::SlurmJob>& jobs, Told& told, Session& session) {
   Told still;
+  const auto key_of = [](const slurm::JobReport& report) {
+    return fmt::format("{} {} {}", report.id, report.restarts, static_cast<int>(report.end));
+  };
+  const auto tell = [&](const slurm::JobReport& report) {
+    const absl::Status status = ReportJob(report, session).status();
+    if (!status.ok()) session.Warn(fmt::format("job {}: {}", report.id, std::string(status.message())));
+    return !absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status);  // Else told again next time.
+  };
   for (const slurm::SlurmJob& job : jobs) {
     const std::string plan = slurm::PlanOfAdminComment(job.admin_comment);
+    slurm::JobReport before{.plan = plan, .cluster = job.cluster, .id = std::to_string(job.id), .restarts = std::to_string(job.restarts), .name = job.name};
+    if (!plan.empty() && slurm::EndAsRequeued(before)) {
+      // The run that was seen here before the job was requeued.
+      slurm::JobReport begun = before;
+      begun.end = v1::Run::STATE_UNSPECIFIED;
+      if (told.contains(key_of(begun)) && !tell(before)) still.insert(key_of(begun));
+    }
     if (plan.empty() || job.start == absl::InfinitePast() || job.start > session.now() ||
         job.state == slurm::SlurmJob::State::kPending)
       continue;
@@ -104,15 +119,7 @@ void ReportJobs(const std::vector<slurm::SlurmJob>& jobs, Told& told, Session& s
       default:
         break;
     }
-    const std::string key = fmt::format("{} {} {}", report.id, report.restarts, static_cast<int>(report.end));
-    if (!told.contains(key)) {
-      const absl::Status status = ReportJob(report, session).status();
-      if (!status.ok()) {
-        session.Warn(fmt::format("job {}: {}", report.id, std::string(status.message())));
-        if (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status)) continue;  // Told again next time.
-      }
-    }
-    still.insert(key);
+    if (told.contains(key_of(report)) || tell(report)) still.insert(key_of(report));
   }
   told = std::move(still);  // What Slurm has forgotten need not be remembered.
 }
@@ -121,7 +128,8 @@ void ReportJobs(const std::vector<slurm::SlurmJob>& jobs, Told& told, Session& s
 absl::StatusOr<v1::Cluster> Import(const ImportFlags& flags, const slurm::InventoryOptions& options, Told& told,
                                    Session& session) {
   ASSIGN_OR_RETURN(const std::string sinfo, NodesOfSlurm(flags.sinfo, session));
-  ASSIGN_OR_RETURN(const std::string squeue, AnswerOf(flags.squeue, {"squeue", "--json"}, session));
+  // 22.05 tells of all jobs in JSON; newer ones tell of those that squeue shows otherwise, and finished ones must be seen to end their runs.
+  ASSIGN_OR_RETURN(const std::string squeue, AnswerOf(flags.squeue, {"squeue", "--all", "--states=all", "--json"}, session));
   ASSIGN_OR_RETURN(const std::vector<slurm::SlurmNode> nodes, slurm::ParseNodes(sinfo));
   ASSIGN_OR_RETURN(const std::vector<slurm::SlurmJob> jobs, slurm::ParseJobs(squeue));
   session.StartAgain(absl::ZeroDuration());  // Waiting for Slurm is no waiting for the planner.

@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -30,10 +31,12 @@ struct Column {
   const char* name;
   size_t width;
 };
+constexpr Column kJobId = {"jobid", 24};
 constexpr Column kState = {"state", 32};
 constexpr Column kExitCode = {"exit_code", 32};
 constexpr Column kReason = {"reason", 64};
 constexpr Column kStart = {"starttime", 32};
+constexpr Column kEnd = {"endtime", 32};
 constexpr Column kAdminComment = {"admin_comment", 4096};
 
 std::string Cut(std::string_view line, size_t begin, size_t width) {
@@ -43,22 +46,37 @@ std::string Cut(std::string_view line, size_t begin, size_t width) {
   return text;
 }
 
-/// What squeue says of the job: the columns in their order. 22.05's exit_code is the raw status of wait(2).
+/// What squeue says of the job: the columns in their order, empty where it knows no such job. 22.05's exit_code is the raw status of wait(2).
+/// One task of an array has the array's number, by which squeue tells of all of them, in the order of their states: each line has its own job's.
 absl::StatusOr<std::vector<std::string>> AskSqueue(const std::string& job, const std::vector<Column>& columns) {
-  std::string format;
-  for (const Column& column : columns)
-    format += fmt::format("{}{}:{}", format.empty() ? "" : ",", column.name, column.width);
+  std::string format = fmt::format("{}:{}", kJobId.name, kJobId.width);
+  for (const Column& column : columns) format += fmt::format(",{}:{}", column.name, column.width);
   const absl::StatusOr<std::string> output =
-      slurm::OutputOf({"squeue", "--noheader", "--states=all", "--jobs=" + job, "--Format=" + format},
-                      size_t{64} << 10, absl::Seconds(10));
+      slurm::OutputOf({"squeue", "--noheader", "--states=all", "--all", "--jobs=" + job, "--Format=" + format},
+                      size_t{64} << 20, absl::Seconds(10));
   if (!output.ok()) return OfSomebodyElse(output.status());
-  std::vector<std::string> values;
-  size_t begin = 0;
-  for (const Column& column : columns) {
-    values.push_back(Cut(*output, begin, column.width));
-    begin += column.width;
+  std::vector<std::string> values(columns.size());
+  for (size_t at = 0; at < output->size();) {
+    const size_t end = std::min(output->find('\n', at), output->size());
+    const std::string_view line = std::string_view(*output).substr(at, end - at);
+    at = end + 1;
+    if (Cut(line, 0, kJobId.width) != job) continue;
+    size_t begin = kJobId.width;
+    for (size_t i = 0; i < columns.size(); ++i) {
+      values[i] = Cut(line, begin, columns[i].width);
+      begin += columns[i].width;
+    }
+    break;
   }
   return values;
+}
+
+/// InfinitePast: it is none ("N/A").
+absl::Time TimeOf(const std::string& text) {
+  absl::Time time = absl::InfinitePast();
+  std::string error;
+  absl::ParseTime("%Y-%m-%dT%H:%M:%S", text, absl::LocalTimeZone(), &time, &error);
+  return time;
 }
 
 absl::StatusOr<slurm::JobReport> ReportOf(const JobFlags& flags, bool has_ended, Session& session) {
@@ -73,11 +91,10 @@ absl::StatusOr<slurm::JobReport> ReportOf(const JobFlags& flags, bool has_ended,
   const std::string restarts = variable("SLURM_JOB_RESTART_COUNT");
   if (!restarts.empty()) job.restarts = restarts;
   ASSIGN_OR_RETURN(const std::vector<std::string> said,
-                   AskSqueue(job.id, {kState, kExitCode, kReason, kStart, kAdminComment}));
+                   AskSqueue(job.id, {kState, kExitCode, kReason, kStart, kAdminComment, kEnd}));
   job.plan = flags.plan.empty() ? slurm::PlanOfAdminComment(said[4]) : flags.plan;
-  const absl::TimeZone zone = absl::LocalTimeZone();
-  std::string error;
-  absl::ParseTime("%Y-%m-%dT%H:%M:%S", said[3], zone, &job.start, &error);
+  job.start = TimeOf(said[3]);
+  if (has_ended && slurm::WasRequeued(said[0], TimeOf(said[5]), session.now()) && slurm::EndAsRequeued(job)) return job;
   if (has_ended) {
     // PrologSlurmctld's environment has the code too, but 0:0 for a job that was cancelled.
     const std::string code = variable("SLURM_JOB_EXIT_CODE2");

@@ -120,6 +120,28 @@ TEST_F(RunImportTest, WhatCannotBeReadChangesNothing) {
   }
 }
 
+TEST_F(RunImportTest, AsksForFinishedJobsAndHiddenPartitionsToo) {
+  // Of 23.11: the JSON tells of what the command would show, and scontrol has one.
+  const std::string path = std::getenv("PATH");
+  for (const auto& [name, text] : std::vector<std::pair<std::string, std::string>>{
+           {"scontrol", "[ \"$*\" = '--all show nodes --json' ] && echo '{\"nodes\": [{\"name\": \"n1\", \"state\": [\"IDLE\"], \"gres\": \"gpu:a100:8\"}]}'"},
+           {"squeue",
+            "case \"$*\" in *--all*--states=all*--json*)\n"
+            "echo '{\"jobs\": [{\"job_id\": 7, \"job_state\": [\"COMPLETED\"], \"start_time\": {\"set\": true, \"infinite\": false, \"number\": 1700000000},"
+            "\"admin_comment\": \"planner:plan=plans/p1\"}]}';;\n*) echo '{\"jobs\": []}';; esac"}}) {
+    const std::string file = Write(name, "#!/bin/sh\n" + text + "\n");
+    std::filesystem::permissions(file, std::filesystem::perms(0755));
+  }
+  setenv("PATH", (folder_.string() + ":" + path).c_str(), 1);
+  runs_.run.set_name("runs/r1");
+  runs_.run.set_state(v1::Run::RUNNING);
+  const int code = Run({"cluster", "import", "slurm", "main", "--runs"});
+  setenv("PATH", path.c_str(), 1);
+  ASSERT_EQ(code, 0) << err();
+  EXPECT_EQ(clusters_.clusters.at("main").node_pools(0).node_names(), "n1");
+  EXPECT_EQ(runs_.finish_request.state(), v1::Run::SUCCEEDED);
+}
+
 TEST_F(RunImportTest, TellsOfJobsAsRuns) {
   Write("sinfo", R"({"nodes": [{"name": "n1", "state": "idle", "gres": "gpu:a100:8"}]})");
   Write("squeue",

@@ -100,6 +100,26 @@ TEST(JobReportTest, ReadsThePlanAndTheEnd) {
   EXPECT_EQ(EndOf("COMPLETING", "0:9", "JobLaunchFailure").state, v1::Run::FAILED);
 }
 
+TEST(JobReportTest, AJobThatWasRequeuedHasEndedTheRunBefore) {
+  const absl::Time now = absl::FromUnixSeconds(1'700'000'000);
+  EXPECT_FALSE(WasRequeued("COMPLETING", now - absl::Seconds(1), now));
+  EXPECT_TRUE(WasRequeued("COMPLETING", now + absl::Minutes(10), now)) << "its next end, by its time limit";
+  EXPECT_TRUE(WasRequeued("COMPLETING", absl::InfinitePast(), now)) << "it has no time limit";
+  EXPECT_TRUE(WasRequeued("PENDING", now + absl::Minutes(10), now));
+  EXPECT_TRUE(WasRequeued("REQUEUE_HOLD", absl::InfinitePast(), now));
+  EXPECT_TRUE(WasRequeued("RUNNING", now + absl::Minutes(10), now)) << "it runs already again";
+  for (const char* ended : {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", ""}) EXPECT_FALSE(WasRequeued(ended, now, now)) << ended;
+
+  JobReport job{.plan = "plans/p1", .cluster = "c", .id = "7", .restarts = "1", .start = now};
+  const std::string restarted = StartRequestOf(job).request_id();
+  ASSERT_TRUE(EndAsRequeued(job));
+  EXPECT_EQ(job.end, v1::Run::CANCELLED);
+  EXPECT_EQ(job.start, absl::InfinitePast()) << "that of the next run, which may be still to come";
+  EXPECT_EQ(StartRequestOf(job).request_id(), StartRequestOf({.plan = "plans/p1", .cluster = "c", .id = "7"}).request_id());
+  EXPECT_NE(StartRequestOf(job).request_id(), restarted);
+  EXPECT_FALSE(EndAsRequeued(job)) << "there was none before the first";
+}
+
 TEST(JobReportTest, TheSameJobIsTheSameRequest) {
   JobReport job{.plan = "plans/p1", .cluster = "main", .id = "7", .name = "train\n"};
   const std::string id = StartRequestOf(job).request_id();

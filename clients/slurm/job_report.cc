@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/numbers.h"
 #include "clients/slurm/job_words.h"
 #include "fmt/format.h"
 
@@ -41,6 +42,24 @@ v1::StartRunRequest StartRequestOf(const JobReport& job) {
       fmt::format("slurm-{}-{}-{}-{}", job.cluster.substr(0, 32), job.id.substr(0, 20), job.restarts.substr(0, 10),
                   std::string_view(job.plan).substr(std::min<size_t>(job.plan.find('/') + 1, job.plan.size()), 40)));
   return request;
+}
+
+bool WasRequeued(std::string_view state, absl::Time end, absl::Time now) {
+  if (state == "COMPLETING") return end == absl::InfinitePast() || end > now;
+  for (const std::string_view waits : {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "CONFIGURING", "RUNNING"}) {
+    if (state == waits) return true;
+  }
+  return false;
+}
+
+bool EndAsRequeued(JobReport& job) {
+  int64_t restarts = 0;
+  if (!absl::SimpleAtoi(job.restarts, &restarts) || restarts < 1) return false;
+  job.restarts = std::to_string(restarts - 1);
+  job.start = absl::InfinitePast();
+  job.end = v1::Run::CANCELLED;
+  job.message = "requeued";
+  return true;
 }
 
 JobEnd EndOf(std::string_view state, std::string_view exit_code, std::string_view reason) {

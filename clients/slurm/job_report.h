@@ -30,6 +30,14 @@ v1::StartRunRequest StartRequestOf(const JobReport& job);
 /// The description of a job's run, which tells it from other runs of the plan.
 std::string RunDescriptionOf(const JobReport& job);
 
+/// Whether a job whose EpilogSlurmctld runs was put back into the queue, by its state and the end that squeue tells of now. One that is
+/// COMPLETING has ended, unless that end is still to come: Slurm has begun it anew by then.
+bool WasRequeued(std::string_view state, absl::Time end, absl::Time now);
+
+/// Makes `job` the report of how the run before the last restart ended, whose number and start Slurm has overwritten by then. False: it was
+/// never restarted.
+bool EndAsRequeued(JobReport& job);
+
 /// How a job ended, by what squeue says of it: its state ("COMPLETED", "COMPLETING", …), its exit code "0:15" (code and signal) and its reason.
 struct JobEnd {
   v1::Run::State state = v1::Run::SUCCEEDED;
