@@ -15,7 +15,7 @@ namespace planner::kubernetes {
 /// alone: whoever sends one every few seconds would keep a thread for hours.
 class HttpConnection : public httplib::Stream {
  public:
-  /// Closes `socket` in the end. `tls` may be null: no TLS; it must outlive this.
+  /// Closes `socket` in the end. `tls` may be null: no TLS.
   HttpConnection(socket_t socket, SSL_CTX* tls, ConnectionLimits limits);
   ~HttpConnection() override;
   HttpConnection(const HttpConnection&) = delete;

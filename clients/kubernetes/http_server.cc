@@ -1,8 +1,6 @@
 #include "clients/kubernetes/http_server.h"
 
 #include <httplib.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 
 #include <atomic>
 #include <queue>
@@ -12,6 +10,7 @@
 #include "clients/kubernetes/http_connection.h"
 #include "core/base/condition.h"
 #include "core/base/mutex.h"
+#include "core/base/status_macros.h"
 #include "fmt/format.h"
 
 namespace planner::kubernetes {
@@ -77,43 +76,34 @@ class ConnectionThreads : public httplib::TaskQueue {
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
 };
 
-SSL_CTX* TlsOf(const httplib::Server&) { return nullptr; }
-SSL_CTX* TlsOf(const httplib::SSLServer& server) { return server.ssl_context(); }
-
-/// A server that is bound.
-class Bound {
+/// httplib's server on connections of ours, with and without TLS.
+class BoundedServer : public httplib::Server {
  public:
-  virtual ~Bound() = default;
+  /// `certificates` may be null: no TLS.
+  BoundedServer(ConnectionLimits limits, const Certificates* certificates) : limits_(limits), certificates_(certificates) {}
+
   /// httplib lets five connections wait to be accepted: of more that come at once, each tries again a second later.
-  virtual void LetMoreWait() = 0;
-};
-
-/// httplib::Server or SSLServer on connections of ours.
-template <typename Base>
-class BoundedServer : public Base, public Bound {
- public:
-  template <typename... Arguments>
-  explicit BoundedServer(ConnectionLimits limits, Arguments... arguments) : Base(arguments...), limits_(limits) {}
-
-  void LetMoreWait() override { ::listen(this->svr_sock_, SOMAXCONN); }
+  void LetMoreWait() { ::listen(svr_sock_, SOMAXCONN); }
 
  private:
   bool process_and_close_socket(socket_t socket) override {
-    HttpConnection connection(socket, TlsOf(*this), limits_);
+    const auto tls = certificates_ == nullptr ? nullptr : certificates_->Current();
+    HttpConnection connection(socket, tls.get(), limits_);
     if (!connection.Open()) return false;
     current = &connection;
-    const auto is_stopping = [this] { return this->svr_sock_ == INVALID_SOCKET; };
+    const auto is_stopping = [this] { return svr_sock_ == INVALID_SOCKET; };
     bool goes_on = true;
-    for (size_t left = this->keep_alive_max_count_; goes_on && left > 0; --left) {
+    for (size_t left = keep_alive_max_count_; goes_on && left > 0; --left) {
       if (!connection.WaitForRequest(is_stopping)) break;
       bool is_closed = false;
-      goes_on = this->process_request(connection, left == 1, is_closed, nullptr) && !is_closed && !connection.is_broken();
+      goes_on = process_request(connection, left == 1, is_closed, nullptr) && !is_closed && !connection.is_broken();
     }
     current = nullptr;
     return goes_on;
   }
 
   const ConnectionLimits limits_;
+  const Certificates* const certificates_;
 };
 
 /// What several bodies take together while they are held.
@@ -163,19 +153,6 @@ bool HasUnclearBody(const httplib::Request& request) {
   return takes_none && (is_chunked || (lengths > 0 && request.get_header_value("Content-Length") != "0"));
 }
 
-bool CanReadAuthorities(const std::string& file) {
-  STACK_OF(X509_NAME)* const names = SSL_load_client_CA_file(file.c_str());
-  const bool has_some = names != nullptr && sk_X509_NAME_num(names) > 0;
-  sk_X509_NAME_pop_free(names, X509_NAME_free);
-  ERR_clear_error();
-  return has_some;
-}
-
-template <typename Base, typename... Arguments>
-std::unique_ptr<httplib::Server> MakeServer(const HttpServerOptions& options, Arguments... arguments) {
-  return std::make_unique<BoundedServer<Base>>(options.limits, arguments...);
-}
-
 }  // namespace
 
 HttpServer::HttpServer() = default;
@@ -183,21 +160,14 @@ HttpServer::HttpServer() = default;
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& options,
                                                               std::function<HttpResponse(const HttpRequest&)> answer) {
   std::unique_ptr<HttpServer> server(new HttpServer);
-  if (options.certificate_file.empty()) {
-    server->server_ = MakeServer<httplib::Server>(options);
-  } else {
-    const char* const client_ca = options.client_ca_file.empty() ? nullptr : options.client_ca_file.c_str();
-    server->server_ = MakeServer<httplib::SSLServer>(options, options.certificate_file.c_str(), options.key_file.c_str(), client_ca);
-    if (!server->server_->is_valid()) {
-      return absl::FailedPreconditionError(fmt::format("no certificate and its key in PEM: files=\"{}\", \"{}\"{}", options.certificate_file,
-                                                       options.key_file, client_ca == nullptr ? "" : fmt::format(", \"{}\"", client_ca)));
-    }
+  if (!options.certificate_file.empty()) {
+    ASSIGN_OR_RETURN(server->certificates_, Certificates::Open({.certificate = options.certificate_file,
+                                                                .key = options.key_file,
+                                                                .client_ca = options.client_ca_file}));
   }
-  // httplib lets nobody in then, and says nothing.
-  if (!options.client_ca_file.empty() && !CanReadAuthorities(options.client_ca_file)) {
-    return absl::FailedPreconditionError(fmt::format("no certificates in PEM: file=\"{}\"", options.client_ca_file));
-  }
-  httplib::Server& http = *server->server_;
+  auto bounded = std::make_unique<BoundedServer>(options.limits, server->certificates_.get());
+  BoundedServer& http = *bounded;
+  server->server_ = std::move(bounded);
   http.set_keep_alive_max_count(kRequestsOfConnection);
   http.set_keep_alive_timeout(static_cast<time_t>(absl::ToInt64Seconds(options.limits.silence)));  // It is told to clients.
   http.set_payload_max_length(kMaxBodyBytes);
@@ -262,10 +232,12 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOp
     server->port_ = http.bind_to_port(options.host, options.port) ? options.port : -1;
   }
   if (server->port_ <= 0) return absl::UnavailableError(fmt::format("cannot be bound: address={}:{}", options.host, options.port));
-  dynamic_cast<Bound&>(http).LetMoreWait();
+  http.LetMoreWait();
   server->thread_ = std::thread([&http] { http.listen_after_bind(); });
   return server;
 }
+
+absl::StatusOr<bool> HttpServer::ReadCertificatesAgain() { return certificates_ == nullptr ? false : certificates_->ReadAgain(); }
 
 HttpServer::~HttpServer() {
   if (!thread_.joinable()) return;

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "clients/kubernetes/certificates.h"
 #include "clients/kubernetes/http.h"
 
 namespace httplib {
@@ -50,9 +51,14 @@ class HttpServer {
 
   int port() const { return port_; }
 
+  /// Takes certificates that were renewed, for new connections: to be called every now and then. True: it has. An error: they cannot be used, and the
+  /// old ones stay; said once for each change of the files.
+  absl::StatusOr<bool> ReadCertificatesAgain();
+
  private:
   HttpServer();
 
+  std::unique_ptr<Certificates> certificates_;
   std::unique_ptr<httplib::Server> server_;
   std::thread thread_;
   int port_ = 0;

@@ -194,6 +194,54 @@ TEST(HttpServerTest, SpeaksTls) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(HttpServerTest, RenewedCertificatesAreTaken) {
+  std::string folder = (std::filesystem::temp_directory_path() / "planner-http-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const auto make = [&](const std::string& name) {
+    const std::string command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=" + name +
+                                " -addext subjectAltName=IP:127.0.0.1 -keyout " + folder + "/" + name + ".key -out " + folder + "/" + name + ".pem 2>/dev/null";
+    ASSERT_EQ(std::system(command.c_str()), 0);
+  };
+  make("old");
+  make("new");
+  // As a secret's files are: links, which point elsewhere from one moment to the next.
+  const auto point = [&](const std::string& certificate, const std::string& key) {
+    for (const auto& [link, to] : {std::pair("/tls.crt", certificate), std::pair("/tls.key", key)}) {
+      std::filesystem::remove(folder + link);
+      std::filesystem::create_symlink(folder + "/" + to, folder + link);
+    }
+  };
+  point("old.pem", "old.key");
+  const auto server = HttpServer::Start({.certificate_file = folder + "/tls.crt", .key_file = folder + "/tls.key", .limits = {.silence = absl::Minutes(5)}}, Echo);
+  ASSERT_TRUE(server.ok()) << server.status();
+  const auto is_served = [&](const std::string& certificate) {
+    httplib::SSLClient client("127.0.0.1", (*server)->port());
+    client.set_ca_cert_path((folder + "/" + certificate).c_str());
+    return static_cast<bool>(client.Get("/x"));
+  };
+  httplib::SSLClient stays("127.0.0.1", (*server)->port());
+  stays.set_ca_cert_path((folder + "/old.pem").c_str());
+  stays.set_keep_alive(true);
+  EXPECT_TRUE(stays.Get("/x"));
+  EXPECT_TRUE(is_served("old.pem"));
+  EXPECT_EQ(*(*server)->ReadCertificatesAgain(), false) << "nothing has changed";
+
+  point("new.pem", "old.key");
+  EXPECT_TRUE(absl::IsFailedPrecondition((*server)->ReadCertificatesAgain().status())) << "half of it is there";
+  EXPECT_EQ(*(*server)->ReadCertificatesAgain(), false) << "which is said once";
+  EXPECT_TRUE(is_served("old.pem"));
+
+  point("new.pem", "new.key");
+  EXPECT_EQ(*(*server)->ReadCertificatesAgain(), true);
+  EXPECT_TRUE(is_served("new.pem"));
+  EXPECT_FALSE(is_served("old.pem"));
+  EXPECT_TRUE(stays.Get("/x")) << "connections that are open go on";
+  std::filesystem::remove_all(folder);
+  EXPECT_TRUE(absl::IsFailedPrecondition((*server)->ReadCertificatesAgain().status()));
+  const auto plain = HttpServer::Start({}, Echo);
+  EXPECT_EQ(*(*plain)->ReadCertificatesAgain(), false);
+}
+
 TEST(HttpServerTest, APortThatIsTakenIsSaid) {
   const auto server = HttpServer::Start({}, Echo);
   ASSERT_TRUE(server.ok());

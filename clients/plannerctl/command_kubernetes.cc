@@ -141,7 +141,10 @@ absl::StatusOr<ExitCode> Serve(const ServeFlags& flags, Session& session) {
   if (!server.ok()) return absl::FailedPreconditionError(server.status().message());
   WaitForStopSignal(absl::ZeroDuration());  // From here on a signal lets it drain.
   session.out() << fmt::format("listening on {}\n", kubernetes::HostAndPort(options.host, std::to_string((*server)->port()))) << std::flush;
-  while (!WaitForStopSignal(absl::Hours(1))) {
+  while (!WaitForStopSignal(absl::Seconds(1))) {
+    const absl::StatusOr<bool> is_new = (*server)->ReadCertificatesAgain();
+    if (!is_new.ok()) session.Warn(fmt::format("the changed certificate is not used: {}", std::string(is_new.status().message())));
+    if (is_new.ok() && *is_new) session.out() << "certificate read again\n" << std::flush;
   }
   session.out() << "draining\n" << std::flush;
   return ExitCode::kOk;  // What is under way is answered by the server's end.

@@ -32,7 +32,9 @@ constexpr absl::Duration kApiServersTimeout = absl::Seconds(2);
 
 class WebhookTest : public PlannerFixture {
  protected:
-  WebhookTest() {
+  WebhookTest() { MakeCertificate(); }
+
+  void MakeCertificate() const {
     const std::string make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=planner "
                              "-addext subjectAltName=IP:127.0.0.1 -keyout " + In("tls.key") + " -out " + In("tls.crt") + " 2>/dev/null";
     EXPECT_EQ(std::system(make.c_str()), 0);
@@ -49,7 +51,8 @@ class WebhookTest : public PlannerFixture {
     ASSERT_TRUE(webhook_->WaitForOutput(mark, kPatience)) << webhook_->output();
     ASSERT_TRUE(webhook_->WaitForOutput("\n", kPatience));
     const std::string output = webhook_->output();
-    http_ = std::make_unique<httplib::SSLClient>("127.0.0.1", std::stoi(output.substr(output.find(mark) + mark.size())));
+    port_ = std::stoi(output.substr(output.find(mark) + mark.size()));
+    http_ = std::make_unique<httplib::SSLClient>("127.0.0.1", port_);
     http_->set_ca_cert_path(In("tls.crt").c_str());
     http_->set_read_timeout(30);
   }
@@ -78,6 +81,7 @@ class WebhookTest : public PlannerFixture {
 
   std::unique_ptr<support::ChildProcess> webhook_;
   std::unique_ptr<httplib::SSLClient> http_;
+  int port_ = 0;
 };
 
 TEST_F(WebhookTest, AJobIsPlannedOnceHoweverOftenItIsAskedAbout) {
@@ -95,6 +99,18 @@ TEST_F(WebhookTest, AJobIsPlannedOnceHoweverOftenItIsAskedAbout) {
   const auto kept = http_->Get(("/v1/" + plan).c_str());
   ASSERT_TRUE(kept);
   EXPECT_EQ(json::parse(kept->body)["estimate"]["recommendations"][0]["gpuCount"], "32");
+}
+
+TEST_F(WebhookTest, ARenewedCertificateIsTakenWhileItRuns) {
+  StartWebhook("default: {mode: enforce}\n");
+  Admit(Recorded("job.json"));
+  MakeCertificate();  // cert-manager's, long before the old one ends.
+  ASSERT_TRUE(webhook_->WaitForOutput("certificate read again", kPatience)) << webhook_->output();
+  httplib::SSLClient http("127.0.0.1", port_);
+  http.set_ca_cert_path(In("tls.crt").c_str());
+  const auto answer = http.Get("/healthz");
+  ASSERT_TRUE(answer) << httplib::to_string(answer.error());
+  EXPECT_EQ(answer->body, "ok\n");
 }
 
 TEST_F(WebhookTest, ADryRunKeepsNothing) {
