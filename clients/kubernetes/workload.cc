@@ -1,5 +1,8 @@
 #include "clients/kubernetes/workload.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "clients/kubernetes/pod_gpus.h"
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
@@ -21,10 +24,33 @@ std::string Escaped(std::string_view key) {
   return text;
 }
 
+/// The product that the affinity of a pod to nodes insists on; empty: none, or one of several.
+std::string ProductOfAffinity(const json& spec) {
+  const json& required = Member(Member(Member(spec, "affinity"), "nodeAffinity"), "requiredDuringSchedulingIgnoredDuringExecution");
+  const json& terms = Member(required, "nodeSelectorTerms");
+  if (!terms.is_array()) return "";
+  std::string product;
+  for (const json& term : terms) {  // Any of them is enough for a node: all must name the same.
+    std::string of_term;
+    const json& expressions = Member(term, "matchExpressions");
+    for (size_t i = 0; expressions.is_array() && i < expressions.size(); ++i) {
+      const json& values = Member(expressions[i], "values");
+      if (TextOf(Member(expressions[i], "key")) == kProductLabel && TextOf(Member(expressions[i], "operator")) == "In" && values.is_array() && values.size() == 1) {
+        of_term = TextOf(values[0]);
+      }
+    }
+    if (of_term.empty() || (!product.empty() && product != of_term)) return "";
+    product = of_term;
+  }
+  return product;
+}
+
 absl::Status AddGroup(const json& spec, const std::string& path, int64_t pods, Workload& workload) {
   if (!spec.is_object()) return base::InvalidField("", "is no object");
   ASSIGN_OR_RETURN(const int64_t gpus, GpusOfPod(spec));
-  workload.groups.push_back({.path = path, .pods = pods, .gpus = gpus, .gpu_product = TextOf(Member(Member(spec, "nodeSelector"), kProductLabel))});
+  std::string product = TextOf(Member(Member(spec, "nodeSelector"), kProductLabel));
+  if (product.empty()) product = ProductOfAffinity(spec);
+  workload.groups.push_back({.path = path, .pods = pods, .gpus = gpus, .gpu_product = std::move(product)});
   if (workload.gpus() > kMost) return base::InvalidField("", "asks for more than 1,000,000 GPUs, counted together with those before");
   return absl::OkStatus();
 }
@@ -42,8 +68,15 @@ absl::Status ReadTimeLimit(const json& object, const std::string& path, Workload
   return absl::OkStatus();
 }
 
-absl::Status ReadJob(const json& spec, Workload& workload) {
+/// Pods of a Job that run at once: no more than are left to be completed.
+absl::StatusOr<int64_t> PodsOfJob(const json& spec) {
   ASSIGN_OR_RETURN(const int64_t parallelism, CountOf(spec, "parallelism", 1, "pods"));
+  ASSIGN_OR_RETURN(const int64_t completions, CountOf(spec, "completions", parallelism, "pods"));
+  return std::min(parallelism, completions);
+}
+
+absl::Status ReadJob(const json& spec, Workload& workload) {
+  ASSIGN_OR_RETURN(const int64_t parallelism, PodsOfJob(spec));
   RETURN_IF_ERROR(base::AtField("template.spec", AddGroup(Member(Member(spec, "template"), "spec"), "/spec/template/spec", parallelism, workload)));
   return ReadTimeLimit(spec, "/spec", workload);
 }
@@ -68,7 +101,7 @@ absl::Status ReadJobSet(const json& spec, Workload& workload) {
     const auto read = [&]() -> absl::Status {
       ASSIGN_OR_RETURN(const int64_t replicas, CountOf(jobs[i], "replicas", 1, "jobs"));
       const json& job = Member(Member(jobs[i], "template"), "spec");
-      const auto parallelism = CountOf(job, "parallelism", 1, "pods");
+      const auto parallelism = PodsOfJob(job);
       if (!parallelism.ok()) return base::AtField("template.spec", parallelism.status());
       if (replicas * *parallelism > kMost) return base::InvalidField("replicas", "makes more than 1,000,000 pods");
       return base::AtField("template.spec.template.spec",

@@ -52,11 +52,41 @@ TEST(WorkloadTest, AJobsPodsRunTogether) {
   EXPECT_EQ(job.groups[0].path, "/spec/template/spec");
 }
 
+TEST(WorkloadTest, AnAffinityToNodesNamesTheProductAsASelectorDoes) {
+  const auto term = [](const json& values, const std::string& how = "In") -> json {
+    return {{"matchExpressions", {{{"key", "zone"}, {"operator", "Exists"}}, {{"key", "nvidia.com/gpu.product"}, {"operator", how}, {"values", values}}}}};
+  };
+  const auto product = [](const json& terms) {
+    json pods = Template(8);
+    pods["spec"]["affinity"] = {{"nodeAffinity", {{"requiredDuringSchedulingIgnoredDuringExecution", {{"nodeSelectorTerms", terms}}}}}};
+    return Read(Job({{"template", pods}})).gpu_product();
+  };
+  EXPECT_EQ(product(json::array({term({"NVIDIA-H100-80GB-HBM3"})})), "NVIDIA-H100-80GB-HBM3");
+  EXPECT_EQ(product(json::array({term({"A"}), term({"A"})})), "A");
+  EXPECT_EQ(product(json::array({term({"A"}), term({"B"})})), "") << "either of them";
+  EXPECT_EQ(product(json::array({term({"A"}), {{"matchFields", json::array()}}})), "");
+  EXPECT_EQ(product(json::array({term({"A", "B"})})), "");
+  EXPECT_EQ(product(json::array({term({"A"}, "NotIn")})), "");
+  EXPECT_EQ(product(json::array()), "");
+  EXPECT_EQ(product("x"), "");
+}
+
 TEST(WorkloadTest, WhatIsNotSaidIsOne) {
   const Workload job = Read(Job({{"template", Template(8)}}));
   EXPECT_EQ(job.gpus(), 8);
   EXPECT_EQ(job.gpu_product(), "");
   EXPECT_EQ(job.time_limit, std::nullopt);
+}
+
+TEST(WorkloadTest, NoMorePodsRunAtOnceThanAreToBeCompleted) {
+  const auto gpus = [](const json& parallelism, const json& completions) {
+    return Read(Job({{"parallelism", parallelism}, {"completions", completions}, {"template", Template(8)}})).gpus();
+  };
+  EXPECT_EQ(gpus(8, 2), 16);
+  EXPECT_EQ(gpus(2, 8), 16) << "one after the other";
+  EXPECT_EQ(gpus(4, nullptr), 32);
+  EXPECT_EQ(gpus(nullptr, 4), 8);
+  EXPECT_FALSE(ReadWorkload(Job({{"completions", -1}, {"template", Template(8)}})).ok());
 }
 
 TEST(WorkloadTest, APyTorchJobHasAMasterAndWorkers) {
