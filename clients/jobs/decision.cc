@@ -286,7 +286,7 @@ class Decider {
   }
 
   const Policy& policy_;
-  const PartitionPolicy& rules_;
+  const PartitionPolicy rules_;
   const Job& job_;
   const PlannerCalls& planner_;
   bool is_fixed_ = false;

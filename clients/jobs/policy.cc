@@ -2,6 +2,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -198,11 +199,41 @@ absl::Status ReadPolicy(const YAML::Node& root, Policy& policy) {
   return absl::OkStatus();
 }
 
+/// Of two partitions that a job may start in. What happens without an answer is a rule only where there are rules at all.
+PartitionPolicy Strictest(const PartitionPolicy& a, const PartitionPolicy& b) {
+  const auto is_closed = [](const PartitionPolicy& one) { return one.mode != Mode::kOff && one.on_failure == OnFailure::kClosed; };
+  PartitionPolicy both;
+  both.mode = std::max(a.mode, b.mode);
+  both.on_failure = is_closed(a) || is_closed(b) ? OnFailure::kClosed : OnFailure::kOpen;
+  both.time = std::min(a.time, b.time);
+  both.change_count = a.change_count && b.change_count;
+  both.change_type = a.change_type && b.change_type;
+  if (a.max_time.has_value() && b.max_time.has_value()) both.max_time = std::max(*a.max_time, *b.max_time);
+  both.max_gpus = std::min(a.max_gpus, b.max_gpus);
+  both.time_margin = std::max(a.time_margin, b.time_margin);
+  both.min_time = std::max(a.min_time, b.min_time);
+  both.gpus_per_node = std::min(a.gpus_per_node, b.gpus_per_node);
+  return both;
+}
+
 }  // namespace
 
-const PartitionPolicy& Policy::Of(const std::string& partition) const {
-  const auto found = partitions.find(partition);
-  return found == partitions.end() ? other : found->second;
+PartitionPolicy Policy::Of(const std::string& partition) const {
+  const auto of_one = [this](const std::string& name) -> const PartitionPolicy& {
+    const auto found = partitions.find(name);
+    return found == partitions.end() ? other : found->second;
+  };
+  if (partition.find(',') == std::string::npos || partitions.contains(partition)) return of_one(partition);
+  std::optional<PartitionPolicy> strictest;
+  for (size_t begin = 0; begin < partition.size();) {
+    const size_t end = std::min(partition.find(',', begin), partition.size());
+    if (end > begin) {
+      const PartitionPolicy& one = of_one(partition.substr(begin, end - begin));
+      strictest = strictest.has_value() ? Strictest(*strictest, one) : one;
+    }
+    begin = end + 1;
+  }
+  return strictest.value_or(other);
 }
 
 std::string Policy::PlannerType(const std::string& slurm_type) const {

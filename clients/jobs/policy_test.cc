@@ -22,7 +22,7 @@ default_gpu_type: a100
 model_folders: [/shared/models]
 )");
   ASSERT_TRUE(policy.ok()) << policy.status();
-  const PartitionPolicy& gpu = policy->Of("gpu");
+  const PartitionPolicy gpu = policy->Of("gpu");
   EXPECT_EQ(gpu.mode, Mode::kEnforce);
   EXPECT_EQ(gpu.on_failure, OnFailure::kClosed);
   EXPECT_EQ(gpu.time, TimeChange::kCap);
@@ -41,6 +41,33 @@ TEST(PolicyTest, AnEmptyOneAdvisesAndIsOpen) {
   ASSERT_TRUE(policy.ok());
   EXPECT_EQ(policy->Of("gpu").mode, Mode::kAdvise);
   EXPECT_EQ(policy->Of("gpu").on_failure, OnFailure::kOpen);
+}
+
+TEST(PolicyTest, OfSeveralPartitionsTheStrictestRulesHold) {
+  const auto policy = ParsePolicy(R"(
+default: {mode: advise, change: {time: cap, count: true}, max_time: 7-00:00:00}
+partitions:
+  gpu: {mode: enforce, on_failure: closed, change: {time: fill, count: false}, max_time: 1-00:00:00, max_gpus: 64, time_margin: 1.5}
+  off: {mode: off, on_failure: closed}
+  long: {max_time: 30-00:00:00}
+  a,b: {mode: amend}
+)");
+  ASSERT_TRUE(policy.ok()) << policy.status();
+  for (const char* list : {"gpu,long", "long,gpu", "gpu,,long,"}) {
+    const PartitionPolicy both = policy->Of(list);
+    EXPECT_EQ(both.mode, Mode::kEnforce) << list;
+    EXPECT_EQ(both.on_failure, OnFailure::kClosed);
+    EXPECT_EQ(both.time, TimeChange::kFill);
+    EXPECT_FALSE(both.change_count);
+    EXPECT_EQ(both.max_time, absl::Hours(30 * 24)) << "it can start where it may be longer";
+    EXPECT_EQ(both.max_gpus, 64);
+    EXPECT_EQ(both.time_margin, 1.5);
+  }
+  EXPECT_EQ(policy->Of("off,unknown").on_failure, OnFailure::kOpen) << "where nothing is looked at, nothing is closed";
+  EXPECT_EQ(policy->Of("off,unknown").mode, Mode::kAdvise);
+  EXPECT_EQ(policy->Of("off,off").mode, Mode::kOff);
+  EXPECT_EQ(policy->Of("a,b").mode, Mode::kAmend) << "named itself";
+  EXPECT_EQ(policy->Of(",").mode, Mode::kAdvise);
 }
 
 TEST(PolicyTest, ErrorsNameTheField) {

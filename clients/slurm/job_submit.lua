@@ -69,15 +69,13 @@ local function question_of(job, partitions, uid)
   add("sockets_per_node", job.sockets_per_node)
   add("time_limit", job.time_limit)
   local name = job.partition
-  if partitions then
-    for one, partition in pairs(partitions) do
-      if (name == nil and partition.flag_default == 1) or one == name then
-        name = one
-        add("partition_time_limit", partition.max_time)
-        break
-      end
-    end
+  -- Of several partitions ("a,b") the longest limit: Slurm starts a job where it fits.
+  local longest
+  for one, partition in pairs(partitions or {}) do
+    if name == nil and partition.flag_default == 1 then name = one end
+    if name and ("," .. name .. ","):find("," .. one .. ",", 1, true) then longest = math.max(longest or 0, partition.max_time or 0) end
   end
+  if longest and longest > 0 then add("partition_time_limit", string.format("%.0f", longest)) end
   add("partition", name)
   add("account", job.account)
   add("user", uid)
@@ -150,13 +148,18 @@ local function is_closed(partition)
   if not file then return false end
   local text = file:read(MOST_ANSWER) or ""
   file:close()
-  local others, own
+  local rules = {}
   for line in text:gmatch("([^\n]*)\n") do
     local name, value = line:match("^([^=]+)=(%a+)$")
-    if name == "on_failure" then others = value end
-    if partition and name == "on_failure." .. partition then own = value end
+    if name then rules[name] = value end
   end
-  return (own or others) == "closed"
+  partition = partition or ""
+  if rules["on_failure." .. partition] then return rules["on_failure." .. partition] == "closed" end
+  -- Of several partitions the strictest one holds.
+  for one in (partition .. ","):gmatch("([^,]*),") do
+    if (rules["on_failure." .. one] or rules["on_failure"]) == "closed" then return true end
+  end
+  return false
 end
 
 local function without_planner(partition, why)
