@@ -200,6 +200,8 @@ local function amend(job, answer)
   if answer.plan and answer.plan:match("^plans/[%w%-]+$") and #answer.plan <= 128 then
     local before = job.admin_comment
     job.admin_comment = (before and before ~= "" and before .. "; " or "") .. "planner:plan=" .. answer.plan
+    -- For the training, which reports itself with it (clients/python). Not PLANNER_PLAN: a job that this one submits would ask for the same plan.
+    if job.environment then pcall(function() job.environment["PLANNER_PLAN_ID"] = answer.plan end) end
   end
 end
 

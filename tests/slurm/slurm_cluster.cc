@@ -203,7 +203,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,sched_interval=5,bf_interval=5
-ReturnToService=2
+ReturnToService=1
 SlurmdParameters=config_overrides
 GresTypes=gpu,nvme
 AccountingStorageType=accounting_storage/none

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "fmt/format.h"
@@ -88,6 +89,30 @@ TEST_F(SlurmSubmission, TooFewGpusBecomeEnoughWhereTheSiteAllowsIt) {
   EXPECT_THAT(said.text, HasSubstr("changed from 8 to "));
   EXPECT_EQ(slurm().Field(job, "TresPerNode"), "gres:gpu:a100:8");
   EXPECT_GE(std::stoi(slurm().Field(job, "NumNodes")), 2);
+}
+
+TEST_F(SlurmSubmission, AJobIsPlannedOnTheNodesThatItsTasksNeed) {
+  const Said said = SubmitHeld({"--ntasks=16", "--ntasks-per-node=8", "--gres=gpu:a100:8", kShort});
+  const std::string job = SlurmCluster::JobOf(said);
+  ASSERT_NE(job, "") << said.text;
+  EXPECT_THAT(slurm().Field(job, "NumNodes"), StartsWith("2"));
+  EXPECT_THAT(said.text, HasSubstr(" on 16 A100-SXM-80GB GPUs takes "));
+}
+
+TEST_F(SlurmSubmission, NobodyGetsOutOfAPartitionsRulesByNamingAnother) {
+  const Said refused = SubmitHeld({"--partition=advise,gpu", "--gres=gpu:a100:8", kTooLong});
+  EXPECT_NE(refused.exit_code, 0) << refused.text;
+  EXPECT_THAT(refused.text, HasSubstr("the limit is 7 days"));
+  const Said advised = SubmitHeld({"--partition=advise,amend", "--gres=gpu:a100:8", kTooLong});
+  EXPECT_NE(SlurmCluster::JobOf(advised), "") << advised.text;
+}
+
+TEST_F(SlurmSubmission, WhatIsAskedForBesideTheGpusStays) {
+  const Said said = SubmitHeld({"--partition=amend", "--gres=nvme:10,gpu:a100:8", "--comment=planner:model=llama-2-70b,tokens=100M"});
+  const std::string job = SlurmCluster::JobOf(said);
+  ASSERT_NE(job, "") << said.text;
+  EXPECT_THAT(said.text, HasSubstr("changed from 8 to "));
+  EXPECT_EQ(slurm().Field(job, "TresPerNode"), "gres:gpu:a100:8,gres:nvme:10");
 }
 
 TEST_F(SlurmSubmission, AnInfeasibleJobIsRefusedWithTheReason) {
@@ -217,6 +242,54 @@ TEST_F(SlurmRuns, JobsAreRunsWithPlannedAndActualTimes) {
   EXPECT_NE(run["startTime"], run["finishTime"]);
 }
 
+TEST_F(SlurmRuns, ATrainingReportsItselfIntoTheRunOfItsJob) {
+  const std::filesystem::path script = slurm().folder() / "train.py";
+  WriteFile(script, "from planner_client import Reporter\nwith Reporter() as reporter:\n    reporter.report(7, loss=1.5)\n");
+  const std::string job = SlurmCluster::JobOf(
+      slurm().Submit({"--gres=gpu:a100:8", kShort, "--export=ALL,PLANNER_SERVER=" + slurm().server()},
+                     fmt::format("XDG_CACHE_HOME={} PYTHONPATH={}/clients/python /usr/bin/python3 {}", slurm().folder().string(), SOURCE_FOLDER, script.string())));
+  ASSERT_NE(job, "");
+  EXPECT_TRUE(Eventually([&] { return HasRun(job, "SUCCEEDED"); })) << RunsOf(job) << ReadFile(slurm().folder() / "log/hooks.log");
+  EXPECT_EQ(RunsOf(job)[0]["actual"]["last"]["step"], "7") << RunsOf(job);
+}
+
+TEST_F(SlurmRuns, EachTaskOfAnArrayHasItsOwnEnd) {
+  const std::filesystem::path script = slurm().folder() / "array.sh";
+  WriteFile(script, "#!/bin/sh\n[ $SLURM_ARRAY_TASK_ID != 2 ] || exit 3\n", std::filesystem::perms(0755));
+  // One after the other: the last one has the array's own number, by which squeue tells of all of them.
+  const Said said = RunCommand({"sbatch", "--output=/dev/null", "--array=0-2%1", "--gres=gpu:a100:8", kShort, script});
+  const std::string job = SlurmCluster::JobOf(said);
+  ASSERT_NE(job, "") << said.text;
+  const auto ends = [&] {
+    std::map<std::string, int> states;
+    for (const nlohmann::json& run : RunsOf(job)) ++states[run.value("state", "")];
+    return states;
+  };
+  const std::map<std::string, int> expected = {{"FAILED", 1}, {"SUCCEEDED", 2}};
+  EXPECT_TRUE(Eventually([&] { return ends() == expected || ends()["SUCCEEDED"] == 3; }))
+      << RunsOf(job) << ReadFile(slurm().folder() / "log/hooks.log");
+  EXPECT_EQ(ends(), expected);
+}
+
+TEST_F(SlurmRuns, ARequeuedJobEndsOneRunAndBeginsTheNext) {
+  const std::string job = SlurmCluster::JobOf(slurm().Submit({"--gres=gpu:a100:8", "--requeue", kShort}, "sleep 300"));
+  ASSERT_NE(job, "");
+  ASSERT_TRUE(Eventually([&] { return HasRun(job, "RUNNING"); })) << ReadFile(slurm().folder() / "log/hooks.log");
+  EXPECT_EQ(RunCommand({"scontrol", "requeue", job}).exit_code, 0);
+  EXPECT_TRUE(Eventually([&] { return HasRun(job, "CANCELLED"); }))
+      << RunsOf(job) << ReadFile(slurm().folder() / "log/hooks.log");
+  RunCommand({"scontrol", "update", "jobid=" + job, "starttime=now"});  // Slurm would have it wait for two minutes.
+  EXPECT_TRUE(Eventually([&] {
+    const nlohmann::json runs = RunsOf(job);
+    return runs.size() == 2 && runs[0].value("state", "") == "RUNNING";
+  })) << RunsOf(job) << ReadFile(slurm().folder() / "log/hooks.log");
+  RunCommand({"scancel", job});
+  EXPECT_TRUE(Eventually([&] {
+    const nlohmann::json runs = RunsOf(job);
+    return runs.size() == 2 && runs[0].value("state", "") == "CANCELLED";
+  })) << RunsOf(job) << ReadFile(slurm().folder() / "log/hooks.log");
+}
+
 TEST_F(SlurmRuns, HooksNeverFailOrHoldUpAJobWithoutAPlanner) {
   const std::string settings = slurm().folder() / "etc/planner.env";
   const std::string good = ReadFile(settings);
@@ -240,6 +313,15 @@ TEST_F(SlurmRuns, ThePollerTellsOfJobsThatNoHookHasToldOf) {
   const Said said = slurm().Plannerctl({"cluster", "import", "slurm", "test", "--runs"});
   EXPECT_EQ(said.exit_code, 0) << said.text;
   EXPECT_TRUE(HasRun(job, "SUCCEEDED")) << RunsOf(job) << said.text;
+
+  const std::string again = SlurmCluster::JobOf(slurm().Submit({"--gres=gpu:a100:8", "--requeue", kShort}, "sleep 300"));
+  {
+    support::ChildProcess poller({.command = {PLANNERCTL_PATH, "--server", slurm().server(), "cluster", "import", "slurm", "test", "--runs", "--watch", "1s"}});
+    EXPECT_TRUE(Eventually([&] { return HasRun(again, "RUNNING"); })) << RunsOf(again) << poller.output();
+    RunCommand({"scontrol", "requeuehold", again});
+    EXPECT_TRUE(Eventually([&] { return HasRun(again, "CANCELLED"); })) << RunsOf(again) << poller.output();
+  }
+  RunCommand({"scancel", again});
   std::filesystem::rename(hooks + ".away", hooks);
 }
 
@@ -325,6 +407,8 @@ class SlurmBadDays : public SlurmTest {
     EXPECT_NE(closed.exit_code, 0) << closed.text;
     EXPECT_THAT(closed.text, HasSubstr("takes no job without a plan"));
     EXPECT_THAT(slurm().LogSince(log), HasSubstr("policy: closed"));
+    slurm().ForgetFailures();
+    EXPECT_NE(SubmitHeld({"--partition=gpu,closed", "--gres=gpu:a100:8", kShort}).exit_code, 0) << "it may start in the closed one";
     // Nobody else waits, whatever the planner does.
     EXPECT_EQ(SubmitHeld({}).exit_code, 0);
   }

@@ -94,10 +94,11 @@ class Reporter:
                  gpu_utilization: Optional[Callable[[], Optional[float]]] = None, options: ReporterOptions = ReporterOptions(),
                  start_time: Optional[float] = None, only_rank_zero: bool = True, environment: Optional[Mapping[str, str]] = None) -> None:
         """
-        plan: the plan that is carried out; default: $PLANNER_PLAN.
+        plan: the plan that is carried out; default: $PLANNER_PLAN, or $PLANNER_PLAN_ID, which jobs have that were planned by Slurm's plugin.
         run: instead of a plan, a run that somebody has started (`plannerctl run start`); default: $PLANNER_RUN.
         request_id: a training that is started again with the same one goes on with the same run, if that has not ended. Default: of the
-            Slurm job and step, else a new run every time. At most 120 characters.
+            Slurm job and step, else a new run every time. At most 120 characters. A job that was planned by Slurm's plugin has a run already, which
+            its prolog has begun: that one.
         server: as Client's.
         start_time: seconds since 1970 when the training began; default: when the block is entered.
         gpu_utilization: asked for the mean over all GPUs, 0 to 1, by the thread, once a batch.
@@ -105,6 +106,8 @@ class Reporter:
         self._environment = os.environ if environment is None else environment
         self._plan = plan or ("" if run else self._environment.get("PLANNER_PLAN", ""))
         self._run = run or ("" if self._plan else self._environment.get("PLANNER_RUN", ""))
+        if not self._plan and not self._run:
+            self._plan = self._environment.get("PLANNER_PLAN_ID", "")
         self._request_id = request_id or self._default_request_id()
         self._description = shortened(description)
         self._gpu_utilization = gpu_utilization
@@ -152,11 +155,16 @@ class Reporter:
         """What entering the block does, for those who have no block."""
         if not self._is_on or self._thread is not None:
             return
-        self._pid = os.getpid()
         self._began = clocks.time()
         self._began_monotonic = clocks.monotonic()
-        self._thread = threading.Thread(target=self._work, name="planner-reporter", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._work, name="planner-reporter", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # As many threads as this process may have; the training does without us.
+            _LOG.warning("nothing is reported: %s", error)
+            return
+        self._pid = os.getpid()
+        self._thread = thread
         atexit.register(self._at_exit)
 
     def report(self, step: int, *, tokens: Optional[float] = None, loss: Any = None, gpu_utilization: Optional[float] = None,
@@ -284,7 +292,13 @@ class Reporter:
 
     def _default_request_id(self) -> str:
         job, step = self._environment.get("SLURM_JOB_ID", ""), self._environment.get("SLURM_STEP_ID", "")
-        return f"slurm-{job}.{step}-{self._plan}" if job else uuid.uuid4().hex
+        if not job:
+            return uuid.uuid4().hex
+        if self._plan == self._environment.get("PLANNER_PLAN_ID") and step in ("", "0"):
+            # As clients/slurm/job_report.cc has it.
+            cluster, restarts = self._environment.get("SLURM_CLUSTER_NAME", ""), self._environment.get("SLURM_RESTART_COUNT", "0")
+            return f"slurm-{cluster[:32]}-{job[:20]}-{restarts[:10]}-{self._plan.partition('/')[2][:40]}"
+        return f"slurm-{job}.{step}-{self._plan}"
 
     # The thread's side.
 

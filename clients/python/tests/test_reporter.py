@@ -11,6 +11,7 @@ import time
 import tracemalloc
 import unittest
 from typing import Any, Dict, List
+from unittest import mock
 
 import grpc
 from daemon import Daemon
@@ -111,6 +112,27 @@ class OneRun(ReporterTest):
                 reporter.detach()
                 names.append(reporter.run)
             self.assertEqual(names[0], names[1])
+
+    def test_a_job_that_slurms_plugin_has_planned_goes_on_with_the_run_of_its_prolog(self) -> None:
+        with Daemon() as daemon:
+            plan = daemon.plan()
+            environment = {"PLANNER_PLAN_ID": plan, "PLANNER_SERVER": daemon.address, "SLURM_JOB_ID": "12", "SLURM_CLUSTER_NAME": "main"}
+            with daemon.client() as client:
+                # As clients/slurm/job_report.cc has it.
+                ids = [client.start_run(plan, request_id=f"slurm-main-12-{restarts}-{plan.partition('/')[2]}").name for restarts in (0, 1)]
+            for more, expected in (({}, ids[0]), ({"SLURM_STEP_ID": "0", "SLURM_RESTART_COUNT": "1"}, ids[1])):
+                with Reporter(environment={**environment, **more}, options=options()) as reporter:
+                    reporter.report(5)
+                self.assertEqual(reporter.run, expected)
+                self.assertEqual(self.run_of(daemon, reporter).state, run_pb2.Run.SUCCEEDED)
+            # Another step beside the first is another training, and a plan or a run that somebody names is what he means.
+            with Reporter(environment={**environment, "SLURM_STEP_ID": "1"}, options=options()) as reporter:
+                reporter.report(5)
+            self.assertNotIn(reporter.run, ids)
+            other = daemon.plan()
+            with Reporter(environment={**environment, "PLANNER_PLAN": other}, options=options()) as reporter:
+                reporter.report(5)
+            self.assertEqual(self.run_of(daemon, reporter).plan, other)
 
     def test_utilization_is_asked_for_by_the_thread(self) -> None:
         asked: List[str] = []
@@ -358,6 +380,13 @@ class NothingToDo(ReporterTest):
             with Reporter("plans/x", environment={name: "3"}) as reporter:
                 reporter.report(1)
             self.assertEqual(reporter.stats, Stats())
+
+    def test_where_no_thread_can_be_started(self) -> None:
+        with mock.patch("threading.Thread.start", side_effect=RuntimeError("can't start new thread")):
+            with Reporter("plans/x", environment={}) as reporter:
+                reporter.report(1)
+                self.assertFalse(reporter.flush())
+        self.assertEqual(reporter.stats, Stats())
 
     def test_a_malformed_address_is_said_at_once(self) -> None:
         with self.assertRaisesRegex(ValueError, "host:port"):
