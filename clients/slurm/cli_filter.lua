@@ -17,25 +17,32 @@ end
 
 -- The options as the planner calls them. sbatch shows an unset --time as a very long one, which is no time limit then.
 local OPTIONS = { gres = "gres", gpus = "gpus", ["gpus-per-node"] = "gpus_per_node", ["gpus-per-socket"] = "gpus_per_socket",
-  ["gpus-per-task"] = "gpus_per_task", nodes = "nodes", ntasks = "tasks", ["ntasks-per-node"] = "tasks_per_node", partition = "partition",
-  account = "account", comment = "comment" }
+  ["gpus-per-task"] = "gpus_per_task", nodes = "nodes", ntasks = "tasks", ["ntasks-per-node"] = "tasks_per_node",
+  ["sockets-per-node"] = "sockets_per_node", partition = "partition", account = "account", comment = "comment" }
+
+-- As job_submit.lua has them.
+local ENVIRONMENT = { "MODEL", "PLAN", "TOKENS", "SAMPLES", "EPOCHS", "SEQ_LEN", "GLOBAL_BATCH", "PRECISION", "OPTIMIZER", "RECOMPUTE", "FINETUNE",
+  "LORA_RANK", "FRAMEWORK", "ATTENTION", "DEADLINE", "BUDGET", "TP", "PP", "VPP", "DP", "CP", "EP", "SEQUENCE_PARALLEL", "MICRO_BATCH", "ZERO",
+  "SHARD_GROUP", "UTILIZATION", "MFU", "FIXED", "RESUME" }
 
 local function advise(options)
   local lines = { "planner-slurm 1" }
   local gpus, words = false, false
   for option, name in pairs(OPTIONS) do
     local value = options[option]
+    -- One task is also what an unset --ntasks looks like.
+    if option == "ntasks" and value == "1" then value = nil end
     if type(value) == "string" and value ~= "" and value ~= "-2" and #value <= MOST_COMMENT then
       lines[#lines + 1] = name .. "=" .. escape(value)
       gpus = gpus or name:find("^g") ~= nil
       words = words or (name == "comment" and value:find("planner:", 1, true) ~= nil)
     end
   end
-  for _, word in ipairs({ "MODEL", "PLAN", "TOKENS", "SAMPLES", "EPOCHS", "SEQ_LEN", "GLOBAL_BATCH", "PRECISION", "OPTIMIZER", "FINETUNE" }) do
+  for _, word in ipairs(ENVIRONMENT) do
     local value = os.getenv("PLANNER_" .. word)
     if value and value ~= "" and #value <= MOST_COMMENT then
       lines[#lines + 1] = "env.PLANNER_" .. word .. "=" .. escape(value)
-      words = words or word == "MODEL"
+      words = words or word == "MODEL" or word == "PLAN"
     end
   end
   if not (gpus and words) then return end

@@ -99,6 +99,22 @@ TEST_F(SlurmSubmission, AJobIsPlannedOnTheNodesThatItsTasksNeed) {
   EXPECT_THAT(said.text, HasSubstr(" on 16 A100-SXM-80GB GPUs takes "));
 }
 
+TEST_F(SlurmSubmission, AdviceAtTheTerminalIsOfTheSameJob) {
+  const auto advises = [](const std::vector<std::string>& options, const std::string& text) {
+    // It is silent where the machine is too busy to answer it in time.
+    return Eventually([&] {
+      const std::string said = SubmitHeld(options).text;
+      const size_t at = said.find("lua: planner: ");
+      return at != std::string::npos && said.substr(at, said.find('\n', at) - at).find(text) != std::string::npos;
+    });
+  };
+  EXPECT_TRUE(advises({"--nodes=2", "--ntasks-per-node=8", "--gpus-per-task=1", kShort}, " on 16 A100-SXM-80GB GPUs takes "));
+  EXPECT_TRUE(advises({"--nodes=2", "--sockets-per-node=2", "--gpus-per-socket=2", kShort}, " on 8 A100-SXM-80GB GPUs takes "));
+  setenv("PLANNER_TP", "3", 1);
+  EXPECT_TRUE(advises({"--partition=advise", "--gpus-per-node=8", kShort}, "tensor parallel 3 does not divide"));
+  unsetenv("PLANNER_TP");
+}
+
 TEST_F(SlurmSubmission, NobodyGetsOutOfAPartitionsRulesByNamingAnother) {
   const Said refused = SubmitHeld({"--partition=advise,gpu", "--gres=gpu:a100:8", kTooLong});
   EXPECT_NE(refused.exit_code, 0) << refused.text;
@@ -108,7 +124,8 @@ TEST_F(SlurmSubmission, NobodyGetsOutOfAPartitionsRulesByNamingAnother) {
 }
 
 TEST_F(SlurmSubmission, WhatIsAskedForBesideTheGpusStays) {
-  const Said said = SubmitHeld({"--partition=amend", "--gres=nvme:10,gpu:a100:8", "--comment=planner:model=llama-2-70b,tokens=100M"});
+  const Said said =
+      SubmitHeld({"--partition=amend", "--gres=nvme:10,gpu:a100:8", "--comment=planner:model=llama-2-70b,tokens=100M"});
   const std::string job = SlurmCluster::JobOf(said);
   ASSERT_NE(job, "") << said.text;
   EXPECT_THAT(said.text, HasSubstr("changed from 8 to "));
@@ -244,12 +261,15 @@ TEST_F(SlurmRuns, JobsAreRunsWithPlannedAndActualTimes) {
 
 TEST_F(SlurmRuns, ATrainingReportsItselfIntoTheRunOfItsJob) {
   const std::filesystem::path script = slurm().folder() / "train.py";
-  WriteFile(script, "from planner_client import Reporter\nwith Reporter() as reporter:\n    reporter.report(7, loss=1.5)\n");
+  WriteFile(script,
+            "from planner_client import Reporter\nwith Reporter() as reporter:\n    reporter.report(7, loss=1.5)\n");
   const std::string job = SlurmCluster::JobOf(
       slurm().Submit({"--gres=gpu:a100:8", kShort, "--export=ALL,PLANNER_SERVER=" + slurm().server()},
-                     fmt::format("XDG_CACHE_HOME={} PYTHONPATH={}/clients/python /usr/bin/python3 {}", slurm().folder().string(), SOURCE_FOLDER, script.string())));
+                     fmt::format("XDG_CACHE_HOME={} PYTHONPATH={}/clients/python /usr/bin/python3 {}",
+                                 slurm().folder().string(), SOURCE_FOLDER, script.string())));
   ASSERT_NE(job, "");
-  EXPECT_TRUE(Eventually([&] { return HasRun(job, "SUCCEEDED"); })) << RunsOf(job) << ReadFile(slurm().folder() / "log/hooks.log");
+  EXPECT_TRUE(Eventually([&] { return HasRun(job, "SUCCEEDED"); }))
+      << RunsOf(job) << ReadFile(slurm().folder() / "log/hooks.log");
   EXPECT_EQ(RunsOf(job)[0]["actual"]["last"]["step"], "7") << RunsOf(job);
 }
 
@@ -282,12 +302,14 @@ TEST_F(SlurmRuns, ARequeuedJobEndsOneRunAndBeginsTheNext) {
   EXPECT_TRUE(Eventually([&] {
     const nlohmann::json runs = RunsOf(job);
     return runs.size() == 2 && runs[0].value("state", "") == "RUNNING";
-  })) << RunsOf(job) << ReadFile(slurm().folder() / "log/hooks.log");
+  })) << RunsOf(job)
+      << ReadFile(slurm().folder() / "log/hooks.log");
   RunCommand({"scancel", job});
   EXPECT_TRUE(Eventually([&] {
     const nlohmann::json runs = RunsOf(job);
     return runs.size() == 2 && runs[0].value("state", "") == "CANCELLED";
-  })) << RunsOf(job) << ReadFile(slurm().folder() / "log/hooks.log");
+  })) << RunsOf(job)
+      << ReadFile(slurm().folder() / "log/hooks.log");
 }
 
 TEST_F(SlurmRuns, HooksNeverFailOrHoldUpAJobWithoutAPlanner) {
@@ -314,9 +336,11 @@ TEST_F(SlurmRuns, ThePollerTellsOfJobsThatNoHookHasToldOf) {
   EXPECT_EQ(said.exit_code, 0) << said.text;
   EXPECT_TRUE(HasRun(job, "SUCCEEDED")) << RunsOf(job) << said.text;
 
-  const std::string again = SlurmCluster::JobOf(slurm().Submit({"--gres=gpu:a100:8", "--requeue", kShort}, "sleep 300"));
+  const std::string again =
+      SlurmCluster::JobOf(slurm().Submit({"--gres=gpu:a100:8", "--requeue", kShort}, "sleep 300"));
   {
-    support::ChildProcess poller({.command = {PLANNERCTL_PATH, "--server", slurm().server(), "cluster", "import", "slurm", "test", "--runs", "--watch", "1s"}});
+    support::ChildProcess poller({.command = {PLANNERCTL_PATH, "--server", slurm().server(), "cluster", "import",
+                                              "slurm", "test", "--runs", "--watch", "1s"}});
     EXPECT_TRUE(Eventually([&] { return HasRun(again, "RUNNING"); })) << RunsOf(again) << poller.output();
     RunCommand({"scontrol", "requeuehold", again});
     EXPECT_TRUE(Eventually([&] { return HasRun(again, "CANCELLED"); })) << RunsOf(again) << poller.output();
@@ -408,7 +432,8 @@ class SlurmBadDays : public SlurmTest {
     EXPECT_THAT(closed.text, HasSubstr("takes no job without a plan"));
     EXPECT_THAT(slurm().LogSince(log), HasSubstr("policy: closed"));
     slurm().ForgetFailures();
-    EXPECT_NE(SubmitHeld({"--partition=gpu,closed", "--gres=gpu:a100:8", kShort}).exit_code, 0) << "it may start in the closed one";
+    EXPECT_NE(SubmitHeld({"--partition=gpu,closed", "--gres=gpu:a100:8", kShort}).exit_code, 0)
+        << "it may start in the closed one";
     // Nobody else waits, whatever the planner does.
     EXPECT_EQ(SubmitHeld({}).exit_code, 0);
   }
