@@ -20,7 +20,8 @@ absl::Status Invalid(std::string_view what, const GpuRequest& gpus) {
 int64_t NodesOf(const JobSize& size) {
   int64_t nodes = std::max<int64_t>(size.nodes.value_or(1), 1);
   const int64_t per_node = size.tasks_per_node.value_or(0);
-  if (size.tasks.has_value() && per_node > 0) nodes = std::max(nodes, *size.tasks / per_node + (*size.tasks % per_node == 0 ? 0 : 1));
+  if (size.tasks.has_value() && per_node > 0)
+    nodes = std::max(nodes, *size.tasks / per_node + (*size.tasks % per_node == 0 ? 0 : 1));
   return nodes;
 }
 

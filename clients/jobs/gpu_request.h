@@ -31,8 +31,8 @@ struct JobSize {
   std::optional<int64_t> sockets_per_node;
 };
 
-/// All GPUs of the job. One node and one task where it does not say, and no fewer nodes than its tasks need. INVALID_ARGUMENT: per socket, and nobody says how many; more than
-/// 1,000,000.
+/// All GPUs of the job. One node and one task where it does not say, and no fewer nodes than its tasks need. INVALID_ARGUMENT: per socket, and
+/// nobody says how many; more than 1,000,000.
 absl::StatusOr<int64_t> TotalGpus(const GpuRequest& gpus, const JobSize& size);
 
 /// A request that gives `total` GPUs, in the scope that the job has used.

@@ -201,7 +201,9 @@ absl::Status ReadPolicy(const YAML::Node& root, Policy& policy) {
 
 /// Of two partitions that a job may start in. What happens without an answer is a rule only where there are rules at all.
 PartitionPolicy Strictest(const PartitionPolicy& a, const PartitionPolicy& b) {
-  const auto is_closed = [](const PartitionPolicy& one) { return one.mode != Mode::kOff && one.on_failure == OnFailure::kClosed; };
+  const auto is_closed = [](const PartitionPolicy& one) {
+    return one.mode != Mode::kOff && one.on_failure == OnFailure::kClosed;
+  };
   PartitionPolicy both;
   both.mode = std::max(a.mode, b.mode);
   both.on_failure = is_closed(a) || is_closed(b) ? OnFailure::kClosed : OnFailure::kOpen;

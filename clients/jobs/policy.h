@@ -54,9 +54,9 @@ struct Policy {
   PartitionPolicy other;  ///< Of partitions that are not named.
   std::map<std::string, PartitionPolicy> partitions;
 
-  /// The rules of a partition. A job that names several ("gpu,debug") may start in any of them: nobody gets out of one partition's rules by naming
-  /// another, so the strictest of each rule holds, but the longest max_time, since Slurm starts a job only where it fits. Unless the policy names
-  /// the list itself.
+  /// The rules of a partition. A job that names several ("gpu,debug") may start in any of them: nobody gets out of one partition's rules
+  /// by naming another, so the strictest of each rule holds, but the longest max_time, since Slurm starts a job only where it fits. Unless
+  /// the policy names the list itself.
   PartitionPolicy Of(const std::string& partition) const;
   /// The planner's name of a type of Slurm's; the same name if `gpu_types` does not have it.
   std::string PlannerType(const std::string& slurm_type) const;

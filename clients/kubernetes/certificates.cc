@@ -76,7 +76,8 @@ Certificates::Stamp Certificates::StampOfFiles() const {
   for (size_t i = 0; i < names.size(); ++i) {
     struct stat status {};
     if (names.at(i)->empty() || stat(names.at(i)->c_str(), &status) != 0) continue;
-    stamp.at(i) = {int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec, static_cast<int64_t>(status.st_ino)};
+    stamp.at(i) = {int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
+                   static_cast<int64_t>(status.st_ino)};
   }
   return stamp;
 }

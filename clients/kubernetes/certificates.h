@@ -20,8 +20,8 @@ struct CertificateFiles {
   std::string client_ca;  ///< Only clients with a certificate of this authority's are answered; empty: all are.
 };
 
-/// What new connections speak TLS with. Certificates are renewed while a server runs (cert-manager: after two thirds of their 90 days) by writing their
-/// files anew; a server that goes on with the one that it began with is one day trusted by nobody. Thread-safe.
+/// What new connections speak TLS with. Certificates are renewed while a server runs (cert-manager: after two thirds of their 90 days) by
+/// writing their files anew; a server that goes on with the one that it began with is one day trusted by nobody. Thread-safe.
 class Certificates {
  public:
   /// FAILED_PRECONDITION: a file cannot be used, or key and certificate do not belong together.
@@ -30,8 +30,8 @@ class Certificates {
   /// Of a new connection: it keeps what it needs of it.
   std::shared_ptr<ssl_ctx_st> Current() const;
 
-  /// Reads the files again where they have changed. True: there is a new certificate, for connections from now on. An error as Open's: the old one stays,
-  /// and the same files are not read again before they change.
+  /// Reads the files again where they have changed. True: there is a new certificate, for connections from now on. An error as Open's: the
+  /// old one stays, and the same files are not read again before they change.
   absl::StatusOr<bool> ReadAgain();
 
  private:

@@ -80,7 +80,8 @@ class ConnectionThreads : public httplib::TaskQueue {
 class BoundedServer : public httplib::Server {
  public:
   /// `certificates` may be null: no TLS.
-  BoundedServer(ConnectionLimits limits, const Certificates* certificates) : limits_(limits), certificates_(certificates) {}
+  BoundedServer(ConnectionLimits limits, const Certificates* certificates)
+      : limits_(limits), certificates_(certificates) {}
 
   /// httplib lets five connections wait to be accepted: of more that come at once, each tries again a second later.
   void LetMoreWait() { ::listen(svr_sock_, SOMAXCONN); }
@@ -237,7 +238,9 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOp
   return server;
 }
 
-absl::StatusOr<bool> HttpServer::ReadCertificatesAgain() { return certificates_ == nullptr ? false : certificates_->ReadAgain(); }
+absl::StatusOr<bool> HttpServer::ReadCertificatesAgain() {
+  return certificates_ == nullptr ? false : certificates_->ReadAgain();
+}
 
 HttpServer::~HttpServer() {
   if (!thread_.joinable()) return;

@@ -51,8 +51,8 @@ class HttpServer {
 
   int port() const { return port_; }
 
-  /// Takes certificates that were renewed, for new connections: to be called every now and then. True: it has. An error: they cannot be used, and the
-  /// old ones stay; said once for each change of the files.
+  /// Takes certificates that were renewed, for new connections: to be called every now and then. True: it has. An error: they cannot be
+  /// used, and the old ones stay; said once for each change of the files.
   absl::StatusOr<bool> ReadCertificatesAgain();
 
  private:

@@ -198,8 +198,10 @@ TEST(HttpServerTest, RenewedCertificatesAreTaken) {
   std::string folder = (std::filesystem::temp_directory_path() / "planner-http-XXXXXX").string();
   ASSERT_NE(mkdtemp(folder.data()), nullptr);
   const auto make = [&](const std::string& name) {
-    const std::string command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=" + name +
-                                " -addext subjectAltName=IP:127.0.0.1 -keyout " + folder + "/" + name + ".key -out " + folder + "/" + name + ".pem 2>/dev/null";
+    const std::string command =
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=" + name +
+        " -addext subjectAltName=IP:127.0.0.1 -keyout " + folder + "/" + name + ".key -out " + folder + "/" + name +
+        ".pem 2>/dev/null";
     ASSERT_EQ(std::system(command.c_str()), 0);
   };
   make("old");
@@ -212,7 +214,10 @@ TEST(HttpServerTest, RenewedCertificatesAreTaken) {
     }
   };
   point("old.pem", "old.key");
-  const auto server = HttpServer::Start({.certificate_file = folder + "/tls.crt", .key_file = folder + "/tls.key", .limits = {.silence = absl::Minutes(5)}}, Echo);
+  const auto server = HttpServer::Start({.certificate_file = folder + "/tls.crt",
+                                         .key_file = folder + "/tls.key",
+                                         .limits = {.silence = absl::Minutes(5)}},
+                                        Echo);
   ASSERT_TRUE(server.ok()) << server.status();
   const auto is_served = [&](const std::string& certificate) {
     httplib::SSLClient client("127.0.0.1", (*server)->port());

@@ -26,7 +26,8 @@ std::string Escaped(std::string_view key) {
 
 /// The product that the affinity of a pod to nodes insists on; empty: none, or one of several.
 std::string ProductOfAffinity(const json& spec) {
-  const json& required = Member(Member(Member(spec, "affinity"), "nodeAffinity"), "requiredDuringSchedulingIgnoredDuringExecution");
+  const json& required =
+      Member(Member(Member(spec, "affinity"), "nodeAffinity"), "requiredDuringSchedulingIgnoredDuringExecution");
   const json& terms = Member(required, "nodeSelectorTerms");
   if (!terms.is_array()) return "";
   std::string product;
@@ -35,7 +36,8 @@ std::string ProductOfAffinity(const json& spec) {
     const json& expressions = Member(term, "matchExpressions");
     for (size_t i = 0; expressions.is_array() && i < expressions.size(); ++i) {
       const json& values = Member(expressions[i], "values");
-      if (TextOf(Member(expressions[i], "key")) == kProductLabel && TextOf(Member(expressions[i], "operator")) == "In" && values.is_array() && values.size() == 1) {
+      if (TextOf(Member(expressions[i], "key")) == kProductLabel &&
+          TextOf(Member(expressions[i], "operator")) == "In" && values.is_array() && values.size() == 1) {
         of_term = TextOf(values[0]);
       }
     }

@@ -54,11 +54,14 @@ TEST(WorkloadTest, AJobsPodsRunTogether) {
 
 TEST(WorkloadTest, AnAffinityToNodesNamesTheProductAsASelectorDoes) {
   const auto term = [](const json& values, const std::string& how = "In") -> json {
-    return {{"matchExpressions", {{{"key", "zone"}, {"operator", "Exists"}}, {{"key", "nvidia.com/gpu.product"}, {"operator", how}, {"values", values}}}}};
+    return {{"matchExpressions",
+             {{{"key", "zone"}, {"operator", "Exists"}},
+              {{"key", "nvidia.com/gpu.product"}, {"operator", how}, {"values", values}}}}};
   };
   const auto product = [](const json& terms) {
     json pods = Template(8);
-    pods["spec"]["affinity"] = {{"nodeAffinity", {{"requiredDuringSchedulingIgnoredDuringExecution", {{"nodeSelectorTerms", terms}}}}}};
+    pods["spec"]["affinity"] = {
+        {"nodeAffinity", {{"requiredDuringSchedulingIgnoredDuringExecution", {{"nodeSelectorTerms", terms}}}}}};
     return Read(Job({{"template", pods}})).gpu_product();
   };
   EXPECT_EQ(product(json::array({term({"NVIDIA-H100-80GB-HBM3"})})), "NVIDIA-H100-80GB-HBM3");

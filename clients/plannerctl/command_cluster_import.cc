@@ -84,7 +84,11 @@ void ReportJobs(const std::vector<slurm::SlurmJob>& jobs, Told& told, Session& s
   };
   for (const slurm::SlurmJob& job : jobs) {
     const std::string plan = slurm::PlanOfAdminComment(job.admin_comment);
-    slurm::JobReport before{.plan = plan, .cluster = job.cluster, .id = std::to_string(job.id), .restarts = std::to_string(job.restarts), .name = job.name};
+    slurm::JobReport before{.plan = plan,
+                            .cluster = job.cluster,
+                            .id = std::to_string(job.id),
+                            .restarts = std::to_string(job.restarts),
+                            .name = job.name};
     if (!plan.empty() && slurm::EndAsRequeued(before)) {
       // The run that was seen here before the job was requeued.
       slurm::JobReport begun = before;
@@ -129,7 +133,8 @@ absl::StatusOr<v1::Cluster> Import(const ImportFlags& flags, const slurm::Invent
                                    Session& session) {
   ASSIGN_OR_RETURN(const std::string sinfo, NodesOfSlurm(flags.sinfo, session));
   // 22.05 tells of all jobs in JSON; newer ones tell of those that squeue shows otherwise, and finished ones must be seen to end their runs.
-  ASSIGN_OR_RETURN(const std::string squeue, AnswerOf(flags.squeue, {"squeue", "--all", "--states=all", "--json"}, session));
+  ASSIGN_OR_RETURN(const std::string squeue,
+                   AnswerOf(flags.squeue, {"squeue", "--all", "--states=all", "--json"}, session));
   ASSIGN_OR_RETURN(const std::vector<slurm::SlurmNode> nodes, slurm::ParseNodes(sinfo));
   ASSIGN_OR_RETURN(const std::vector<slurm::SlurmJob> jobs, slurm::ParseJobs(squeue));
   session.StartAgain(absl::ZeroDuration());  // Waiting for Slurm is no waiting for the planner.

@@ -143,7 +143,8 @@ absl::StatusOr<ExitCode> Serve(const ServeFlags& flags, Session& session) {
   session.out() << fmt::format("listening on {}\n", kubernetes::HostAndPort(options.host, std::to_string((*server)->port()))) << std::flush;
   while (!WaitForStopSignal(absl::Seconds(1))) {
     const absl::StatusOr<bool> is_new = (*server)->ReadCertificatesAgain();
-    if (!is_new.ok()) session.Warn(fmt::format("the changed certificate is not used: {}", std::string(is_new.status().message())));
+    if (!is_new.ok())
+      session.Warn(fmt::format("the changed certificate is not used: {}", std::string(is_new.status().message())));
     if (is_new.ok() && *is_new) session.out() << "certificate read again\n" << std::flush;
   }
   session.out() << "draining\n" << std::flush;

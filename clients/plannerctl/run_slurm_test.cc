@@ -124,10 +124,13 @@ TEST_F(RunImportTest, AsksForFinishedJobsAndHiddenPartitionsToo) {
   // Of 23.11: the JSON tells of what the command would show, and scontrol has one.
   const std::string path = std::getenv("PATH");
   for (const auto& [name, text] : std::vector<std::pair<std::string, std::string>>{
-           {"scontrol", "[ \"$*\" = '--all show nodes --json' ] && echo '{\"nodes\": [{\"name\": \"n1\", \"state\": [\"IDLE\"], \"gres\": \"gpu:a100:8\"}]}'"},
+           {"scontrol",
+            "[ \"$*\" = '--all show nodes --json' ] && echo '{\"nodes\": [{\"name\": \"n1\", \"state\": [\"IDLE\"], "
+            "\"gres\": \"gpu:a100:8\"}]}'"},
            {"squeue",
             "case \"$*\" in *--all*--states=all*--json*)\n"
-            "echo '{\"jobs\": [{\"job_id\": 7, \"job_state\": [\"COMPLETED\"], \"start_time\": {\"set\": true, \"infinite\": false, \"number\": 1700000000},"
+            "echo '{\"jobs\": [{\"job_id\": 7, \"job_state\": [\"COMPLETED\"], \"start_time\": {\"set\": true, "
+            "\"infinite\": false, \"number\": 1700000000},"
             "\"admin_comment\": \"planner:plan=plans/p1\"}]}';;\n*) echo '{\"jobs\": []}';; esac"}}) {
     const std::string file = Write(name, "#!/bin/sh\n" + text + "\n");
     std::filesystem::permissions(file, std::filesystem::perms(0755));

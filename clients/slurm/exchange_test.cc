@@ -108,14 +108,16 @@ TEST(JobReportTest, AJobThatWasRequeuedHasEndedTheRunBefore) {
   EXPECT_TRUE(WasRequeued("PENDING", now + absl::Minutes(10), now));
   EXPECT_TRUE(WasRequeued("REQUEUE_HOLD", absl::InfinitePast(), now));
   EXPECT_TRUE(WasRequeued("RUNNING", now + absl::Minutes(10), now)) << "it runs already again";
-  for (const char* ended : {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", ""}) EXPECT_FALSE(WasRequeued(ended, now, now)) << ended;
+  for (const char* ended : {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", ""})
+    EXPECT_FALSE(WasRequeued(ended, now, now)) << ended;
 
   JobReport job{.plan = "plans/p1", .cluster = "c", .id = "7", .restarts = "1", .start = now};
   const std::string restarted = StartRequestOf(job).request_id();
   ASSERT_TRUE(EndAsRequeued(job));
   EXPECT_EQ(job.end, v1::Run::CANCELLED);
   EXPECT_EQ(job.start, absl::InfinitePast()) << "that of the next run, which may be still to come";
-  EXPECT_EQ(StartRequestOf(job).request_id(), StartRequestOf({.plan = "plans/p1", .cluster = "c", .id = "7"}).request_id());
+  EXPECT_EQ(StartRequestOf(job).request_id(),
+            StartRequestOf({.plan = "plans/p1", .cluster = "c", .id = "7"}).request_id());
   EXPECT_NE(StartRequestOf(job).request_id(), restarted);
   EXPECT_FALSE(EndAsRequeued(job)) << "there was none before the first";
 }

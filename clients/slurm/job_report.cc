@@ -46,7 +46,8 @@ v1::StartRunRequest StartRequestOf(const JobReport& job) {
 
 bool WasRequeued(std::string_view state, absl::Time end, absl::Time now) {
   if (state == "COMPLETING") return end == absl::InfinitePast() || end > now;
-  for (const std::string_view waits : {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "CONFIGURING", "RUNNING"}) {
+  for (const std::string_view waits :
+       {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "CONFIGURING", "RUNNING"}) {
     if (state == waits) return true;
   }
   return false;

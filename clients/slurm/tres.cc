@@ -108,7 +108,8 @@ absl::StatusOr<std::optional<GpuRequest>> ParseGpus(std::string_view text, GpuSc
       if (rest.starts_with(gres)) prefix = gres.size();
     }
     rest.remove_prefix(prefix);
-    const bool is_gpus = rest.starts_with("gpu") && (rest.size() == 3 || rest[3] == ':' || rest[3] == '=');  // Not "gpumem".
+    const bool is_gpus =
+        rest.starts_with("gpu") && (rest.size() == 3 || rest[3] == ':' || rest[3] == '=');  // Not "gpumem".
     if (!is_gpus) {
       if (!part.empty()) beside.push_back(part);
       continue;

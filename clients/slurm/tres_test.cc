@@ -57,11 +57,13 @@ TEST(TresTest, RefusesWhatCannotBePlanned) {
 }
 
 TEST(TresTest, WritesBackWhatItHasRead) {
-  for (const char* text : {"gres:gpu:a100:4", "gres:gpu:16", "gpu:h100:2", "gres/gpu:2", "gres:gpu:8,gres:nvme:10,license:x"}) {
+  for (const char* text :
+       {"gres:gpu:a100:4", "gres:gpu:16", "gpu:h100:2", "gres/gpu:2", "gres:gpu:8,gres:nvme:10,license:x"}) {
     EXPECT_EQ(TextOf(**ParseGpus(text, GpuScope::kNode)), text);
   }
   EXPECT_EQ(TextOf(**ParseGpus("gres:gpu", GpuScope::kNode)), "gres:gpu:1");
-  EXPECT_EQ(TextOf(**ParseGpus("cpu=4,gres/gpu:a100=2,gres/gpumem=1", GpuScope::kTask)), "gres/gpu:a100:2,cpu=4,gres/gpumem=1");
+  EXPECT_EQ(TextOf(**ParseGpus("cpu=4,gres/gpu:a100=2,gres/gpumem=1", GpuScope::kTask)),
+            "gres/gpu:a100:2,cpu=4,gres/gpumem=1");
 }
 
 TEST(TresTest, RandomTextIsReadOrRefusedAndWhatIsReadIsWithinBounds) {

@@ -160,9 +160,9 @@ void SlurmCluster::WriteConfiguration() {
     std::error_code error;
     fs::create_symlink("/dev/null", folder_ / "dev" / fmt::format("nvidia{}", i), error);
   }
-  WriteFile(folder_ / "etc/gres.conf",
-            fmt::format("NodeName=n[01-{}] Name=gpu Type=a100 File={}/dev/nvidia[0-7]\n"
-                        "NodeName=n[01-{}] Name=nvme Count=100 Flags=CountOnly\n", options_.nodes, s, options_.nodes));
+  WriteFile(folder_ / "etc/gres.conf", fmt::format("NodeName=n[01-{}] Name=gpu Type=a100 File={}/dev/nvidia[0-7]\n"
+                                                   "NodeName=n[01-{}] Name=nvme Count=100 Flags=CountOnly\n",
+                                                   options_.nodes, s, options_.nodes));
   const std::string repository = SOURCE_FOLDER;
   for (const char* name : {"job_submit.lua", "cli_filter.lua"}) {
     fs::copy_file(fs::path(repository) / "clients/slurm" / name, folder_ / "etc" / name,
