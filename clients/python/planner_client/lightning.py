@@ -22,6 +22,14 @@ else:
             _Callback = BareCallback
 
 
+def _loss_of(outputs: Any, batches: int) -> Any:
+    """The loss that training_step has returned: Lightning divides it by the batches that are accumulated. None for what is no figure: with manual
+    optimization it may return anything.
+    """
+    loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+    return loss * batches if hasattr(loss, "__float__") else None
+
+
 class PlannerCallback(_Callback):
     """Reports optimizer steps as they end (batches that only accumulate gradients are none), with the loss that training_step returns. Only on
     the process that is zero in the world.
@@ -55,10 +63,7 @@ class PlannerCallback(_Callback):
         if self._reporter is None or not trainer.is_global_zero or step == self._last_step:
             return
         self._last_step = step
-        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
-        # Lightning divides what training_step returns by the batches that are accumulated.
-        batches = getattr(trainer, "accumulate_grad_batches", 1)
-        self._reporter.report(step, loss=None if loss is None else loss * batches)
+        self._reporter.report(step, loss=_loss_of(outputs, getattr(trainer, "accumulate_grad_batches", 1)))
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         # After an exception Lightning calls on_exception, and this not; after Ctrl-C some versions call both, on_exception first.

@@ -175,10 +175,11 @@ class Lightning(Run):
         reporter = FakeReporter()
         callback = LightningCallback(reporter)  # type: ignore[arg-type]
         trainer = LightningTrainer(callback)
-        for outputs in (None, {}, {"loss": None}, torch.tensor(1.5)):
+        # What manual optimization returns is the user's own affair, and no reason to end his training.
+        for outputs in (None, {}, {"loss": None}, {"loss": {"generator": 1.0}}, [1.0, 2.0], "x", torch.tensor(1.5)):
             trainer.global_step += 1
             trainer.hook("on_train_batch_end", outputs, None, 0)
-        self.assertEqual([loss for _, _, loss in reporter.reports], [None, None, None, 1.5])
+        self.assertEqual([loss for _, _, loss in reporter.reports], [None] * 6 + [1.5])
 
     def test_other_ranks_are_silent(self) -> None:
         callback = LightningCallback(plan="plans/x")
