@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -88,9 +89,14 @@ class Front {
     return jobs::Decide(policy_, JobOf(request), planner);
   }
 
+  /// Once the planner was reached. From then on also while it is away: what becomes of a training then is the policy's to say, and in words; without
+  /// a webhook that is ready, the API server decides, and says that a service has no endpoints.
   kubernetes::HttpResponse Ready() {
+    const kubernetes::HttpResponse ok = {.body = "ok\n", .content_type = "text/plain"};
+    if (was_reached_) return ok;
     const auto version = quick_->Call(&v1::EstimationService::Stub::GetVersion, v1::GetVersionRequest());
-    if (version.ok()) return {.body = "ok\n", .content_type = "text/plain"};
+    was_reached_ = version.ok();
+    if (version.ok()) return ok;
     return {.code = 503,
             .body = fmt::format("the planner: {}\n", std::string(version.status().message())),
             .content_type = "text/plain"};
@@ -100,6 +106,7 @@ class Front {
   const absl::Duration budget_;
   const std::unique_ptr<cpp::Client> quick_;   ///< Of who has no time: what is not there at once is not there.
   const std::unique_ptr<cpp::Client> client_;  ///< Of the API.
+  std::atomic<bool> was_reached_ = false;
   kubernetes::AdmissionOptions admission_;
   kubernetes::RestApi api_;
 };

@@ -176,6 +176,12 @@ TEST_F(WebhookTest, BadDaysOfThePlannerEndBeforeTheApiServersTimeout) {
   const absl::Time patience = base::Clock::Real().Now() + kPatience;
   while (!response.contains("patch") && base::Clock::Real().Now() < patience) response = Admit(open);
   EXPECT_TRUE(response.contains("patch")) << response;
+  // Whoever has been ready stays it without the planner: the policy decides then, and not an API server that finds nobody to ask.
+  EXPECT_EQ(http_->Get("/readyz")->status, 200);
+  planner_->Signal(SIGKILL);
+  planner_->Wait();
+  EXPECT_EQ(http_->Get("/readyz")->status, 200);
+  check("dead again");
 }
 
 TEST_F(WebhookTest, NobodyIsToldOfFlagsThatKubernetesHasNot) {
