@@ -2,11 +2,13 @@ import * as common from '@grafana/grafana-foundation-sdk/common';
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import * as units from '@grafana/grafana-foundation-sdk/units';
 import { kUid, Page } from './page';
-import { ask, bars, figure, limits, lines, property, rows, runsOnUrl, stack, thresholds } from './panels';
+import { ask, bars, figure, limits, lines, plannedLine, property, rows, runsOnUrl, stack, thresholds } from './panels';
 import { exporterQueries, fleetQueries } from './queries';
 import { cluster, gpuType } from './variables';
 
 const kTypeLegend = '{{cluster}} {{gpu_type}}';
+/** What the planner thinks is taken stands beside what is measured. */
+const kTaken = 'taken';
 const kModelLegend = '{{cluster}} {{modelName}}';
 /** After so many seconds the planner's own alert calls measurements stale. */
 const kStaleSeconds = 900;
@@ -169,7 +171,7 @@ export function fleet(): dashboard.Dashboard {
 
     .row(11, 'Measured utilization')
     .panel(
-      8,
+      6,
       8,
       lines(
         {
@@ -186,7 +188,25 @@ export function fleet(): dashboard.Dashboard {
         .max(1),
     )
     .panel(
+      6,
       8,
+      lines(
+        {
+          id: 23,
+          title: 'Occupied',
+          description:
+            'Cards that something was measured to run on, or that held over 1 GiB, beside those that the inventory and the ' +
+            'calendar say are taken. More occupied than taken: somebody runs what nobody planned; fewer: booked cards lie idle.',
+          unit: units.Short,
+        },
+        ask(fleetQueries.occupiedByType, kTypeLegend),
+        ask(fleetQueries.takenByType, `${kTypeLegend} ${kTaken}`),
+      )
+        .min(0)
+        .overrideByRegexp(`/ ${kTaken}$/`, plannedLine),
+    )
+    .panel(
+      6,
       8,
       lines(
         {
@@ -203,7 +223,7 @@ export function fleet(): dashboard.Dashboard {
         .max(1),
     )
     .panel(
-      8,
+      6,
       8,
       limits(
         lines(

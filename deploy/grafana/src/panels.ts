@@ -219,6 +219,9 @@ export const property = {
   link: (title: string, url: string): dashboard.DynamicConfigValue => ({ id: 'links', value: [{ title, url }] }),
 };
 
+/** What was planned is dashed and grey wherever it stands beside what is. */
+export const plannedLine = [property.dashed, property.color('gray')];
+
 /** The dashboard Planned vs actual of one run, with the data source, clusters, GPU types and times of this one. */
 export const runUrl = (run: string): string =>
   `/d/${kUid.runs}?\${ds:queryparam}&\${cluster:queryparam}&\${gpu_type:queryparam}&var-run=${run}&\${__url_time_range}`;

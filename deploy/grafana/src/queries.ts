@@ -47,6 +47,7 @@ const kGpus = 'planner_cluster_gpus';
 /** The state total is the sum of the others: whoever adds up states leaves it out. */
 const kTotal = fleet(kGpus, 'cluster, gpu_type', 'state="total"');
 const kUtilization = fleet('planner_cluster_utilization_ratio');
+const kOccupied = fleet('planner_cluster_occupied_gpus');
 
 /** Mean over cards of a mean over the cards of each cluster and type. */
 function meanOverCards(ratio: string, by = ''): string {
@@ -65,6 +66,9 @@ export const fleetQueries = {
   utilization: meanOverCards(kUtilization),
   utilizationByType: meanOverCards(kUtilization, ' by (cluster, gpu_type)'),
   tensorActiveByType: meanOverCards(fleet('planner_cluster_tensor_active_ratio'), ' by (cluster, gpu_type)'),
+  occupiedByType: kOccupied,
+  /** Cards that the inventory or the calendar says are taken, of the types of which cards are measured. */
+  takenByType: `sum by (cluster, gpu_type) (${fleet(kGpus, 'cluster, gpu_type, state', 'state=~"booked|used"')}) and on (cluster, gpu_type) ${kOccupied}`,
   sampleAge: `time() - ${fleet('planner_cluster_utilization_timestamp_seconds')}`,
   bookedRatio: (horizon: Horizon): string => `sum (${booked(horizon)}) / sum (${kTotal})`,
   bookedByType: (horizon: Horizon): string => booked(horizon),

@@ -2,7 +2,7 @@ import * as common from '@grafana/grafana-foundation-sdk/common';
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import * as units from '@grafana/grafana-foundation-sdk/units';
 import { kUid, Page } from './page';
-import { ask, figure, kUnit, limits, lines, property, rows, runUrl, word } from './panels';
+import { ask, figure, kUnit, limits, lines, plannedLine, property, rows, runUrl, word } from './panels';
 import { runQueries, runsQueries } from './queries';
 import { cluster, gpuType, run } from './variables';
 
@@ -13,8 +13,6 @@ const kDriftTexts = Object.fromEntries(
 
 const kPlanned = 'planned';
 const kActual = 'actual';
-/** What was planned is dashed and grey wherever it stands beside what is. */
-const kPlannedLine = [property.dashed, property.color('gray')];
 
 /** What was planned beside what is: of all runs in a table, of one in pictures. */
 export function runs(): dashboard.Dashboard {
@@ -235,7 +233,7 @@ export function runs(): dashboard.Dashboard {
       )
         .min(0)
         .max(1)
-        .overrideByName(kPlanned, kPlannedLine),
+        .overrideByName(kPlanned, plannedLine),
     )
     .panel(
       12,
@@ -254,7 +252,7 @@ export function runs(): dashboard.Dashboard {
         ask(runQueries.finish.low, '90 % from'),
         ask(runQueries.finish.high, '90 % to'),
       )
-        .overrideByName(kPlanned, kPlannedLine)
+        .overrideByName(kPlanned, plannedLine)
         .overrideByName('predicted', [property.color('blue')])
         .overrideByName('90 % from', [property.color('light-blue'), property.thin])
         .overrideByName('90 % to', [property.color('light-blue'), property.thin, ...property.fillDownTo('90 % from')]),
@@ -273,7 +271,7 @@ export function runs(): dashboard.Dashboard {
         ask(runQueries.tokensPerSecond.actual, kActual),
       )
         .min(0)
-        .overrideByName(kPlanned, kPlannedLine),
+        .overrideByName(kPlanned, plannedLine),
     )
     .panel(
       12,
@@ -292,7 +290,7 @@ export function runs(): dashboard.Dashboard {
       )
         .min(0)
         .axisSoftMax(0.6)
-        .overrideByName(kPlanned, kPlannedLine),
+        .overrideByName(kPlanned, plannedLine),
     )
     .panel(
       8,
@@ -326,7 +324,7 @@ export function runs(): dashboard.Dashboard {
       )
         .decimals(0)
         .min(0)
-        .overrideByName(kPlanned, kPlannedLine),
+        .overrideByName(kPlanned, plannedLine),
     )
     .panel(
       8,
@@ -343,7 +341,7 @@ export function runs(): dashboard.Dashboard {
         ask(runQueries.cost.actual, 'actual {{currency}}'),
       )
         .min(0)
-        .overrideByRegexp('/^planned/', kPlannedLine),
+        .overrideByRegexp('/^planned/', plannedLine),
     )
     .build();
 }
