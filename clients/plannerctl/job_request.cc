@@ -85,17 +85,21 @@ absl::StatusOr<v1::Model> ModelOf(const std::string& text, const std::vector<std
 
 }  // namespace
 
+std::vector<std::string> AllWords() {
+  std::vector<std::string> words(kOthers.begin(), kOthers.end());
+  for (const auto& [name, field] : kWords) words.emplace_back(name);
+  return words;
+}
+
 absl::StatusOr<v1::EstimateRequest> RequestOfWords(const jobs::JobWords& words,
                                                    const std::vector<std::string>& model_folders) {
   EstimateFlags flags;
-  std::vector<std::string> known(kOthers.begin(), kOthers.end());
-  for (const auto& [name, field] : kWords) known.emplace_back(name);
   for (const auto& [name, value] : words) {
     const auto found = std::find_if(kWords.begin(), kWords.end(), [&](const auto& word) { return word.first == name; });
     if (found != kWords.end()) {
       flags.*(found->second) = value;
     } else if (std::find(kOthers.begin(), kOthers.end(), name) == kOthers.end()) {
-      const std::string likely = base::LikelyName(name, known);
+      const std::string likely = base::LikelyName(name, AllWords());
       return base::InvalidField("--" + name, likely.empty() ? "is no word of a job"
                                                             : fmt::format("is no word of a job; did you mean --{}?", likely));
     }

@@ -16,4 +16,7 @@ namespace planner::plannerctl {
 absl::StatusOr<v1::EstimateRequest> RequestOfWords(const jobs::JobWords& words,
                                                    const std::vector<std::string>& model_folders);
 
+/// All words that a job may have.
+std::vector<std::string> AllWords();
+
 }  // namespace planner::plannerctl

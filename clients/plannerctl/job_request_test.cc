@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 
@@ -68,6 +69,20 @@ TEST_F(SlurmWordsTest, OnlyFilesOfAllowedFoldersAreRead) {
     const auto named = RequestOfWords({{"model", name}}, {"/"});
     ASSERT_TRUE(named.ok());
     EXPECT_EQ(named->model().preset(), name) << "a name, and no file";
+  }
+}
+
+TEST_F(SlurmWordsTest, SlurmsScriptsPassAllWordsOnAsVariables) {
+  for (const char* script : {"job_submit.lua", "cli_filter.lua"}) {
+    std::ifstream file(std::string(SLURM_FOLDER) + "/" + script);
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    const size_t begin = text.find("local ENVIRONMENT = {");
+    ASSERT_NE(begin, std::string::npos) << script;
+    const std::string list = text.substr(begin, text.find('}', begin) - begin);
+    for (std::string word : AllWords()) {
+      for (char& c : word) c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
+      EXPECT_NE(list.find('"' + word + '"'), std::string::npos) << script << ": " << word;
+    }
   }
 }
 

@@ -23,7 +23,7 @@ local OPTIONS = { gres = "gres", gpus = "gpus", ["gpus-per-node"] = "gpus_per_no
 -- As job_submit.lua has them.
 local ENVIRONMENT = { "MODEL", "PLAN", "TOKENS", "SAMPLES", "EPOCHS", "SEQ_LEN", "GLOBAL_BATCH", "PRECISION", "OPTIMIZER", "RECOMPUTE", "FINETUNE",
   "LORA_RANK", "FRAMEWORK", "ATTENTION", "DEADLINE", "BUDGET", "TP", "PP", "VPP", "DP", "CP", "EP", "SEQUENCE_PARALLEL", "MICRO_BATCH", "ZERO",
-  "SHARD_GROUP", "UTILIZATION", "MFU", "FIXED", "RESUME" }
+  "SHARD_GROUP", "UTILIZATION", "MFU", "ASSUME_ARCHITECTURE", "FIXED", "RESUME" }
 
 local function advise(options)
   local lines = { "planner-slurm 1" }

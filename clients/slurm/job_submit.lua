@@ -53,9 +53,10 @@ local function speaks_to_planner(job)
   return environment ~= nil and (environment["PLANNER_MODEL"] ~= nil or environment["PLANNER_PLAN"] ~= nil)
 end
 
+-- All words of a job (clients/plannerctl/job_request.cc), as variables.
 local ENVIRONMENT = { "MODEL", "PLAN", "TOKENS", "SAMPLES", "EPOCHS", "SEQ_LEN", "GLOBAL_BATCH", "PRECISION", "OPTIMIZER", "RECOMPUTE", "FINETUNE",
   "LORA_RANK", "FRAMEWORK", "ATTENTION", "DEADLINE", "BUDGET", "TP", "PP", "VPP", "DP", "CP", "EP", "SEQUENCE_PARALLEL", "MICRO_BATCH", "ZERO",
-  "SHARD_GROUP", "UTILIZATION", "MFU", "FIXED", "RESUME" }
+  "SHARD_GROUP", "UTILIZATION", "MFU", "ASSUME_ARCHITECTURE", "FIXED", "RESUME" }
 
 local function question_of(job, partitions, uid)
   local lines = { FIRST_LINE }
