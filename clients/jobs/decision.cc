@@ -35,11 +35,12 @@ class Decider {
 
   Decision Run() {
     if (rules_.mode == Mode::kOff) return Leave(fmt::format("the {}'s mode is off", job_.wording.place));
-    if (!job_.gpus.has_value()) return Leave("asks for no GPUs");
     if (job_.words.empty()) return Leave("says nothing to the planner");
+    // Who speaks to the planner has meant to be planned.
+    if (!job_.gpus.has_value()) return Leave("asks for no GPUs", "not planned: the job asks for no GPUs");
     is_fixed_ = job_.words.contains("fixed") && job_.words.at("fixed") != "false";
     if (job_.words.contains("plan")) return OfPlan(job_.words.at("plan"));
-    if (!job_.words.contains("model")) return Leave("names no model");
+    if (!job_.words.contains("model")) return Leave("names no model", "not planned: the job names no model");
     const absl::Status status = Plan();
     if (status.ok()) return std::move(decision_);
     return IsNoAnswer(status) ? NoAnswer(status) : Wrong(status);

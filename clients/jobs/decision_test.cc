@@ -168,6 +168,17 @@ TEST_F(DecisionTest, TakesMoreGpusWhereTheSiteAllowsIt) {
   EXPECT_EQ(Decide().action, Action::kRefuse);
 }
 
+TEST_F(DecisionTest, WhoSpeaksToThePlannerIsToldWhyHeIsNotPlanned) {
+  Job job = job_;
+  job.gpus.reset();
+  EXPECT_THAT(jobs::Decide(policy_, job, planner_.calls()).messages, ElementsAre("not planned: the job asks for no GPUs"));
+  job.words.clear();
+  EXPECT_THAT(jobs::Decide(policy_, job, planner_.calls()).messages, IsEmpty());
+  job_.words = {{"modle", "llama-3-8b"}};
+  EXPECT_THAT(Decide().messages, ElementsAre("not planned: the job names no model"));
+  EXPECT_EQ(Decide().action, Action::kLeave);
+}
+
 TEST_F(DecisionTest, WhatIsNotThePlannersIsLeftWithoutAsking) {
   for (const auto& change : std::vector<std::function<void(Job&, Policy&)>>{
            [](Job&job, Policy&) { job.gpus.reset(); }, [](Job&job, Policy&) { job.words.clear(); },
