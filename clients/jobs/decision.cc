@@ -123,9 +123,14 @@ class Decider {
   /// A job that goes on from its checkpoint may be longer than its limit.
   bool Resumes() const { return job_.words.contains("resume") && job_.words.at("resume") != "false"; }
 
+  absl::StatusOr<int64_t> AllGpus() const {
+    return TotalGpus(*job_.gpus, job_.size,
+                     rules_.says_gpus_per_node ? std::optional<int64_t>(rules_.gpus_per_node) : std::nullopt);
+  }
+
   absl::Status Plan() {
     ASSIGN_OR_RETURN(request_, planner_.build_request(job_.words));
-    ASSIGN_OR_RETURN(const int64_t asked, TotalGpus(*job_.gpus, job_.size));
+    ASSIGN_OR_RETURN(const int64_t asked, AllGpus());
     const std::string type = job_.gpus->type.empty() ? policy_.default_gpu_type : job_.gpus->type;
     if (type.empty() && policy_.cluster.empty()) {
       return absl::InvalidArgumentError(
@@ -277,7 +282,7 @@ class Decider {
     decision_.action = Action::kAccept;
     decision_.plan = plan->name();
     const v1::Recommendation& best = plan->estimate().recommendations(0);
-    const absl::StatusOr<int64_t> asked = TotalGpus(*job_.gpus, job_.size);
+    const absl::StatusOr<int64_t> asked = AllGpus();
     if (asked.ok() && *asked != best.gpu_count()) {
       decision_.messages.push_back(
           fmt::format("{} is of {} GPUs, the job asks for {}", name, best.gpu_count(), *asked));

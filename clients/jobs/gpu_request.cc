@@ -27,7 +27,13 @@ int64_t NodesOf(const JobSize& size) {
 
 }  // namespace
 
-absl::StatusOr<int64_t> TotalGpus(const GpuRequest& gpus, const JobSize& size) {
+absl::StatusOr<int64_t> TotalGpus(const GpuRequest& gpus, const JobSize& size, std::optional<int64_t> gpus_of_node) {
+  if (size.has_whole_nodes && gpus_of_node.value_or(0) > 0) {
+    ASSIGN_OR_RETURN(const int64_t asked, TotalGpus(gpus, size));
+    const int64_t whole = std::max(NodesOf(size), (asked + *gpus_of_node - 1) / *gpus_of_node);
+    if (whole > kMostGpus / *gpus_of_node) return Invalid("is above 1,000,000 in all", gpus);
+    return whole * *gpus_of_node;
+  }
   const int64_t nodes = NodesOf(size);
   int64_t pieces = 1;
   switch (gpus.scope) {

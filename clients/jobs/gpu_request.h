@@ -29,11 +29,13 @@ struct JobSize {
   std::optional<int64_t> tasks;
   std::optional<int64_t> tasks_per_node;
   std::optional<int64_t> sockets_per_node;
+  bool has_whole_nodes = false;  ///< It gets all GPUs of its nodes, however few it asks for (Slurm's --exclusive).
 };
 
 /// All GPUs of the job. One node and one task where it does not say, and no fewer nodes than its tasks need. INVALID_ARGUMENT: per socket, and
-/// nobody says how many; more than 1,000,000.
-absl::StatusOr<int64_t> TotalGpus(const GpuRequest& gpus, const JobSize& size);
+/// nobody says how many; more than 1,000,000. `gpus_of_node`: of a job that has whole nodes; absent: nobody knows.
+absl::StatusOr<int64_t> TotalGpus(const GpuRequest& gpus, const JobSize& size,
+                                  std::optional<int64_t> gpus_of_node = std::nullopt);
 
 /// A request that gives `total` GPUs, in the scope that the job has used.
 struct ResizedRequest {

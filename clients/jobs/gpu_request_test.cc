@@ -25,6 +25,16 @@ TEST(GpuRequestTest, CountsTheWholeJob) {
   EXPECT_FALSE(total(GpuScope::kTask, 1, {.nodes = 4'000'000'000, .tasks_per_node = 65'000}).ok()) << "no overflow";
 }
 
+TEST(GpuRequestTest, WholeNodesHaveAllTheirGpus) {
+  const GpuRequest one{.scope = GpuScope::kNode, .count = 1};
+  EXPECT_EQ(*TotalGpus(one, {.nodes = 2, .has_whole_nodes = true}, 8), 16);
+  EXPECT_EQ(*TotalGpus(one, {.nodes = 2, .has_whole_nodes = true}), 2) << "nobody knows how many";
+  EXPECT_EQ(*TotalGpus(one, {.nodes = 2}, 8), 2);
+  EXPECT_EQ(*TotalGpus({.scope = GpuScope::kJob, .count = 12}, {.has_whole_nodes = true}, 8), 16);
+  EXPECT_EQ(*TotalGpus(one, {.tasks = 16, .tasks_per_node = 8, .has_whole_nodes = true}, 4), 8);
+  EXPECT_FALSE(TotalGpus(one, {.nodes = 1'000'000, .has_whole_nodes = true}, 8).ok());
+}
+
 TEST(GpuRequestTest, ResizesInTheScopeOfTheJob) {
   const auto per_node = Resized({.scope = GpuScope::kNode, .count = 8}, {.nodes = 1}, 32, 8);
   ASSERT_TRUE(per_node.ok());

@@ -132,7 +132,11 @@ absl::Status ReadPartition(const YAML::Node& node, PartitionPolicy& partition) {
          return absl::OkStatus();
        }},
       {"max_gpus", Count(partition.max_gpus, 1'000'000)},
-      {"gpus_per_node", Count(partition.gpus_per_node, 1024)},
+      {"gpus_per_node",
+       [&](const YAML::Node& value) {
+         partition.says_gpus_per_node = true;
+         return Count(partition.gpus_per_node, 1024)(value);
+       }},
       {"time_margin", Factor(partition.time_margin)},
       {"change",
        [&](const YAML::Node& value) {
@@ -215,6 +219,7 @@ PartitionPolicy Strictest(const PartitionPolicy& a, const PartitionPolicy& b) {
   both.time_margin = std::max(a.time_margin, b.time_margin);
   both.min_time = std::max(a.min_time, b.min_time);
   both.gpus_per_node = std::min(a.gpus_per_node, b.gpus_per_node);
+  both.says_gpus_per_node = a.says_gpus_per_node && b.says_gpus_per_node && a.gpus_per_node == b.gpus_per_node;
   return both;
 }
 

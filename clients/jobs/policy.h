@@ -42,6 +42,7 @@ struct PartitionPolicy {
   double time_margin = 1.1;                     ///< Time limits are the upper end of the plan's interval times this.
   absl::Duration min_time = absl::Minutes(10);  ///< Shortest time limit that is set.
   int64_t gpus_per_node = 8;
+  bool says_gpus_per_node = false;  ///< It is the site's figure, and no default.
 };
 
 /// A site's rules: which jobs of which partition are advised, changed, refused.

@@ -112,6 +112,7 @@ void AddSubmitCheckCommand(CLI::App& noun, Action& chosen) {
                              Field{"--ntasks", "tasks", "Number of tasks"},
                              Field{"--ntasks-per-node", "tasks_per_node", "Tasks of a node"},
                              Field{"--sockets-per-node", "sockets_per_node", "Sockets of a node"},
+                             Field{"--exclusive", "exclusive", "1: it has whole nodes"},
                              Field{"--time", "time_limit", "As sbatch takes it: 90, 7-00:00:00"},
                              Field{"--partition-time", "partition_time_limit", "The partition's own limit"},
                              Field{"--partition", "partition", "Whose rules hold"},

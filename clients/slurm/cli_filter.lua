@@ -46,6 +46,7 @@ local function advise(options)
     end
   end
   if not (gpus and words) then return end
+  if options["exclusive"] == "exclusive" then lines[#lines + 1] = "exclusive=1" end
   local time = options["time"]
   if type(time) == "string" and #time < 16 then lines[#lines + 1] = "time_limit=" .. escape(time) end
   lines[#lines + 1] = "end\n"

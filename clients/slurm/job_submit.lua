@@ -68,6 +68,7 @@ local function question_of(job, partitions, uid)
   add("tasks", job.num_tasks)
   add("tasks_per_node", job.ntasks_per_node)
   add("sockets_per_node", job.sockets_per_node)
+  if job.shared == 0 then add("exclusive", "1") end  -- All GPUs of its nodes, then.
   add("time_limit", job.time_limit)
   local name = job.partition
   -- Of several partitions ("a,b") the longest limit: Slurm starts a job where it fits.

@@ -79,6 +79,7 @@ absl::StatusOr<jobs::Job> ReadSubmission(const Fields& fields) {
     if (!number.ok()) return base::AtField(name, number.status());
     *value = *number;
   }
+  job.size.has_whole_nodes = ValueOf(fields, "exclusive") == "1";
   for (const auto& [name, value] :
        {std::pair("time_limit", &job.time_limit), std::pair("partition_time_limit", &job.partition_time_limit)}) {
     auto limit = Limit(ValueOf(fields, name));

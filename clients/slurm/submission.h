@@ -12,7 +12,7 @@ namespace planner::slurm {
 ///   nodes, tasks, tasks_per_node, sockets_per_node                 numbers ("2-4" nodes are 2)
 ///   time_limit, partition_time_limit                               as sbatch takes them: minutes, 7-00:00:00, UNLIMITED
 ///   partition, account, user, name, comment, env.PLANNER_…         texts
-///   advice                                                         "1"
+///   advice, exclusive                                              "1"
 /// Numbers that Slurm has not set (NO_VAL, INFINITE: 65,534 and above of 16 bits, 4,294,967,294 and above) are left out. Unknown names are
 /// passed over, so that the scripts may be newer than this. INVALID_ARGUMENT with the field's name.
 absl::StatusOr<jobs::Job> ReadSubmission(const Fields& fields);

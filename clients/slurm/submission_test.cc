@@ -36,6 +36,8 @@ TEST(SubmissionTest, ReadsWhatSbatchTakes) {
   ASSERT_TRUE(job.ok()) << job.status();
   EXPECT_EQ(*TotalGpus(*job->gpus, job->size), 16);
   EXPECT_EQ(*job->time_limit, absl::Hours(24));
+  EXPECT_FALSE(job->size.has_whole_nodes);
+  EXPECT_TRUE(ReadSubmission({{"gres", "gpu:1"}, {"exclusive", "1"}})->size.has_whole_nodes);
   for (const char* unset : {"4294967294", "4294967295", "UNLIMITED", "", "0"}) {
     const auto without = ReadSubmission({{"time_limit", unset}});
     ASSERT_TRUE(without.ok()) << unset << without.status();

@@ -63,7 +63,7 @@ default:
   change: {time: cap, count: false, type: false}
   max_time: 7-00:00:00
 partitions:
-  closed: {on_failure: closed}
+  closed: {on_failure: closed, gpus_per_node: 8}
   advise: {mode: advise}
   amend:
     mode: amend

@@ -115,6 +115,15 @@ TEST_F(SlurmSubmission, AdviceAtTheTerminalIsOfTheSameJob) {
   unsetenv("PLANNER_TP");
 }
 
+TEST_F(SlurmSubmission, AnExclusiveJobIsPlannedOnAllGpusOfItsNodes) {
+  // Of partition "closed" the policy says how many a node has.
+  const Said said = SubmitHeld({"--partition=closed", "--exclusive", "--nodes=2", "--gres=gpu:a100:1", kShort});
+  ASSERT_NE(SlurmCluster::JobOf(said), "") << said.text;
+  EXPECT_THAT(said.text, HasSubstr("sbatch: planner: llama-3-8b on 16 A100-SXM-80GB GPUs takes "));
+  EXPECT_THAT(SubmitHeld({"--partition=closed", "--nodes=2", "--gres=gpu:a100:4", kShort}).text,
+              HasSubstr("sbatch: planner: llama-3-8b on 8 A100-SXM-80GB GPUs takes "));
+}
+
 TEST_F(SlurmSubmission, NobodyGetsOutOfAPartitionsRulesByNamingAnother) {
   const Said refused = SubmitHeld({"--partition=advise,gpu", "--gres=gpu:a100:8", kTooLong});
   EXPECT_NE(refused.exit_code, 0) << refused.text;
