@@ -179,7 +179,7 @@ std::string CountSentence(const PoolContext& context, const Trial& trial) {
     case Goal::kFastest:
       return fmt::format("{}: of at most {}.", Cards(trial.gpus), context.range.most);
     case Goal::kCheapest:
-      return fmt::format("{}: by doublings up to {}; what wastes nothing costs the same on any number.",
+      return fmt::format("{}: of the doublings up to {} and the numbers around the best of them; what wastes nothing costs the same on any number.",
                          Cards(trial.gpus), context.range.most);
     case Goal::kUnspecified:
       break;
