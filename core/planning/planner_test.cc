@@ -479,6 +479,32 @@ TEST_F(PlannerTest, ModelsWithoutATransformerAreSplitByDataAlone) {
   EXPECT_THAT(Make(job, {Pool("a100")}).warnings, Contains(HasSubstr("token_count is ignored")));
 }
 
+// 1,000 tokens are half a sequence of LLaMA, and no framework trains half a step.
+TEST_F(PlannerTest, ATrainingIsAtLeastOneStep) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1000), 8);
+  job.global_batch = 64;
+  cluster::Pool pool = Pool("a100");
+  pool.price_per_gpu_hour = 3600;  // A currency unit a second.
+  const Plan plan = Make(job, {pool});
+  const Recommendation& best = plan.recommendations.at(0);
+  EXPECT_EQ(best.step_count, 1);
+  EXPECT_EQ(best.total_duration, best.step_duration);
+  EXPECT_NEAR(best.cost, 8 * absl::ToDoubleSeconds(best.step_duration), 1e-6);
+  EXPECT_NEAR(best.model_flops, 64 * 6 * 6.7e9 * 2048, 0.1 * best.model_flops);
+  EXPECT_THAT(plan.warnings, Contains(HasSubstr("samples are fewer than a global batch of 64: one whole step is planned")));
+  EXPECT_THAT(best.explanation, Contains(HasSubstr(" 1 steps: ")));
+  job.token_count = 64 * 2048;
+  EXPECT_THAT(Make(job, {pool}).warnings, ::testing::Not(Contains(HasSubstr("one whole step"))));
+}
+
+// A data set of 24 sequences is one batch of 24, not 5 % of one of 1,024.
+TEST_F(PlannerTest, ADefaultBatchIsNoLargerThanTheDataSet) {
+  const Plan plan = Make(Fixed(Job(FakeLlama7B(), 24 * 2048), 8), {Pool("a100")});
+  EXPECT_EQ(plan.recommendations.at(0).global_batch, 24);
+  EXPECT_EQ(plan.recommendations[0].step_count, 1);
+  EXPECT_THAT(plan.recommendations[0].explanation, Contains(HasSubstr("whole data set")));
+}
+
 TEST_F(PlannerTest, TimesBeyondTheCalendarAreReasons) {
   JobSpec job = Fixed(Job(FakeLlama7B(), 1e18), 8);
   const Plan plan = Make(job, {Pool("a100")});

@@ -379,7 +379,7 @@ Trial PoolContext::Try(int64_t gpus) {
     }
   }
   trial.step_seconds = trial.predicted_step_seconds * factor;
-  trial.total_seconds = trial.step_seconds / batch * work.samples;
+  trial.total_seconds = trial.step_seconds / batch * work.TrainedSamples(batched.global_batch);
   trial.gpu_hours = trial.total_seconds * static_cast<double>(gpus) / 3600;
   trial.cost = trial.gpu_hours * pool.price_per_gpu_hour.value_or(0);
   if (trial.total_seconds > limits.training_seconds()) {

@@ -51,7 +51,8 @@ std::string TimeSentence(const PoolContext& context, const Trial& trial) {
     std::string sentence = fmt::format("Step {:.4g} s: {}.", trial.step_seconds, TermsOf(trial.step));
     if (context.work.samples > 0) {
       sentence += fmt::format(" {:.6g} steps: {}.",
-                              context.work.samples / static_cast<double>(trial.layout.batched.global_batch),
+                              context.work.TrainedSamples(trial.layout.batched.global_batch) /
+                                  static_cast<double>(trial.layout.batched.global_batch),
                               Duration(trial.total_seconds));
     }
     if (context.work.step_scale != 1) {
@@ -60,7 +61,8 @@ std::string TimeSentence(const PoolContext& context, const Trial& trial) {
     return sentence;
   }
   const double samples =
-      context.work.samples > 0 ? context.work.samples : static_cast<double>(trial.layout.batched.global_batch);
+      context.work.samples > 0 ? context.work.TrainedSamples(trial.layout.batched.global_batch)
+                               : static_cast<double>(trial.layout.batched.global_batch);
   const double flops = samples * context.work.TimedFlops(trial.layout.batched.layout.recompute);
   const double wait = trial.wait.total() * (context.work.samples > 0 ? trial.total_seconds / trial.step_seconds : 1);
   const std::string waits =
@@ -244,7 +246,7 @@ Recommendation MakeRecommendation(const PoolContext& context, const Trial& trial
   answer.capacity_bytes = context.pool.gpu.memory_bytes;
   answer.global_batch = batched.global_batch;
   answer.micro_batch_count = batched.micro_batches;
-  answer.step_count = work.samples / batch;
+  answer.step_count = work.TrainedSamples(batched.global_batch) / batch;
   answer.step_duration = absl::Seconds(trial.step_seconds);
   answer.total_duration = absl::Seconds(trial.total_seconds);
   // The far end stays within what can be told as a date.

@@ -105,6 +105,10 @@ void ApplyBatch(const JobSpec& job, Workload& work) {
   } else {
     work.space.global_batch = kDefaultBatchSamples;
   }
+  if (work.samples > 0 && work.samples < ToDouble(work.space.global_batch)) {
+    work.space.global_batch = std::max<int64_t>(1, static_cast<int64_t>(work.samples));
+    work.explanation.emplace_back("The default batch is the whole data set, which is smaller than the batch of such models.");
+  }
 }
 
 /// The job as the step-time model takes it.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -45,6 +46,8 @@ struct Workload {
   std::vector<std::string> explanation;  ///< Defaults that were taken.
   std::vector<std::string> warnings;
 
+  /// Samples that are trained with batches of `batch`: those of the data set, but at least one step; 0: no data set.
+  double TrainedSamples(int64_t batch) const { return samples > 0 ? std::max(samples, static_cast<double>(batch)) : 0; }
   /// FLOPs of one sample with what `recompute` adds.
   double HardwareFlops(parallel::Recompute recompute) const;
   /// The FLOPs of one sample that the utilization is about: hardware FLOPs, or model FLOPs where such a ratio was
