@@ -505,6 +505,18 @@ TEST_F(PlannerTest, ADefaultBatchIsNoLargerThanTheDataSet) {
   EXPECT_THAT(plan.recommendations[0].explanation, Contains(HasSubstr("whole data set")));
 }
 
+TEST_F(PlannerTest, LaunchersAreToldWhatIsTrained) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1e9), 8);
+  job.finetune = Finetune::kQlora;
+  job.lora_rank = 32;
+  job.layout.data_parallel = 8;
+  EXPECT_THAT(Make(job, {Pool("a100")}).recommendations.at(0).launch.at(3).flags,
+              AllOf(HasSubstr("--lora_r 32"), HasSubstr("--load_in_4bit")));
+  job.finetune = Finetune::kFull;
+  job.optimizer = "momentum";
+  EXPECT_THAT(Make(job, {Pool("a100")}).recommendations.at(0).launch.at(0).flags, HasSubstr("--optimizer sgd --sgd-momentum 0.9"));
+}
+
 TEST_F(PlannerTest, TimesBeyondTheCalendarAreReasons) {
   JobSpec job = Fixed(Job(FakeLlama7B(), 1e18), 8);
   const Plan plan = Make(job, {Pool("a100")});

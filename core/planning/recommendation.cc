@@ -297,7 +297,10 @@ std::vector<LaunchFlags> LaunchOf(const PoolContext& context, const Trial& trial
                         .layers = work.space.shape ? work.space.shape->layers : 0,
                         .nodes = (trial.gpus + context.range.per_node - 1) / context.range.per_node,
                         .precision = falls_back ? std::string_view(context.peak.precision) : work.precision->name,
-                        .flash_attention = work.space.flash_attention});
+                        .flash_attention = work.space.flash_attention,
+                        .optimizer = work.optimizer->name,
+                        .adapter_rank = work.adapter_rank,
+                        .base_in_4_bits = work.base_in_4_bits});
 }
 
 }  // namespace planner::planning
