@@ -173,6 +173,13 @@ Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, cons
           fmt::format("the data set's {:.6g} samples are fewer than a global batch of {}: one whole step is planned",
                       work.samples, best.global_batch));
     }
+    const double skipped = SkippedShare(work, best.layout.recompute);
+    if (best.hardware_flops_utilization > 1 && skipped > 0) {
+      plan.warnings.push_back(
+          fmt::format("the utilization is {:.3g} % because causal attention is counted in full, of which fused kernels leave out half: {:.3g} % "
+                      "without it",
+                      100 * best.hardware_flops_utilization, 100 * best.hardware_flops_utilization * (1 - skipped)));
+    }
     if (best.memory_high_bytes > best.capacity_bytes) {
       plan.warnings.push_back(
           fmt::format("{} x {}: {} of {} may not be enough: the memory's 90 % interval ends at {}", best.gpu_type,

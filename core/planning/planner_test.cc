@@ -505,6 +505,21 @@ TEST_F(PlannerTest, ADefaultBatchIsNoLargerThanTheDataSet) {
   EXPECT_THAT(plan.recommendations[0].explanation, Contains(HasSubstr("whole data set")));
 }
 
+// Attention of 131,072 positions is 12 x 32 x 4,096 x 131,072 = 2.06e11 FLOPs a token, the products are 6 x 6.7e9: half of 84 % is skipped.
+TEST_F(PlannerTest, AUtilizationAboveTheWholePeakIsExplained) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1e12), 256);
+  job.seq_len = 131072;
+  job.framework = "megatron-core";
+  job.layout.recompute = parallel::Recompute::kNone;
+  const Plan plan = Make(job, {Pool("a100")});
+  const Recommendation& best = plan.recommendations.at(0);
+  ASSERT_GT(best.hardware_flops_utilization, 1);
+  EXPECT_THAT(plan.warnings, Contains(AllOf(HasSubstr("counted in full"), HasSubstr("% without it"))));
+  EXPECT_THAT(best.explanation, Contains(AllOf(HasSubstr("Utilization"), HasSubstr("fused kernels leave out half: 0.6"))));
+  job.seq_len = 2048;
+  EXPECT_THAT(Make(job, {Pool("a100")}).warnings, ::testing::Not(Contains(HasSubstr("counted in full"))));
+}
+
 TEST_F(PlannerTest, LaunchersAreToldWhatIsTrained) {
   JobSpec job = Fixed(Job(FakeLlama7B(), 1e9), 8);
   job.finetune = Finetune::kQlora;
