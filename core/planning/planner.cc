@@ -173,6 +173,9 @@ Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, cons
           fmt::format("the data set's {:.6g} samples are fewer than a global batch of {}: one whole step is planned",
                       work.samples, best.global_batch));
     }
+    if (limits.goal == Goal::kCheapest && snapshot.pools.size() > 1 && best.currency.empty()) {
+      plan.warnings.emplace_back("no price is known: the cheapest is taken to be what needs the fewest GPU hours, of whatever GPU type");
+    }
     const double skipped = SkippedShare(work, best.layout.recompute);
     if (best.hardware_flops_utilization > 1 && skipped > 0) {
       plan.warnings.push_back(

@@ -290,6 +290,8 @@ TEST_F(PlannerTest, GoalsOrderTheAnswers) {
   small.price_per_gpu_hour = 100;
   small.currency = "USD";
   EXPECT_EQ(Make(job, {small, cheap}).recommendations[0].gpu_type, "A100-SXM-80GB");
+  EXPECT_THAT(Make(job, {small, cheap}).warnings, ::testing::Not(Contains(HasSubstr("no price"))));
+  EXPECT_THAT(Make(job, {Pool("a100"), Pool("h100")}).warnings, Contains(HasSubstr("no price is known: the cheapest is taken")));
 }
 
 // 96 samples are at most 8 replicas on 40 cards and on 56, but 32 on 32 and 48 on 48; 768 cards are 96 replicas of 8, which divides heads
@@ -518,6 +520,14 @@ TEST_F(PlannerTest, AUtilizationAboveTheWholePeakIsExplained) {
   EXPECT_THAT(best.explanation, Contains(AllOf(HasSubstr("Utilization"), HasSubstr("fused kernels leave out half: 0.6"))));
   job.seq_len = 2048;
   EXPECT_THAT(Make(job, {Pool("a100")}).warnings, ::testing::Not(Contains(HasSubstr("counted in full"))));
+}
+
+TEST_F(PlannerTest, ChunksThatDoNotShareOutTheLayersAreTheReason) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1e9), 8);
+  job.layout.pipeline_parallel = 4;
+  job.layout.virtual_pipeline = 3;
+  EXPECT_THAT(Make(job, {Pool("h100")}).infeasible_reasons,
+              ElementsAre(HasSubstr("virtual pipeline 3 on 4 stages makes 12 chunks, which do not share out 32 layers")));
 }
 
 TEST_F(PlannerTest, LaunchersAreToldWhatIsTrained) {

@@ -255,11 +255,18 @@ struct Limit {
 /// Why there are no more cards than the range has: the cluster ends there, the caller said so, or nothing asked for more.
 std::string MostCardsReason(const PoolContext& context) {
   const std::string most = Cards(context.range.most);
-  const auto& nodes = context.pool.node_count;
-  if (nodes && context.range.most >= *nodes * context.range.per_node) {
-    return fmt::format("{}: has no more than {}", context.Name(), most);
+  switch (context.range.end) {
+    case CardRange::End::kPool:
+      return fmt::format("{}: has no more than {}", context.Name(), most);
+    case CardRange::End::kFree:
+      return fmt::format("{}: has no more than {} that are not gone for good", context.Name(), most);
+    case CardRange::End::kQuota:
+      return fmt::format("{}: the tenant's quota leaves no more than {}", context.Name(), most);
+    case CardRange::End::kAsked:
+      return fmt::format("{}: no more than {} are asked for", context.Name(), most);
+    case CardRange::End::kUnasked:
+      break;
   }
-  if (context.range.most_is_asked) return fmt::format("{}: no more than {} are asked for", context.Name(), most);
   return fmt::format("{}: no more than {} were looked at; name a number of cards for more", context.Name(), most);
 }
 
@@ -310,10 +317,10 @@ int64_t CardsToCountOn(const cluster::Calendar& calendar) {
 /// What the calendar and the tenant's quotas leave of the numbers of cards.
 void Narrow(const cluster::Pool& pool, const Waiting& waiting, CardRange& range) {
   if (pool.calendar == nullptr) return;
-  range.most = std::min(range.most, CardsToCountOn(*pool.calendar));
+  range.Bound(CardsToCountOn(*pool.calendar), CardRange::End::kFree);
   for (const cluster::Quota* quota : waiting.quotas) {
     const int64_t whole = quota->max_gpus < range.per_node ? quota->max_gpus : quota->max_gpus / range.per_node * range.per_node;
-    range.most = std::min(range.most, whole);
+    range.Bound(whole, CardRange::End::kQuota);
   }
 }
 
