@@ -13,8 +13,8 @@
 #include "clients/plannerctl/durations.h"
 #include "clients/plannerctl/estimate_view.h"
 #include "clients/plannerctl/flag_value.h"
-#include "clients/plannerctl/html.h"
 #include "clients/plannerctl/numbers.h"
+#include "clients/plannerctl/page_output.h"
 #include "core/base/status_macros.h"
 #include "fmt/format.h"
 #include "planner/v1/cluster_service.grpc.pb.h"
@@ -170,10 +170,10 @@ absl::StatusOr<ExitCode> Calendar(const std::string& name, const std::string& ht
                    session.CallAllPages(&v1::ClusterService::Stub::ListReservations, request));
   const absl::Time now = session.now();
   const std::vector<CalendarEntry> entries = EntriesOf(cluster, {list.reservations().begin(), list.reservations().end()}, now);
-  if (!html.empty()) RETURN_IF_ERROR(WritePage(html, CalendarPage(ShortName(cluster.name()), entries, now)));
-  session.Print(list, [&](std::ostream& out) {
-    PrintCalendar(ShortName(cluster.name()), entries, now, session.style(), out);
-  });
+  const std::string short_name(ShortName(cluster.name()));
+  RETURN_IF_ERROR(PrintWithPage(
+      list, [&](std::ostream& out) { PrintCalendar(short_name, entries, now, session.style(), out); }, html,
+      [&] { return CalendarPage(short_name, entries, now); }, session));
   return ExitCode::kOk;
 }
 
@@ -227,7 +227,7 @@ void AddClusterCommand(CLI::App& root, Action& chosen) {
   const auto calendar_flags = std::make_shared<CalendarFlags>();
   CLI::App& calendar = *noun.add_subcommand("calendar", "Who holds what of a cluster, and when");
   calendar.add_option("name", calendar_flags->name, "Name of the cluster")->required();
-  AddFlag(calendar, "--html", calendar_flags->html, "Write it as a page, too", "FILE");
+  AddFlag(calendar, "--html", calendar_flags->html, "Write it as a page, too; - is standard output, without the table", "FILE");
   calendar.callback([calendar_flags, &chosen] {
     chosen = [calendar_flags](Session& session) { return Calendar(calendar_flags->name, calendar_flags->html, session); };
   });

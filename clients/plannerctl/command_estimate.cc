@@ -6,9 +6,9 @@
 #include "clients/plannerctl/estimate_page.h"
 #include "clients/plannerctl/estimate_view.h"
 #include "clients/plannerctl/flag_names.h"
-#include "clients/plannerctl/html.h"
 #include "clients/plannerctl/inference_view.h"
 #include "clients/plannerctl/model_file.h"
+#include "clients/plannerctl/page_output.h"
 #include "core/base/status_macros.h"
 #include "planner/v1/estimation_service.grpc.pb.h"
 
@@ -29,18 +29,18 @@ absl::StatusOr<ExitCode> Estimate(const Flags& flags, Session& session) {
       CallAboutModel(&v1::EstimationService::Stub::Estimate, request, request.model(), flags.job.model, session);
   if (!answer.ok()) return NameFlags(answer.status());
   for (const std::string& warning : answer->warnings()) session.Warn(NameFlags(warning));
-  session.Print(*answer, [&](std::ostream& out) {
-    if (request.has_inference()) {
-      PrintInference(*answer, flags.explain, session.style(), out);
-    } else {
-      PrintEstimate(*answer, flags.explain, session.style(), out);
-    }
-  });
-  if (!flags.html.empty() && request.has_inference()) {
-    session.Warn("--html is ignored: there is no page of a model that is served");
-  } else if (!flags.html.empty()) {
-    RETURN_IF_ERROR(WritePage(flags.html, EstimatePage(*answer)));
-  }
+  const bool is_served = request.has_inference();
+  if (is_served && !flags.html.empty()) session.Warn("--html is ignored: there is no page of a model that is served");
+  RETURN_IF_ERROR(PrintWithPage(
+      *answer,
+      [&](std::ostream& out) {
+        if (is_served) {
+          PrintInference(*answer, flags.explain, session.style(), out);
+        } else {
+          PrintEstimate(*answer, flags.explain, session.style(), out);
+        }
+      },
+      is_served ? "" : flags.html, [&] { return EstimatePage(*answer); }, session));
   if (!answer->recommendations().empty() || !answer->inference().empty()) return ExitCode::kOk;
   for (const std::string& reason : answer->infeasible_reasons()) {
     session.Error("infeasible: " + reason);
@@ -57,7 +57,7 @@ void AddEstimateCommand(CLI::App& root, Action& chosen) {
   AddEstimateFlags(command, flags->job);
   AddInferenceFlags(command, flags->job);
   command.add_flag("--explain", flags->explain, "Say how the numbers came about");
-  command.add_option("--html", flags->html, "Write the answer as a page, too")->type_name("FILE");
+  command.add_option("--html", flags->html, "Write the answer as a page, too; - is standard output, without the table")->type_name("FILE");
   command.footer(
       "Examples:\n"
       "  plannerctl estimate --model llama-65b --tokens 1.4T --gpu a100 --gpus 2048\n"

@@ -7,7 +7,7 @@
 #include "clients/plannerctl/command.h"
 #include "clients/plannerctl/flag_names.h"
 #include "clients/plannerctl/flag_value.h"
-#include "clients/plannerctl/html.h"
+#include "clients/plannerctl/page_output.h"
 #include "clients/plannerctl/validation_page.h"
 #include "clients/plannerctl/validation_view.h"
 #include "core/base/status_macros.h"
@@ -30,11 +30,10 @@ absl::StatusOr<ExitCode> Validate(const Flags& flags, Session& session) {
   const auto answer = session.Call(&v1::EstimationService::Stub::ValidateRuns, request);
   if (!answer.ok()) return NameFlags(answer.status());
   for (const std::string& warning : answer->warnings()) session.Warn(NameFlags(warning));
-  session.Print(*answer, [&](std::ostream& out) { PrintValidation(*answer, flags.rows, session.style(), out); });
-  if (!flags.html.empty()) {
-    const std::string name = flags.runs == "-" ? "runs" : std::filesystem::path(flags.runs).filename().string();
-    RETURN_IF_ERROR(WritePage(flags.html, ValidationPage(name, *answer)));
-  }
+  const std::string name = flags.runs == "-" ? "runs" : std::filesystem::path(flags.runs).filename().string();
+  RETURN_IF_ERROR(PrintWithPage(
+      *answer, [&](std::ostream& out) { PrintValidation(*answer, flags.rows, session.style(), out); }, flags.html,
+      [&] { return ValidationPage(name, *answer); }, session));
   return ExitCode::kOk;
 }
 
@@ -44,7 +43,7 @@ void AddValidateCommand(CLI::App& root, Action& chosen) {
   const auto flags = std::make_shared<Flags>();
   CLI::App& command = *root.add_subcommand("validate", "How far predictions are from a table of measured runs");
   AddFlag(command, "--runs", flags->runs, "Table of measured runs; - is standard input", "FILE.csv")->required();
-  AddFlag(command, "--html", flags->html, "Write predicted against measured as a page, too", "FILE");
+  AddFlag(command, "--html", flags->html, "Write predicted against measured as a page, too; - is standard output, without the table", "FILE");
   command.add_flag("--rows", flags->rows, "Print every row, too");
   command.footer(
       "The first line names the columns. id, model, gpu_type, n_gpus, global_batch, seq_len, iteration_time_s are a\n"

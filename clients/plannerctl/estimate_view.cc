@@ -69,11 +69,12 @@ std::string CorrectionText(const v1::Recommendation& one) {
                      std::abs(info.run_count() - 1) < 0.005 ? "" : "s", info.level());
 }
 
-/// "1.05M tokens/s", "980 samples/s": which of the two follows from the samples of a step.
-std::string Rate(const v1::Recommendation& one) {
+/// "1.05M tokens/s", "980 samples/s": which of the two follows from the data set, or else from the samples of a step.
+std::string Rate(const v1::EstimateResponse& estimate, const v1::Recommendation& one) {
   const double per_step = one.tokens_per_second() * absl::ToDoubleSeconds(ToDuration(one.step_duration()));
   const auto samples = static_cast<double>(one.global_batch());
-  const bool is_samples = std::abs(per_step - samples) < 1e-3 * samples;
+  // A sequence may be of one token.
+  const bool is_samples = estimate.token_count() <= 0 && std::abs(per_step - samples) < 1e-3 * samples;
   return fmt::format("{} {}/s", FormatCount(one.tokens_per_second()), is_samples ? "samples" : "tokens");
 }
 
@@ -89,7 +90,7 @@ std::string AnswerLine(const v1::EstimateResponse& estimate) {
   const std::string where = best.cluster().empty() ? "" : fmt::format(" of {}", best.cluster());
   if (!HasDataSet(best)) {
     return fmt::format("{} {}{}: {} per step, {}; no data set was given", Cards(best), nodes, where,
-                       DurationText(ToDuration(best.step_duration())), Rate(best));
+                       DurationText(ToDuration(best.step_duration())), Rate(estimate, best));
   }
   const std::string interval = Interval(best);
   return fmt::format("{} {}{} for {}{}{}", Cards(best), nodes, where, DurationText(ToDuration(best.total_duration())),
@@ -183,7 +184,8 @@ void PrintUtilization(const v1::EstimateResponse& estimate, std::ostream& out) {
   }
 }
 
-void PrintExplanation(const v1::Recommendation& best, const TableStyle& style, std::ostream& out) {
+void PrintExplanation(const v1::EstimateResponse& estimate, const TableStyle& style, std::ostream& out) {
+  const v1::Recommendation& best = estimate.recommendations(0);
   const v1::MemoryPerGpu& memory = best.memory_per_gpu();
   const v1::Layout& layout = best.layout();
   out << "\nMemory of the fullest GPU\n";
@@ -226,7 +228,7 @@ void PrintExplanation(const v1::Recommendation& best, const TableStyle& style, s
   out << Printable(fmt::format("  MFU {}, HFU {} ({}); {}; limited by {}",
                                FormatPercent(best.model_flops_utilization()),
                                FormatPercent(best.hardware_flops_utilization()), SourceText(best.utilization_source()),
-                               Rate(best), best.limited_by().empty() ? "nothing" : best.limited_by()))
+                               Rate(estimate, best), best.limited_by().empty() ? "nothing" : best.limited_by()))
       << '\n';
   if (const std::string correction = CorrectionText(best); !correction.empty())
     out << Printable("  " + correction) << '\n';
@@ -316,7 +318,7 @@ void PrintEstimate(const v1::EstimateResponse& estimate, bool explain, const Tab
   }
   if (explain) {
     PrintFront(estimate, style, out);
-    PrintExplanation(estimate.recommendations(0), style, out);
+    PrintExplanation(estimate, style, out);
     PrintUtilization(estimate, out);
   }
 }

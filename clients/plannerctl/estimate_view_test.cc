@@ -118,6 +118,16 @@ TEST(PrintEstimateTest, WithoutADataSetAnswersRates) {
   EXPECT_THAT(Print(estimate), HasSubstr("333 samples/s; "));
 }
 
+TEST(PrintEstimateTest, ASequenceOfOneTokenIsToldInTokens) {
+  v1::EstimateResponse estimate = Sample();
+  estimate.mutable_recommendations(0)->set_global_batch(4000000);
+  estimate.mutable_recommendations(0)->set_tokens_per_second(4000000 / 6.0);
+  EXPECT_THAT(Print(estimate, /*explain=*/true), HasSubstr("667k tokens/s; "));
+  estimate.set_token_count(0);
+  estimate.set_sample_count(1.4e12);
+  EXPECT_THAT(Print(estimate, /*explain=*/true), HasSubstr("667k samples/s; "));
+}
+
 TEST(PrintEstimateTest, InfeasibleSaysSo) {
   v1::EstimateResponse estimate = Sample();
   estimate.clear_recommendations();

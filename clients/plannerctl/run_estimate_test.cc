@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -13,8 +14,10 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
@@ -193,6 +196,14 @@ TEST_F(RunEstimateTest, PagesAreWritten) {
   std::remove(path.c_str());
   EXPECT_EQ(Run({"estimate", "--model", "gpt2", "--html", "/nowhere/page.html"}), 1);
   EXPECT_THAT(err(), HasSubstr("--html: /nowhere/page.html cannot be written"));
+}
+
+TEST_F(RunEstimateTest, APageOnStandardOutputStandsAlone) {
+  EXPECT_EQ(Run({"estimate", "--model", "gpt2", "--html", "-"}), 0) << err();
+  EXPECT_THAT(out(), AllOf(StartsWith("<!DOCTYPE html>"), EndsWith("</html>\n"), Not(HasSubstr("GPU TYPE"))));
+  EXPECT_FALSE(std::filesystem::exists("-"));
+  EXPECT_EQ(Run({"estimate", "--model", "gpt2", "--html", "-", "-o", "json"}), 2);
+  EXPECT_THAT(err(), HasSubstr("--html: - is standard output, where the answer is with -o json"));
 }
 
 TEST_F(RunEstimateTest, AModelFileIsUploadedOnceItIsMissed) {

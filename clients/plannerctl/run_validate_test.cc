@@ -73,6 +73,8 @@ TEST_F(RunValidateTest, ValidateWritesAPage) {
   page << std::ifstream(path).rdbuf();
   EXPECT_THAT(page.str(),
               AllOf(StartsWith("<!DOCTYPE html>"), HasSubstr("<h1>runs</h1>"), HasSubstr("class=\"plot\"")));
+  EXPECT_EQ(Run({"validate", "--runs", "-", "--html", "-"}), 0) << err();
+  EXPECT_EQ(out(), page.str());
   EXPECT_EQ(Run({"validate", "--runs", "-", "--html", "/nowhere/page.html"}), 1);
   EXPECT_THAT(err(), HasSubstr("--html: /nowhere/page.html cannot be written"));
 }

@@ -45,10 +45,12 @@ CardRange RangeOf(const cluster::Pool& pool, const JobSpec& job, bool limits_ask
   range.least = std::clamp<int64_t>(job.min_gpus.value_or(1), 1, kMostCards);
   const int64_t unasked = limits_ask_for_more ? kMostCards : std::max(kMostCardsUnasked, range.least);
   range.most = std::clamp<int64_t>(job.max_gpus.value_or(unasked), 1, kMostCards);
-  range.most_is_asked = job.max_gpus.has_value();
+  range.end = job.max_gpus ? CardRange::End::kAsked : CardRange::End::kUnasked;
   if (pool.node_count) {
     const int64_t nodes = std::clamp<int64_t>(*pool.node_count, 0, kMostCards);
-    range.most = std::min(range.most, nodes * range.per_node);
+    const int64_t cards = nodes * range.per_node;
+    range.Bound(cards, CardRange::End::kPool);
+    if (range.most == cards) range.end = CardRange::End::kPool;
   }
   return range;
 }

@@ -11,13 +11,23 @@ namespace planner::planning {
 /// The numbers of cards that a pool offers to a job: within a node its powers of two, then whole nodes; and the
 /// caller's own bounds.
 struct CardRange {
+  /// Where `most` comes from.
+  enum class End { kUnasked, kAsked, kPool, kFree, kQuota };
+
   int64_t least = 1;
   int64_t most = 1;  ///< Below `least`: the pool is too small.
   int64_t per_node = 8;
-  bool most_is_asked = false;  ///< `most` is what the caller said.
+  End end = End::kUnasked;
 
   bool empty() const { return most < least; }
   bool single() const { return most == least; }
+  /// Not more than so many, for such a reason.
+  void Bound(int64_t cards, End why) {
+    if (cards < most) {
+      most = cards;
+      end = why;
+    }
+  }
 
   /// The smallest offered number from `cards` on; 0 if there is none. Node of 8: 3 -> 4, 9 -> 16, 17 -> 24.
   int64_t AtLeast(int64_t cards) const;

@@ -85,6 +85,15 @@ std::string NoLayoutReason(const PoolContext& context, int64_t gpus) {
     return fmt::format("{} x {}: no layout: {}", context.Name(), gpus, degrees);
   }
   const parallel::LayoutConstraints& fixed = context.space.fixed;
+  if (fixed.pipeline_parallel && fixed.virtual_pipeline.value_or(1) > 1) {
+    const int64_t layers = context.space.shape ? context.space.shape->layers : 0;
+    const int64_t chunks = *fixed.pipeline_parallel * *fixed.virtual_pipeline;
+    // Embedding and head may count as a layer each.
+    if (layers % chunks != 0 && (layers + 2) % chunks != 0) {
+      return fmt::format("{} x {}: no layout: virtual pipeline {} on {} stages makes {} chunks, which do not share out {} layers",
+                         context.Name(), gpus, *fixed.virtual_pipeline, *fixed.pipeline_parallel, chunks, layers);
+    }
+  }
   const int64_t replicas = gpus / (fixed.tensor_parallel.value_or(1) * fixed.pipeline_parallel.value_or(1));
   if (const int64_t group = fixed.shard_group.value_or(1); replicas % group != 0) {
     return fmt::format("{} x {}: no layout: shards over groups of {}, which do not divide {} replicas", context.Name(),
@@ -108,9 +117,12 @@ std::string MemoryReason(const PoolContext& context, const Trial& trial) {
 
 std::optional<std::string> ReasonBeforeSearch(const PoolContext& context) {
   if (context.range.empty()) {
-    return fmt::format("{}: has {}, at least {} are asked for: {} too few", context.Name(),
-                       Cards(std::max<int64_t>(0, context.range.most)), context.range.least,
-                       context.range.least - std::max<int64_t>(0, context.range.most));
+    const int64_t most = std::max<int64_t>(0, context.range.most);
+    const CardRange::End end = context.range.end;
+    return fmt::format("{}: {} {}{}, at least {} are asked for: {} too few", context.Name(),
+                       end == CardRange::End::kQuota ? "the tenant's quota leaves" : "has", Cards(most),
+                       end == CardRange::End::kFree ? " that are not gone for good" : "", context.range.least,
+                       context.range.least - most);
   }
   if (const std::optional<std::string> error = parallel::FixedDegreesError(context.space)) {
     return fmt::format("{}: {}", context.Name(), *error);

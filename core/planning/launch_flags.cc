@@ -48,6 +48,23 @@ std::string_view HalfType(std::string_view precision) {
   return precision == "bf16" || IsFloat8(precision) || IsFloat4(precision) ? "bf16" : "";
 }
 
+/// What is trained, where it is not all weights; empty where it is.
+std::string_view Adapters(const LaunchJob& job) { return job.adapter_rank == 0 ? "" : job.base_in_4_bits ? "QLoRA" : "LoRA"; }
+
+/// Flags of Megatron-LM for what is not its default; nullopt: it has no such optimizer.
+std::optional<std::string_view> MegatronOptimizer(std::string_view optimizer) {
+  if (optimizer == "adam") return "";
+  if (optimizer == "sgd") return "--optimizer sgd --sgd-momentum 0";
+  if (optimizer == "sgd-momentum") return "--optimizer sgd --sgd-momentum 0.9";
+  return std::nullopt;
+}
+
+/// What keeps Megatron-LM, plain or with DeepSpeed, from training as planned, whatever the layout; empty: nothing.
+std::string WhatMegatronLacks(const LaunchJob& job) {
+  if (job.adapter_rank > 0) return fmt::format("{}; Megatron Bridge has it", Adapters(job));
+  return std::string(OtherWeights(job.precision));
+}
+
 /// What Megatron-LM must be told where stages or chunks do not share out the layers evenly: that embedding and loss count as a
 /// layer each, or that the last stage has fewer. Empty where they do; nullopt where it has no flags for it.
 std::optional<std::string> UnevenSplit(const LaunchJob& job) {
@@ -70,7 +87,14 @@ LaunchFlags Megatron(const LaunchJob& job) {
     answer.unsupported = fmt::format("ZeRO-{} with a pipeline", layout.zero_stage);
     return answer;
   }
-  answer.unsupported = OtherWeights(job.precision);
+  // Its own distribution of Muon's states takes the place of the distributed optimizer's.
+  const bool muon = job.optimizer == "muon";
+  const std::optional<std::string_view> optimizer =
+      muon ? (layout.zero_stage == 0 ? "--optimizer muon" : "--optimizer dist_muon") : MegatronOptimizer(job.optimizer);
+  answer.unsupported = WhatMegatronLacks(job);
+  if (answer.unsupported.empty() && (!optimizer || (muon && layout.zero_stage >= 2))) {
+    answer.unsupported = muon ? fmt::format("muon with ZeRO-{}", layout.zero_stage) : std::string(job.optimizer);
+  }
   if (!answer.unsupported.empty()) return answer;
   Line line;
   line.Add("--tensor-model-parallel-size", layout.tensor_parallel);
@@ -88,7 +112,9 @@ LaunchFlags Megatron(const LaunchJob& job) {
   line.Add("--global-batch-size", job.global_batch);
   if (job.seq_len > 0) line.Add("--seq-length", job.seq_len);
   if (layout.sequence_parallel && layout.tensor_parallel > 1) line.Add("--sequence-parallel");
-  if (layout.zero_stage >= 1) line.Add("--use-distributed-optimizer --overlap-grad-reduce --overlap-param-gather");
+  if (!optimizer->empty()) line.Add(*optimizer);
+  if (layout.zero_stage >= 1 && !muon) line.Add("--use-distributed-optimizer");
+  if (layout.zero_stage >= 1) line.Add("--overlap-grad-reduce --overlap-param-gather");
   if (layout.zero_stage >= 2) {
     line.Add("--use-megatron-fsdp --data-parallel-sharding-strategy",
              layout.zero_stage == 2 ? "optim_grads" : "optim_grads_params");
@@ -114,6 +140,10 @@ LaunchFlags Torchtitan(const LaunchJob& job) {
   const Layout& layout = job.layout;
   LaunchFlags answer{.framework = "torchtitan", .flags = {}, .config = {}, .unsupported = {}};
   Line line;
+  if (job.adapter_rank > 0 || job.optimizer != "adam") {
+    answer.unsupported = job.adapter_rank > 0 ? Adapters(job) : job.optimizer;
+    return answer;
+  }
   // It scales no losses, and has products in bf16, fp32 and fp8.
   if (job.precision == "fp16" || job.precision == "fp64" || IsFloat4(job.precision)) {
     answer.unsupported = job.precision;
@@ -180,8 +210,11 @@ LaunchFlags DeepSpeed(const LaunchJob& job) {
   } else if (layout.context_parallel > 1 && layout.tensor_parallel * layout.pipeline_parallel > 1) {
     answer.unsupported = "context parallelism beside tensor or pipeline parallelism";
   } else {
-    answer.unsupported = OtherWeights(job.precision);
+    answer.unsupported = WhatMegatronLacks(job);
   }
+  // The optimizer is made by Megatron-LM's flags: of the file's own DeepSpeed takes no notice then.
+  const std::optional<std::string_view> optimizer = MegatronOptimizer(job.optimizer);
+  if (answer.unsupported.empty() && !optimizer) answer.unsupported = job.optimizer;
   if (!answer.unsupported.empty()) return answer;
   Line line;
   line.Add("--deepspeed --tensor-model-parallel-size", layout.tensor_parallel);
@@ -201,6 +234,7 @@ LaunchFlags DeepSpeed(const LaunchJob& job) {
   }
   const std::string_view type = HalfType(job.precision);
   if (!type.empty()) line.Add(fmt::format("--{}", type));
+  if (!optimizer->empty()) line.Add(*optimizer);
   if (job.flash_attention) line.Add("--use-flash-attn-v2");
   line.Add("--deepspeed_config FILE");
   answer.config = fmt::format(
@@ -214,6 +248,13 @@ LaunchFlags DeepSpeed(const LaunchJob& job) {
 
 bool SplitsByDataAlone(const Layout& layout) {
   return layout.tensor_parallel * layout.pipeline_parallel * layout.context_parallel * layout.expert_parallel == 1;
+}
+
+/// What the trainer of Transformers calls an optimizer; empty: Adam, its default, or nothing, and the script makes its own.
+std::string_view TrainerOptimizer(std::string_view optimizer) {
+  if (optimizer == "adam8bit") return "adamw_bnb_8bit";
+  if (optimizer == "lion") return "lion_32bit";
+  return optimizer == "sgd" || optimizer == "adafactor" ? optimizer : "";
 }
 
 /// FSDP shards gradients with the optimizer, never the optimizer alone: ZeRO-1 is run as ZeRO-2.
@@ -237,9 +278,16 @@ LaunchFlags Fsdp(const LaunchJob& job) {
              hybrid ? "HYBRID_SHARD" : layout.zero_stage >= 3 ? "FULL_SHARD" : "SHARD_GRAD_OP");
     line.Add("--fsdp_auto_wrap_policy", job.layers > 0 ? "TRANSFORMER_BASED_WRAP" : "SIZE_BASED_WRAP");
     if (layout.recompute == Recompute::kFull) line.Add("--fsdp_activation_checkpointing true");
+    // Trained and frozen weights lie side by side in what is sharded.
+    if (job.adapter_rank > 0) line.Add("--fsdp_use_orig_params true");
   }
   const int64_t passes = job.micro_batches;
   line.AddDegree("--gradient_accumulation_steps", passes);
+  const std::string_view optimizer = job.layers > 0 ? TrainerOptimizer(job.optimizer) : "";
+  if (job.adapter_rank > 0 || !optimizer.empty()) line.Add("SCRIPT");
+  if (job.adapter_rank > 0) line.Add("--use_peft --lora_target_modules all-linear --lora_r", job.adapter_rank);
+  if (job.base_in_4_bits) line.Add("--load_in_4bit");
+  if (!optimizer.empty()) line.Add("--optim", optimizer);
   return {.framework = "fsdp", .flags = std::move(line).text(), .config = {}, .unsupported = {}};
 }
 

@@ -20,6 +20,9 @@ struct LaunchJob {
   /// Name of hardware::Precision, or of the peak that the card falls back to: "bf16", "fp16", "fp8", ….
   std::string_view precision;
   bool flash_attention = true;
+  std::string_view optimizer = "adam";  ///< Name of hardware::Optimizer.
+  int64_t adapter_rank = 0;             ///< Of LoRA; 0: all weights are trained.
+  bool base_in_4_bits = false;          ///< QLoRA.
 };
 
 /// How one framework is told the layout.
@@ -38,7 +41,8 @@ struct LaunchFlags {
 ///   --tensor-model-parallel-size 8 --pipeline-model-parallel-size 4 --micro-batch-size 1 --global-batch-size 32
 ///   --sequence-parallel --use-distributed-optimizer --recompute-granularity full …
 ///
-/// The data parallel degree follows from the number of processes there; torchtitan is told it.
+/// The data parallel degree follows from the number of processes there; torchtitan is told it. Adam is everyone's default; another optimizer
+/// is named where there is a flag for it. Adapters are for Accelerate alone, where the script is told them in the words of TRL and PEFT.
 std::vector<LaunchFlags> LaunchFlagsOf(const LaunchJob& job);
 
 }  // namespace planner::planning

@@ -8,6 +8,7 @@
 namespace planner::planning {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::HasSubstr;
@@ -167,6 +168,49 @@ TEST(LaunchFlagsTest, TellEveryPrecisionOrSayThatTheyCannot) {
   EXPECT_THAT(flags["torchtitan"].flags, HasSubstr("--training.dtype bfloat16"));
   job.precision = "fp64";
   for (const LaunchFlags& one : LaunchFlagsOf(job)) EXPECT_EQ(one.unsupported, "fp64") << one.framework;
+}
+
+// What is not told would train all weights, with Adam, in memory that the plan did not count.
+TEST(LaunchFlagsTest, TellEveryOptimizerOrSayThatTheyCannot) {
+  LaunchJob job = Job();
+  EXPECT_THAT(Flags(job)["megatron-core"].flags, Not(HasSubstr("--optimizer")));
+  job.optimizer = "sgd-momentum";
+  auto flags = Flags(job);
+  EXPECT_THAT(flags["megatron-core"].flags, HasSubstr("--optimizer sgd --sgd-momentum 0.9 --use-distributed-optimizer"));
+  EXPECT_THAT(flags["deepspeed"].flags, HasSubstr("--optimizer sgd --sgd-momentum 0.9"));
+  EXPECT_EQ(flags["torchtitan"].unsupported, "sgd-momentum");
+  job.optimizer = "sgd";
+  EXPECT_THAT(Flags(job)["megatron-core"].flags, HasSubstr("--optimizer sgd --sgd-momentum 0 "));
+  job.optimizer = "muon";
+  flags = Flags(job);
+  EXPECT_THAT(flags["megatron-core"].flags, HasSubstr("--optimizer dist_muon --overlap-grad-reduce"));
+  EXPECT_THAT(flags["megatron-core"].flags, Not(HasSubstr("--use-distributed-optimizer")));
+  EXPECT_EQ(flags["deepspeed"].unsupported, "muon");
+  for (const char* other : {"lion", "adafactor", "adam8bit"}) {
+    job.optimizer = other;
+    for (const LaunchFlags& one : LaunchFlagsOf(job)) EXPECT_EQ(one.unsupported, other) << one.framework;
+  }
+  job.layout = {.data_parallel = 8, .zero_stage = 3};
+  EXPECT_THAT(Flags(job)["fsdp"].flags, HasSubstr(" SCRIPT --optim adamw_bnb_8bit"));
+  job.optimizer = "muon";
+  EXPECT_EQ(Flags(job)["megatron-core"].unsupported, "muon with ZeRO-3");
+}
+
+TEST(LaunchFlagsTest, AdaptersAreForAccelerateAlone) {
+  LaunchJob job = Job();
+  job.layout = {.data_parallel = 8, .zero_stage = 3};
+  job.adapter_rank = 32;
+  auto flags = Flags(job);
+  EXPECT_EQ(flags["megatron-core"].unsupported, "LoRA; Megatron Bridge has it");
+  EXPECT_EQ(flags["torchtitan"].unsupported, "LoRA");
+  EXPECT_EQ(flags["deepspeed"].unsupported, "LoRA; Megatron Bridge has it");
+  EXPECT_THAT(flags["fsdp"].flags, AllOf(HasSubstr("--fsdp_use_orig_params true"),
+                                         HasSubstr(" SCRIPT --use_peft --lora_target_modules all-linear --lora_r 32")));
+  EXPECT_THAT(flags["fsdp"].flags, Not(HasSubstr("4bit")));
+  job.base_in_4_bits = true;
+  flags = Flags(job);
+  EXPECT_EQ(flags["torchtitan"].unsupported, "QLoRA");
+  EXPECT_THAT(flags["fsdp"].flags, HasSubstr("--lora_r 32 --load_in_4bit"));
 }
 
 TEST(LaunchFlagsTest, Fsdp1SharesWithinANodeAlone) {

@@ -37,7 +37,7 @@ struct Recommendation {
   int64_t capacity_bytes = 0;
   int64_t global_batch = 0;
   int64_t micro_batch_count = 0;  ///< Per pipeline and step.
-  double step_count = 0;          ///< Not rounded; 0 where no data set is given.
+  double step_count = 0;          ///< Not rounded, at least 1; 0 where no data set is given.
   absl::Duration step_duration;
   absl::Duration total_duration;      ///< Zero where no data set is given.
   absl::Duration total_duration_low;  ///< 90 % interval.

@@ -168,6 +168,21 @@ Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, cons
                       "training.global_batch to keep it",
                       work.space.global_batch, best.global_batch, best.gpu_count));
     }
+    if (work.samples > 0 && work.samples < static_cast<double>(best.global_batch)) {
+      plan.warnings.push_back(
+          fmt::format("the data set's {:.6g} samples are fewer than a global batch of {}: one whole step is planned",
+                      work.samples, best.global_batch));
+    }
+    if (limits.goal == Goal::kCheapest && snapshot.pools.size() > 1 && best.currency.empty()) {
+      plan.warnings.emplace_back("no price is known: the cheapest is taken to be what needs the fewest GPU hours, of whatever GPU type");
+    }
+    const double skipped = SkippedShare(work, best.layout.recompute);
+    if (best.hardware_flops_utilization > 1 && skipped > 0) {
+      plan.warnings.push_back(
+          fmt::format("the utilization is {:.3g} % because causal attention is counted in full, of which fused kernels leave out half: {:.3g} % "
+                      "without it",
+                      100 * best.hardware_flops_utilization, 100 * best.hardware_flops_utilization * (1 - skipped)));
+    }
     if (best.memory_high_bytes > best.capacity_bytes) {
       plan.warnings.push_back(
           fmt::format("{} x {}: {} of {} may not be enough: the memory's 90 % interval ends at {}", best.gpu_type,
@@ -178,7 +193,8 @@ Plan PlanOf(const JobSpec& job, const Workload& work, const Limits& limits, cons
     plan.model_flops = plan.recommendations.front().model_flops;
     plan.hardware_flops = plan.recommendations.front().hardware_flops;
   } else {
-    const double samples = work.samples > 0 ? work.samples : static_cast<double>(work.space.global_batch);
+    const double samples =
+        work.samples > 0 ? work.TrainedSamples(work.space.global_batch) : static_cast<double>(work.space.global_batch);
     plan.model_flops = samples * work.flops.model();
     plan.hardware_flops = samples * work.HardwareFlops(work.space.fixed.recompute.value_or(parallel::Recompute::kNone));
   }

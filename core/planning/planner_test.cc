@@ -1,6 +1,8 @@
 #include "core/planning/planner.h"
 
 #include <algorithm>
+#include <bit>
+#include <limits>
 
 #include "core/base/error.h"
 #include "core/counting/analytic_counter.h"
@@ -288,6 +290,8 @@ TEST_F(PlannerTest, GoalsOrderTheAnswers) {
   small.price_per_gpu_hour = 100;
   small.currency = "USD";
   EXPECT_EQ(Make(job, {small, cheap}).recommendations[0].gpu_type, "A100-SXM-80GB");
+  EXPECT_THAT(Make(job, {small, cheap}).warnings, ::testing::Not(Contains(HasSubstr("no price"))));
+  EXPECT_THAT(Make(job, {Pool("a100"), Pool("h100")}).warnings, Contains(HasSubstr("no price is known: the cheapest is taken")));
 }
 
 // 96 samples are at most 8 replicas on 40 cards and on 56, but 32 on 32 and 48 on 48; 768 cards are 96 replicas of 8, which divides heads
@@ -307,6 +311,29 @@ TEST_F(PlannerTest, MoreCardsThanShareOutTheBatchAreNotTheFastest) {
     chosen.push_back(best.gpu_count);
   }
   EXPECT_THAT(chosen, ElementsAre(32, 32, 48, 48, 768, 768, 768));
+}
+
+// 1,536 samples of GPT-3 on A100: 112 cards cost 4.5 % less than 128, the best doubling; 960 of LLaMA 65B on H200: 80 less than 16.
+TEST_F(PlannerTest, TheCheapestIsTheCheapestOfAllNumbers) {
+  struct Case {
+    model::ModelDescription model;
+    int64_t global_batch;
+    const char* gpu;
+  };
+  for (const Case& one : {Case{FakeGpt3(), 1536, "a100"}, Case{FakeLlama65B(), 960, "h200"}}) {
+    JobSpec job = Job(one.model, 3e11);
+    job.global_batch = one.global_batch;
+    double least = std::numeric_limits<double>::infinity();
+    for (int64_t gpus = 8; gpus <= 256; gpus += 8) {
+      const Plan plan = Make(Fixed(job, gpus), {Pool(one.gpu)});
+      if (!plan.recommendations.empty()) least = std::min(least, plan.recommendations[0].gpu_hours);
+    }
+    job.goal = Goal::kCheapest;
+    job.max_gpus = 256;
+    const Recommendation best = Make(job, {Pool(one.gpu)}).recommendations.at(0);
+    EXPECT_NEAR(best.gpu_hours, least, 1e-9 * least) << one.gpu << " x " << best.gpu_count;
+    EXPECT_FALSE(std::has_single_bit(static_cast<uint64_t>(best.gpu_count))) << one.gpu;
+  }
 }
 
 TEST_F(PlannerTest, BothLimitsAreSaidWhereBothRuleOut) {
@@ -452,6 +479,67 @@ TEST_F(PlannerTest, ModelsWithoutATransformerAreSplitByDataAlone) {
   job.sample_count.reset();
   job.token_count = 1e9;
   EXPECT_THAT(Make(job, {Pool("a100")}).warnings, Contains(HasSubstr("token_count is ignored")));
+}
+
+// 1,000 tokens are half a sequence of LLaMA, and no framework trains half a step.
+TEST_F(PlannerTest, ATrainingIsAtLeastOneStep) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1000), 8);
+  job.global_batch = 64;
+  cluster::Pool pool = Pool("a100");
+  pool.price_per_gpu_hour = 3600;  // A currency unit a second.
+  const Plan plan = Make(job, {pool});
+  const Recommendation& best = plan.recommendations.at(0);
+  EXPECT_EQ(best.step_count, 1);
+  EXPECT_EQ(best.total_duration, best.step_duration);
+  EXPECT_NEAR(best.cost, 8 * absl::ToDoubleSeconds(best.step_duration), 1e-6);
+  EXPECT_NEAR(best.model_flops, 64 * 6 * 6.7e9 * 2048, 0.1 * best.model_flops);
+  EXPECT_THAT(plan.warnings, Contains(HasSubstr("samples are fewer than a global batch of 64: one whole step is planned")));
+  EXPECT_THAT(best.explanation, Contains(HasSubstr(" 1 steps: ")));
+  job.token_count = 64 * 2048;
+  EXPECT_THAT(Make(job, {pool}).warnings, ::testing::Not(Contains(HasSubstr("one whole step"))));
+}
+
+// A data set of 24 sequences is one batch of 24, not 5 % of one of 1,024.
+TEST_F(PlannerTest, ADefaultBatchIsNoLargerThanTheDataSet) {
+  const Plan plan = Make(Fixed(Job(FakeLlama7B(), 24 * 2048), 8), {Pool("a100")});
+  EXPECT_EQ(plan.recommendations.at(0).global_batch, 24);
+  EXPECT_EQ(plan.recommendations[0].step_count, 1);
+  EXPECT_THAT(plan.recommendations[0].explanation, Contains(HasSubstr("whole data set")));
+}
+
+// Attention of 131,072 positions is 12 x 32 x 4,096 x 131,072 = 2.06e11 FLOPs a token, the products are 6 x 6.7e9: half of 84 % is skipped.
+TEST_F(PlannerTest, AUtilizationAboveTheWholePeakIsExplained) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1e12), 256);
+  job.seq_len = 131072;
+  job.framework = "megatron-core";
+  job.layout.recompute = parallel::Recompute::kNone;
+  const Plan plan = Make(job, {Pool("a100")});
+  const Recommendation& best = plan.recommendations.at(0);
+  ASSERT_GT(best.hardware_flops_utilization, 1);
+  EXPECT_THAT(plan.warnings, Contains(AllOf(HasSubstr("counted in full"), HasSubstr("% without it"))));
+  EXPECT_THAT(best.explanation, Contains(AllOf(HasSubstr("Utilization"), HasSubstr("fused kernels leave out half: 0.6"))));
+  job.seq_len = 2048;
+  EXPECT_THAT(Make(job, {Pool("a100")}).warnings, ::testing::Not(Contains(HasSubstr("counted in full"))));
+}
+
+TEST_F(PlannerTest, ChunksThatDoNotShareOutTheLayersAreTheReason) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1e9), 8);
+  job.layout.pipeline_parallel = 4;
+  job.layout.virtual_pipeline = 3;
+  EXPECT_THAT(Make(job, {Pool("h100")}).infeasible_reasons,
+              ElementsAre(HasSubstr("virtual pipeline 3 on 4 stages makes 12 chunks, which do not share out 32 layers")));
+}
+
+TEST_F(PlannerTest, LaunchersAreToldWhatIsTrained) {
+  JobSpec job = Fixed(Job(FakeLlama7B(), 1e9), 8);
+  job.finetune = Finetune::kQlora;
+  job.lora_rank = 32;
+  job.layout.data_parallel = 8;
+  EXPECT_THAT(Make(job, {Pool("a100")}).recommendations.at(0).launch.at(3).flags,
+              AllOf(HasSubstr("--lora_r 32"), HasSubstr("--load_in_4bit")));
+  job.finetune = Finetune::kFull;
+  job.optimizer = "momentum";
+  EXPECT_THAT(Make(job, {Pool("a100")}).recommendations.at(0).launch.at(0).flags, HasSubstr("--optimizer sgd --sgd-momentum 0.9"));
 }
 
 TEST_F(PlannerTest, TimesBeyondTheCalendarAreReasons) {

@@ -164,7 +164,35 @@ std::optional<Trial> Fastest(PoolContext& context, FailedTrials& failed) {
   return std::nullopt;
 }
 
-/// The best of the doublings.
+/// Numbers of cards from an eighth of `best` to eight times as many, without its doublings: those first that share out batch, heads and
+/// layers with the least left over, then the fewest.
+std::vector<int64_t> NumbersAround(const PoolContext& context, int64_t best) {
+  constexpr int64_t kAround = 8;
+  constexpr size_t kMostTrials = 128;
+  std::vector<int64_t> numbers;
+  const std::vector<int64_t> tried = context.range.Doublings();
+  const int64_t most = std::min(context.range.most, kAround * best);
+  int64_t cards = context.range.AtLeast(std::max(context.LeastCards(), (best + kAround - 1) / kAround));
+  for (int looked_at = 0; cards != 0 && cards <= most && looked_at < kFineNumbers; ++looked_at) {
+    if (!std::binary_search(tried.begin(), tried.end(), cards)) numbers.push_back(cards);
+    cards = context.range.AtLeast(cards + 1);
+  }
+  if (numbers.size() <= kMostTrials) return numbers;
+  std::stable_sort(numbers.begin(), numbers.end(), [&](int64_t a, int64_t b) {
+    return NotSharedOut(context.space, a) < NotSharedOut(context.space, b);
+  });
+  numbers.resize(kMostTrials);
+  return numbers;
+}
+
+/// Whether a trial's batch is the wanted one but for rounding: a larger default batch only looks cheaper.
+bool KeepsTheBatch(const PoolContext& context, const Trial& trial) {
+  constexpr double kRounding = 0.1;
+  const auto batch = static_cast<double>(trial.layout.batched.global_batch);
+  return std::abs(batch / static_cast<double>(context.space.global_batch) - 1) <= kRounding;
+}
+
+/// The best of the doublings, then of the numbers around it. GPT-3 with 1,536 samples on A100: 112 cards cost 4.5 % less than 128.
 std::optional<Trial> Cheapest(PoolContext& context, FailedTrials& failed) {
   const bool priced = context.pool.price_per_gpu_hour.has_value();
   const int64_t least = context.LeastCards();
@@ -177,6 +205,12 @@ std::optional<Trial> Cheapest(PoolContext& context, FailedTrials& failed) {
     } else if (!best || Better(trial, priced, *best, priced, Goal::kCheapest)) {
       best = trial;
     }
+  }
+  if (!best) return best;
+  for (const int64_t cards : NumbersAround(context, best->gpus)) {
+    Trial trial = context.Try(cards);
+    const bool counts = trial.verdict == Verdict::kMeets && KeepsTheBatch(context, trial);
+    if (counts && Better(trial, priced, *best, priced, Goal::kCheapest)) best = std::move(trial);
   }
   return best;
 }
@@ -221,11 +255,18 @@ struct Limit {
 /// Why there are no more cards than the range has: the cluster ends there, the caller said so, or nothing asked for more.
 std::string MostCardsReason(const PoolContext& context) {
   const std::string most = Cards(context.range.most);
-  const auto& nodes = context.pool.node_count;
-  if (nodes && context.range.most >= *nodes * context.range.per_node) {
-    return fmt::format("{}: has no more than {}", context.Name(), most);
+  switch (context.range.end) {
+    case CardRange::End::kPool:
+      return fmt::format("{}: has no more than {}", context.Name(), most);
+    case CardRange::End::kFree:
+      return fmt::format("{}: has no more than {} that are not gone for good", context.Name(), most);
+    case CardRange::End::kQuota:
+      return fmt::format("{}: the tenant's quota leaves no more than {}", context.Name(), most);
+    case CardRange::End::kAsked:
+      return fmt::format("{}: no more than {} are asked for", context.Name(), most);
+    case CardRange::End::kUnasked:
+      break;
   }
-  if (context.range.most_is_asked) return fmt::format("{}: no more than {} are asked for", context.Name(), most);
   return fmt::format("{}: no more than {} were looked at; name a number of cards for more", context.Name(), most);
 }
 
@@ -276,10 +317,10 @@ int64_t CardsToCountOn(const cluster::Calendar& calendar) {
 /// What the calendar and the tenant's quotas leave of the numbers of cards.
 void Narrow(const cluster::Pool& pool, const Waiting& waiting, CardRange& range) {
   if (pool.calendar == nullptr) return;
-  range.most = std::min(range.most, CardsToCountOn(*pool.calendar));
+  range.Bound(CardsToCountOn(*pool.calendar), CardRange::End::kFree);
   for (const cluster::Quota* quota : waiting.quotas) {
     const int64_t whole = quota->max_gpus < range.per_node ? quota->max_gpus : quota->max_gpus / range.per_node * range.per_node;
-    range.most = std::min(range.most, whole);
+    range.Bound(whole, CardRange::End::kQuota);
   }
 }
 
@@ -345,7 +386,7 @@ Trial PoolContext::Try(int64_t gpus) {
     }
   }
   trial.step_seconds = trial.predicted_step_seconds * factor;
-  trial.total_seconds = trial.step_seconds / batch * work.samples;
+  trial.total_seconds = trial.step_seconds / batch * work.TrainedSamples(batched.global_batch);
   trial.gpu_hours = trial.total_seconds * static_cast<double>(gpus) / 3600;
   trial.cost = trial.gpu_hours * pool.price_per_gpu_hour.value_or(0);
   if (trial.total_seconds > limits.training_seconds()) {

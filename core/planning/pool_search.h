@@ -126,7 +126,8 @@ struct PoolAnswer {
 ///   which is narrowed down by halving;
 /// - fastest: one by one downwards from the most, 256 of them, then by halves; where they have to be waited for, as many as are
 ///   free at once, and halves, as long as they may finish sooner; and fewer that a given batch is shared out over better;
-/// - cheapest and no goal: by doublings, and one by one only if none of them does.
+/// - cheapest: by doublings, then up to 128 numbers from an eighth of the best to eight times as many;
+/// - no goal: by doublings. There and for the cheapest one by one only if no doubling does.
 /// Alternatives are twice (fastest: half) as many cards each.
 PoolAnswer SearchPool(PoolContext& context, int alternatives);
 

@@ -128,7 +128,7 @@ TEST_F(StartTimeTest, NodesThatNeverComeBackAreNotCountedOn) {
   ledger_.Add({{{0, 15}}, 8});
   EXPECT_EQ(Best().gpu_count, 128);
   job_.min_gpus = 256;
-  EXPECT_THAT(Make().infeasible_reasons[0], HasSubstr("has 128 cards, at least 256 are asked for"));
+  EXPECT_THAT(Make().infeasible_reasons[0], HasSubstr("has 128 cards that are not gone for good, at least 256 are asked for"));
 }
 
 TEST_F(StartTimeTest, QuotasBoundTheirTenant) {
@@ -138,6 +138,9 @@ TEST_F(StartTimeTest, QuotasBoundTheirTenant) {
   EXPECT_EQ(Best().gpu_count, 256);
   job_.tenant = "t";
   EXPECT_EQ(Best().gpu_count, 96) << "whole nodes";
+  EXPECT_THAT(Best().next_better, HasSubstr("the tenant's quota leaves no more than 96 cards"));
+  job_.min_gpus = 128;
+  EXPECT_THAT(Make().infeasible_reasons[0], HasSubstr("the tenant's quota leaves 96 cards, at least 128 are asked for: 32 too few"));
 }
 
 TEST_F(StartTimeTest, TheSameCalendarAndNowGiveTheSamePlan) {

@@ -105,6 +105,10 @@ void ApplyBatch(const JobSpec& job, Workload& work) {
   } else {
     work.space.global_batch = kDefaultBatchSamples;
   }
+  if (work.samples > 0 && work.samples < ToDouble(work.space.global_batch)) {
+    work.space.global_batch = std::max<int64_t>(1, static_cast<int64_t>(work.samples));
+    work.explanation.emplace_back("The default batch is the whole data set, which is smaller than the batch of such models.");
+  }
 }
 
 /// The job as the step-time model takes it.
@@ -153,6 +157,8 @@ absl::Status ApplyFinetune(const JobSpec& job, Workload& work) {
   memory.frozen_base = true;
   memory.adapter_parameters = AdapterParameters(*memory.shape, ToDouble(rank));
   const bool four_bits = job.finetune == Finetune::kQlora;
+  work.adapter_rank = rank;
+  work.base_in_4_bits = four_bits;
   // Trained adapters are kept like any weights; frozen ones need the type that they are computed in, or 4 bits.
   memory.frozen_bytes = four_bits ? (*hardware::FindPrecision("nf4"))->element_bytes : memory.activation_bytes;
   work.flops = perf::WithFrozenBase(work.flops, 2 * memory.adapter_parameters * memory.positions);
@@ -222,6 +228,7 @@ absl::StatusOr<Workload> MakeWorkload(const JobSpec& job, const counting::Counte
   const auto recipe = hardware::TrainingRecipe(**precision, **optimizer);
   if (!recipe.ok()) return base::AtField("training", recipe.status());
   work.precision = *precision;
+  work.optimizer = *optimizer;
 
   // One sample: everything is linear in the batch.
   counting::CountRequest request{.model = job.model,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,6 +34,9 @@ struct Workload {
   /// What the step-time model needs, but for the framework's constants; absent where the model is no transformer, or was counted.
   std::optional<perf::StepJob> step_job;
   std::string framework;  ///< JobSpec::framework.
+  const hardware::Optimizer* optimizer = nullptr;  ///< Static.
+  int64_t adapter_rank = 0;                        ///< Of LoRA and QLoRA; 0: all weights are trained.
+  bool base_in_4_bits = false;                     ///< QLoRA.
   double step_scale = 1;  ///< Counted FLOPs over those that step_job tells, where they differ.
   double operator_calls = 0;  ///< Of one forward pass; where the model is no transformer.
   double sample_bytes = 0;  ///< perf::AccessedBytesPerSample, where the time is told from it; 0: the written default holds.
@@ -45,6 +49,8 @@ struct Workload {
   std::vector<std::string> explanation;  ///< Defaults that were taken.
   std::vector<std::string> warnings;
 
+  /// Samples that are trained with batches of `batch`: those of the data set, but at least one step; 0: no data set.
+  double TrainedSamples(int64_t batch) const { return samples > 0 ? std::max(samples, static_cast<double>(batch)) : 0; }
   /// FLOPs of one sample with what `recompute` adds.
   double HardwareFlops(parallel::Recompute recompute) const;
   /// The FLOPs of one sample that the utilization is about: hardware FLOPs, or model FLOPs where such a ratio was

@@ -130,6 +130,18 @@ void FullSearch(benchmark::State& state, const char* config, int64_t most) {
 BENCHMARK_CAPTURE(FullSearch, gpt3_175b_4096, kGpt3, 4096)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(FullSearch, moe_1t_16384, kKimiK2, 16384)->Unit(benchmark::kMillisecond);
 
+/// The same for the cheapest: numbers that are no doublings, too.
+void FullSearchForTheCheapest(benchmark::State& state, const char* config, int64_t most) {
+  JobSpec job = JobOf(config);
+  job.min_gpus = 1;
+  job.max_gpus = most;
+  job.goal = Goal::kCheapest;
+  job.with_pareto_front = true;
+  Run(state, job);
+}
+BENCHMARK_CAPTURE(FullSearchForTheCheapest, gpt3_175b_4096, kGpt3, 4096)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(FullSearchForTheCheapest, moe_1t_16384, kKimiK2, 16384)->Unit(benchmark::kMillisecond);
+
 void CountAlone(benchmark::State& state) {
   const JobSpec job = JobOf(kLlama70B);
   const counting::AnalyticCounter counter;
