@@ -185,6 +185,7 @@ absl::Status CheckSizes(const MeasuredRun& run) {
                              Limit{"dp", run.data_parallel, 1e8},
                              Limit{"cp", run.context_parallel, kMostDegree},
                              Limit{"ep", run.expert_parallel, kMostDegree},
+                             Limit{"etp", run.expert_tensor_parallel, kMostDegree},
                              Limit{"vpp", run.virtual_pipeline, kMostDegree},
                              Limit{"shard_group", run.shard_group, kMostDegree},
                              Limit{"microbatch", run.micro_batch, 1e9},
@@ -214,6 +215,7 @@ absl::StatusOr<perf::Layout> LayoutOf(const MeasuredRun& run, int64_t batch) {
   layout.pipeline_parallel = SizeOr(run.pipeline_parallel, 1);
   layout.context_parallel = SizeOr(run.context_parallel, 1);
   layout.expert_parallel = SizeOr(run.expert_parallel, 1);
+  layout.expert_tensor_parallel = SizeOr(run.expert_tensor_parallel, 0);
   layout.virtual_pipeline = SizeOr(run.virtual_pipeline, 1);
   layout.tensor_parallel = SizeOr(run.tensor_parallel, 1);
   const int64_t others = layout.pipeline_parallel * layout.context_parallel;
