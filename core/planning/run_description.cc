@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
 #include "core/planning/framework.h"
+#include "core/planning/goodput.h"
 #include "fmt/format.h"
 
 namespace planner::planning {
@@ -260,32 +261,6 @@ int64_t DefaultMicroBatch(std::string_view framework, const perf::Layout& layout
   return micro_batch;
 }
 
-/// Whoever names the framework and says nothing of recomputation has tuned the run: the least that fits, and of full
-/// recomputation only what the missing memory asks for. Where not even the framework is named, but the layout is, the run is
-/// taken as it is described: nothing is recomputed. What saves most for its time goes first (activations and norms), so that a share s of the
-/// memory costs s^2 of the time.
-void ChooseRecompute(RunDescription& description) {
-  perf::Layout& layout = description.layout;
-  const auto bytes = [&](perf::Recompute recompute) {
-    layout.recompute = recompute;
-    return ToDouble(parallel::PeakMemory(description.memory, layout, description.micro_batches).total_bytes());
-  };
-  const double none = bytes(perf::Recompute::kNone);
-  // Programs for a single card leave it to the caller, who would have said so.
-  const bool as_described =
-      description.framework == "single" || (description.framework.empty() && !description.layout_is_unknown);
-  if (as_described || none <= description.capacity_bytes) {
-    layout.recompute = perf::Recompute::kNone;
-    return;
-  }
-  if (!description.job.flash_attention && bytes(perf::Recompute::kSelective) <= description.capacity_bytes) return;
-  if (description.framework == "jax" && bytes(perf::Recompute::kFull) > description.capacity_bytes)
-    description.memory.habits.checkpoints_on_host = true;
-  const double full = bytes(perf::Recompute::kFull);
-  const double share = full < none ? std::clamp((none - description.capacity_bytes) / (none - full), 0.0, 1.0) : 1;
-  description.job.recompute_share = share * share;
-}
-
 double FullRecomputeBytes(const RunDescription& description) {
   perf::Layout layout = description.layout;
   layout.recompute = perf::Recompute::kFull;
@@ -338,6 +313,28 @@ double AdapterParameters(const TransformerShape& shape) {
 }
 
 }  // namespace
+
+void ChooseRecompute(RunDescription& description) {
+  perf::Layout& layout = description.layout;
+  const auto bytes = [&](perf::Recompute recompute) {
+    layout.recompute = recompute;
+    return ToDouble(parallel::PeakMemory(description.memory, layout, description.micro_batches).total_bytes());
+  };
+  const double none = bytes(perf::Recompute::kNone);
+  // Programs for a single card leave it to the caller, who would have said so.
+  const bool as_described =
+      description.framework == "single" || (description.framework.empty() && !description.layout_is_unknown);
+  if (as_described || none <= description.capacity_bytes) {
+    layout.recompute = perf::Recompute::kNone;
+    return;
+  }
+  if (!description.job.flash_attention && bytes(perf::Recompute::kSelective) <= description.capacity_bytes) return;
+  if (description.framework == "jax" && bytes(perf::Recompute::kFull) > description.capacity_bytes)
+    description.memory.habits.checkpoints_on_host = true;
+  const double full = bytes(perf::Recompute::kFull);
+  const double share = full < none ? std::clamp((none - description.capacity_bytes) / (none - full), 0.0, 1.0) : 1;
+  description.job.recompute_share = share * share;
+}
 
 absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardware::GpuCatalog& gpus,
                                            const std::vector<KnownModel>& models) {
@@ -413,7 +410,13 @@ absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardwar
   } else if (run.recompute == "selective") {
     layout.recompute = perf::Recompute::kSelective;
   } else if (run.recompute.empty()) {
+    description.recompute_is_unknown = true;
     ChooseRecompute(description);
+  }
+  if (run.task == "full_run") {
+    const double cards = ToDouble(layout.gpus());
+    description.goodput =
+        GoodputOf(cards, memory.parameters * (memory.recipe.weight_bytes + memory.recipe.optimizer_bytes) / cards).ratio;
   }
   if (run.task == "layer_microbench") {
     job.recipe = {};  // Forward and backward alone.
