@@ -32,10 +32,10 @@ struct Layout {
     return zero_stage >= 3 && shard_group > 0 ? std::min(shard_group, replicas()) : replicas();
   }
   /// Cards that share the matrices of each expert. Unless it is told, experts that are spread over cards are whole, as tuned runs
-  /// have them: Grok-1 on 512 H100 takes 15.9 s a step with whole experts and 21.0 s with experts over its 4 tensor-parallel
-  /// cards. Where each card would have all of them, they are split as every other matrix is. torchtitan does both untold
-  /// (expert_tensor_parallel_degree), Megatron-LM splits (--expert-tensor-parallel-size), Megatron-DeepSpeed does not
-  /// (--enable-expert-tensor-parallelism): launch flags say what they would do otherwise.
+  /// have them: NVIDIA's Grok-1 on 512 H100 takes 15.9 s a step with whole experts, and took 21.0 s a release before, with experts
+  /// over its 4 tensor-parallel cards. Where each card would have all of them, they are split as every other matrix is. torchtitan
+  /// does both untold (expert_tensor_parallel_degree), Megatron-LM splits (--expert-tensor-parallel-size), Megatron-DeepSpeed does
+  /// not (--enable-expert-tensor-parallelism): launch flags say what these would not do by themselves.
   int64_t expert_tensor() const {
     if (expert_tensor_parallel > 0) return expert_tensor_parallel;
     return expert_parallel > 1 ? 1 : tensor_parallel;

@@ -150,12 +150,13 @@ void Estimator::AddExperts(BlockTimes& block, double share) const {
     AddMlp(block, split_.tokens, ToDouble(shape_.shared_expert_ffn) / split_.tensor, machine_.matmul, 1, share);
   }
   // Permutation there and back, a read and a write each; of all tokens where the half of the block gathered them before.
-  const double permute = 4 * (split_.expert > 1 ? sent : rows) * hidden * machine_.element_bytes * job_.framework.elementwise / machine_.memory;
+  const double permuted = split_.expert > 1 ? sent : rows;
+  const double permute = 4 * permuted * hidden * machine_.element_bytes * job_.framework.elementwise / machine_.memory;
   block.forward.elementwise += share * permute;
   block.backward.elementwise += share * permute;
   if (split_.expert > 1) {
-    // All-to-all there and back; before experts that are split a gather, after them a sum, which no product hides: rows that are
-    // still on their way have no expert yet.
+    // All-to-all there and back; before experts that are split a gather, after them a sum, which no product hides: there is none
+    // that does not wait for these rows.
     const double row = machine_.element_bytes * hidden;
     const double exchange =
         shared_.expert_exposed * 2 *

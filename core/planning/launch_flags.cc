@@ -70,6 +70,10 @@ LaunchFlags Megatron(const LaunchJob& job) {
     answer.unsupported = fmt::format("ZeRO-{} with a pipeline", layout.zero_stage);
     return answer;
   }
+  if (job.has_experts && layout.tensor_parallel > 1 && !layout.sequence_parallel) {
+    answer.unsupported = "experts beside tensor parallelism without sequence parallelism";
+    return answer;
+  }
   answer.unsupported = OtherWeights(job.precision);
   if (!answer.unsupported.empty()) return answer;
   Line line;

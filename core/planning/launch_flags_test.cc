@@ -223,7 +223,10 @@ TEST(LaunchFlagsTest, ExpertsOfEveryCardAreSplitAsAllElseIs) {
   EXPECT_THAT(flags["megatron-core"].flags, Not(HasSubstr("expert")));
   EXPECT_THAT(flags["torchtitan"].flags, Not(HasSubstr("expert")));
   EXPECT_THAT(flags["deepspeed"].flags, HasSubstr("--enable-expert-tensor-parallelism"));
+  job.layout.sequence_parallel = false;
+  EXPECT_EQ(Flags(job)["megatron-core"].unsupported, "experts beside tensor parallelism without sequence parallelism");
   job.has_experts = false;
+  EXPECT_THAT(Flags(job)["megatron-core"].unsupported, IsEmpty());
   EXPECT_THAT(Flags(job)["deepspeed"].flags, Not(HasSubstr("expert")));
 }
 
