@@ -30,6 +30,9 @@ struct Split {
   int64_t tensor, pipeline, context, data;
 };
 
+/// Whole experts share all cards of a stage (Layout::expert_tensor).
+bool ExpertsFit(const Split& split, int64_t expert) { return (split.tensor * split.context * split.data) % expert == 0; }
+
 /// Calls `visit` for all splits of `gpus` cards until it returns true; whether it did.
 template <typename Visit>
 bool AnySplit(const LayoutSpace& space, int64_t gpus, Visit visit) {
@@ -228,7 +231,7 @@ void ForEachLayout(const LayoutSpace& space, int64_t gpus, absl::FunctionRef<boo
     candidate.global_batch = split.data * candidate.micro_batches;
     if (!wanted(candidate)) return false;
     for (const int64_t expert : space.expert_degrees) {
-      if ((split.data * split.context) % expert != 0) continue;
+      if (!ExpertsFit(split, expert)) continue;
       layout.expert_parallel = expert;
       ForEachMicroBatch(space, split.data, [&](int64_t micro_batch, int64_t micro_batches) {
         layout.micro_batch_size = micro_batch;
@@ -260,7 +263,7 @@ void ForEachLayout(const LayoutSpace& space, int64_t gpus, absl::FunctionRef<boo
 
 bool HasLayout(const LayoutSpace& space, int64_t gpus) {
   return AnySplit(space, gpus, [&](const Split& split) {
-    const auto fits = [&](int64_t expert) { return (split.data * split.context) % expert == 0; };
+    const auto fits = [&](int64_t expert) { return ExpertsFit(split, expert); };
     if (std::none_of(space.expert_degrees.begin(), space.expert_degrees.end(), fits)) return false;
     if (!space.fixed.micro_batch_size) return true;
     const int64_t micro_batch = *space.fixed.micro_batch_size;

@@ -57,7 +57,7 @@ std::optional<std::string> FixedDegreesError(const LayoutSpace& space);
 ///   each, for as many microbatches as stages or multiples;
 /// - context divides the sequence; it is tried from 32,768 positions on, or where fixed, or into parts of 2,048 at least where
 ///   there are no more sequences than cards;
-/// - expert divides the experts and data x context;
+/// - expert divides the experts and tensor x context x data: whole experts share all cards of a stage;
 /// - data x microbatch divides the global batch; a default batch is rounded to it instead, to a sample for each rank at
 ///   least;
 /// - microbatches are powers of two, or all of a rank's share, up to 8,192 tokens (1,024 samples without a shape)

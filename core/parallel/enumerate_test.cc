@@ -125,15 +125,21 @@ TEST(ForEachLayoutTest, KeepsToWhatIsFixed) {
   EXPECT_THAT(All(space, 12), IsEmpty());
 }
 
-TEST(ForEachLayoutTest, ExpertsShareTheDataParallelCards) {
+TEST(ForEachLayoutTest, WholeExpertsShareTheCardsOfAStage) {
   LayoutSpace space = Space(32, 32, 8, 256);
   space.shape->experts = 6;
   space.Prepare();
   EXPECT_THAT(space.expert_degrees, testing::ElementsAre(1, 2, 3, 6));
   for (const BatchedLayout& candidate : All(space, 16)) {
-    EXPECT_EQ((candidate.layout.data_parallel * candidate.layout.context_parallel) % candidate.layout.expert_parallel,
-              0);
+    const Layout& layout = candidate.layout;
+    EXPECT_EQ(layout.tensor_parallel * layout.context_parallel * layout.data_parallel % layout.expert_cards(), 0);
   }
+  // 8 cards of one replica: six experts over two of them, not over three or six.
+  space.fixed = {.data_parallel = 1, .tensor_parallel = 8, .pipeline_parallel = 1};
+  space.Prepare();
+  std::set<int64_t> degrees;
+  for (const BatchedLayout& candidate : All(space, 8)) degrees.insert(candidate.layout.expert_parallel);
+  EXPECT_THAT(degrees, testing::ElementsAre(1, 2));
 }
 
 TEST(ForEachLayoutTest, LongSequencesAreSplitByContext) {

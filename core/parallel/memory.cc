@@ -52,7 +52,7 @@ Owned OwnedBy(const MemoryInputs& inputs, const Layout& layout, bool first, bool
   if (last && !(first && shape.tied_embeddings)) owned.dense += head;
   owned.dense /= tensor;
   const double moe_block = inputs.expert_parameters / std::max(1.0, ToDouble(shape.moe_layers)) /
-                           (tensor * ToDouble(layout.expert_parallel));
+                           ToDouble(layout.expert_cards());
   owned.experts = moe_block * stage.moe_layers;
   owned.block = block / tensor + moe_block;
   return owned;
@@ -96,11 +96,12 @@ double BlockActivationBytes(const MemoryInputs& inputs, const Layout& layout) {
   const double mlp_copies = shape.gated ? 3 : 2;  // Gate, up and product; or before and after the activation.
   double mlp = mlp_copies * width * ToDouble(shape.ffn);
   if (shape.moe_layers > 0) {
-    // The mean over dense and expert blocks; a stage has many of them. Permuted copies in and out, and fp32 router
-    // scores.
+    // The mean over dense and expert blocks; a stage has many of them. Permuted copies in and out, whole on each card of those
+    // that share an expert, and fp32 router scores.
     const double share = std::min(1.0, ToDouble(shape.moe_layers) / std::max(1.0, ToDouble(shape.layers)));
     const double routed =
-        ToDouble(shape.experts_per_token) * (mlp_copies * width * ToDouble(shape.expert_ffn) + 2 * width * hidden);
+        ToDouble(shape.experts_per_token) *
+        (mlp_copies * width * ToDouble(shape.expert_ffn) + 2 * width * hidden * ToDouble(layout.expert_tensor()));
     const double shared = mlp_copies * width * ToDouble(shape.shared_expert_ffn);
     mlp = (1 - share) * mlp + share * (routed + shared + 8 * ToDouble(shape.experts));
   }
@@ -124,12 +125,11 @@ double LeastStateBytes(const MemoryInputs& inputs, const Layout& layout) {
   if (!inputs.shape || inputs.frozen_base) return 0;
   const double model_cards = ToDouble(layout.tensor_parallel * layout.pipeline_parallel);
   const double shards = ToDouble(layout.shards());
-  const double expert_parallel = ToDouble(layout.expert_parallel);
   const double blocks = std::max(0.0, inputs.parameters - inputs.embedding_parameters - inputs.expert_parameters);
   const hardware::Recipe recipe = KeptRecipe(inputs, layout.zero_stage);
   return ShardedState(blocks / model_cards, recipe, layout.zero_stage, shards).total() +
-         ShardedState(inputs.expert_parameters / (model_cards * expert_parallel), recipe, layout.zero_stage,
-                      std::max(1.0, shards / expert_parallel))
+         ShardedState(inputs.expert_parameters / ToDouble(layout.expert_cards() * layout.pipeline_parallel), recipe,
+                      layout.zero_stage, layout.expert_shards())
              .total();
 }
 
@@ -138,7 +138,7 @@ MemoryPerGpu PeakMemory(const MemoryInputs& inputs, const Layout& layout, double
   const double pipeline = ToDouble(layout.pipeline_parallel);
   const double context = ToDouble(layout.context_parallel);
   const double shards = ToDouble(layout.shards());
-  const double expert_shards = std::max(1.0, shards / ToDouble(layout.expert_parallel));
+  const double expert_shards = layout.expert_shards();
   const MemoryHabits& habits = inputs.habits;
   const int zero = habits.gradient_copy_bytes > 0 ? std::max(1, layout.zero_stage) : layout.zero_stage;
   const hardware::Recipe recipe = KeptRecipe(inputs, zero);

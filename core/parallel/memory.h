@@ -89,7 +89,7 @@ double LeastStateBytes(const MemoryInputs& inputs, const Layout& layout);
 /// Peak memory of the fullest card. The first pipeline stage keeps the activations of min(m, p) microbatches of its
 /// layers; the last one has the logits; recomputation needs the working set of one block at a time, when the logits are
 /// gone: beside what is kept, the larger of the two counts. States as ShardedState over data x context parallel cards
-/// (experts over those that hold the same experts). Overhead: 1 GiB of context and library workspaces, 0.5 GiB of
+/// (experts over those that hold the same experts, Layout::expert_shards). Overhead: 1 GiB of context and library workspaces, 0.5 GiB of
 /// communication buffers per dimension that is used, a pipeline's microbatches on their way in and out, what ZeRO-3 gathers
 /// (two blocks; all of a pipeline stage, with its gradients) and ZeRO-2 reduces (the gradients of one), and 4 % of the
 /// allocator (SimuMax: reserved over allocated 1.03 to 1.09). Safe for concurrent use; no allocation.

@@ -177,6 +177,44 @@ TEST(PeakMemoryTest, ExpertsAreShardedOverTheCardsThatHoldTheSame) {
   EXPECT_NEAR(static_cast<double>(memory.optimizer_bytes), 12 * (10553706496.0 / 64 + 60e9 / 8 / 8), 10);
 }
 
+TEST(PeakMemoryTest, ExpertsAreWholeOrSplitOverTheTensorParallelCards) {
+  MemoryInputs moe = Llama70B();
+  moe.shape->experts = 8;
+  moe.shape->moe_layers = 80;
+  moe.expert_parameters = 60e9;
+  Layout layout = Degrees(64, 4, 1);
+  layout.expert_parallel = 8;
+  // Whole: an eighth of them on each card, the states of the same ones shared by 4 x 64 / 8 = 32 cards.
+  const MemoryPerGpu whole = PeakMemory(moe, layout, 1);
+  EXPECT_NEAR(static_cast<double>(whole.parameter_bytes), 2 * (10553706496.0 / 4 + 60e9 / 8), 10);
+  EXPECT_NEAR(static_cast<double>(whole.optimizer_bytes), 12 * (10553706496.0 / 4 / 64 + 60e9 / 8 / 32), 10);
+  // Split over 4: a 32nd of them, shared by 8. What is sharded over all cards is the same.
+  layout.expert_tensor_parallel = 4;
+  const MemoryPerGpu split = PeakMemory(moe, layout, 1);
+  EXPECT_NEAR(static_cast<double>(split.parameter_bytes), 2 * (10553706496.0 / 4 + 60e9 / 32), 10);
+  EXPECT_EQ(split.optimizer_bytes, whole.optimizer_bytes);
+  // Without expert parallelism they are split.
+  layout = Degrees(64, 4, 1);
+  EXPECT_NEAR(static_cast<double>(PeakMemory(moe, layout, 1).parameter_bytes), 2 * (10553706496.0 / 4 + 60e9 / 4), 10);
+}
+
+TEST(BlockActivationTest, CardsThatShareAnExpertKeepAllItsRows) {
+  MemoryInputs mixtral = Llama70B();
+  mixtral.positions = 4;
+  mixtral.shape->layers = mixtral.shape->moe_layers = 32;
+  mixtral.shape->experts = 8;
+  mixtral.shape->experts_per_token = 2;
+  mixtral.shape->expert_ffn = 14336;
+  Layout layout;
+  layout.tensor_parallel = 4;
+  layout.expert_parallel = 8;
+  // As with one card, four tokens over four: 102,656 + 2 x (6 x 14,336 + 4 x 8,192) + 64.
+  EXPECT_DOUBLE_EQ(BlockActivationBytes(mixtral, layout), 340288);
+  // Copies of the inputs and outputs, 2 x 4 x 8,192, of all four tokens.
+  layout.expert_tensor_parallel = 4;
+  EXPECT_DOUBLE_EQ(BlockActivationBytes(mixtral, layout), 340288 + 3 * 65536);
+}
+
 TEST(PeakMemoryTest, AdaptersLeaveTheBaseWithoutGradients) {
   MemoryInputs lora = Llama70B();
   lora.frozen_base = true;

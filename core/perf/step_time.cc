@@ -25,6 +25,8 @@ double SoftMax(double a, double b) {
 /// Degrees as doubles, and the tokens of one card.
 struct Split {
   double tensor, pipeline, virtual_pipeline, context, data, expert;
+  double expert_tensor;   ///< Cards that share the matrices of an expert.
+  double expert_cards;    ///< Cards that have all experts once.
   double batch;           ///< Sequences of a microbatch.
   double tokens;          ///< Of a microbatch, on one card.
   double sequence_split;  ///< What splits the work between the tensor-parallel regions.
@@ -47,6 +49,8 @@ Split SplitOf(const StepJob& job, double positions, const Layout& layout) {
   split.context = ToDouble(layout.context_parallel);
   split.data = ToDouble(layout.data_parallel);
   split.expert = ToDouble(layout.expert_parallel);
+  split.expert_tensor = ToDouble(layout.expert_tensor());
+  split.expert_cards = ToDouble(layout.expert_cards());
   split.batch = ToDouble(layout.micro_batch_size);
   split.tokens = split.batch * positions / split.context;
   split.sequence_split = layout.sequence_parallel ? split.tensor : 1;
@@ -87,6 +91,10 @@ class Estimator {
                      Together together) const;
   void AddMlp(BlockTimes& block, double rows, double width, double rate, double count, double share) const;
   void AddExperts(BlockTimes& block, double share) const;
+  /// An all-reduce, or a gather and a sum, of cards that split a layer, of which nothing hides the share `exposed`.
+  double TensorExchange(const Group& group, double bytes, double exposed) const {
+    return exposed * 2 * GatherSeconds(machine_, shared_, group, bytes) + job_.framework.sync_us * 1e-6 * std::log2(group.size);
+  }
   BlockTimes Block() const;
   BlockTimes Head() const;
   double Recomputed(const BlockTimes& block) const;
@@ -133,21 +141,27 @@ void Estimator::AddExperts(BlockTimes& block, double share) const {
   const double hidden = ToDouble(shape_.hidden);
   const double per_token = std::max(1.0, ToDouble(shape_.experts_per_token));
   const double experts = std::max(1.0, ToDouble(shape_.experts));
-  // Tokens between the layers are split over tensor-parallel cards, which then take whole experts.
-  const double rows = split_.tokens / split_.tensor * per_token * shared_.imbalance;
+  // Tokens between the layers are split over tensor-parallel cards. Those that share an expert gather the rows of each other.
+  const double sent = split_.tokens / split_.tensor * per_token * shared_.imbalance;
+  const double rows = sent * split_.expert_tensor;
   const double local = std::max(1.0, experts / split_.expert);
-  AddMlp(block, rows / local, ToDouble(shape_.expert_ffn), machine_.grouped_matmul, local, share);
+  AddMlp(block, rows / local, ToDouble(shape_.expert_ffn) / split_.expert_tensor, machine_.grouped_matmul, local, share);
   if (shape_.shared_expert_ffn > 0) {
     AddMlp(block, split_.tokens, ToDouble(shape_.shared_expert_ffn) / split_.tensor, machine_.matmul, 1, share);
   }
-  // Permutation there and back, a read and a write each.
-  const double permute = 4 * rows * hidden * machine_.element_bytes * job_.framework.elementwise / machine_.memory;
+  // Permutation there and back, a read and a write each; of all tokens where the half of the block gathered them before.
+  const double permuted = split_.expert > 1 ? sent : rows;
+  const double permute = 4 * permuted * hidden * machine_.element_bytes * job_.framework.elementwise / machine_.memory;
   block.forward.elementwise += share * permute;
   block.backward.elementwise += share * permute;
   if (split_.expert > 1) {
-    const double bytes = machine_.element_bytes * rows * hidden;
+    // All-to-all there and back; before experts that are split a gather, after them a sum, which no product hides: there is none
+    // that does not wait for these rows.
+    const double row = machine_.element_bytes * hidden;
     const double exchange =
-        shared_.expert_exposed * 2 * AllToAllSeconds(machine_, shared_, Group{split_.expert, 1}, bytes);
+        shared_.expert_exposed * 2 *
+            AllToAllSeconds(machine_, shared_, Group{split_.expert, split_.expert_tensor}, row * sent) +
+        TensorExchange(Group{split_.expert_tensor, 1}, row * rows, 1);
     block.forward.expert += share * exchange;
     block.backward.expert += share * exchange;
   }
@@ -198,7 +212,7 @@ BlockTimes Estimator::Block() const {
   if (!job_.frozen_base) {
     // The gradient of a weight is written and read: added to the sum over the microbatches, which is read and written too, or
     // (ZeRO-3) sent to the card that owns it.
-    const double weights = parameters_.dense / tensor + parameters_.experts / split_.expert;
+    const double weights = parameters_.dense / tensor + parameters_.experts / split_.expert_cards;
     const double sum = layout_.zero_stage >= 3 ? 0 : job_.recipe.gradient_bytes;
     block.backward.elementwise += 2 * (machine_.element_bytes + sum) * weights / machine_.memory;
   }
@@ -213,7 +227,7 @@ BlockTimes Estimator::Block() const {
     block.forward.elementwise += 0.5 * adapters;
     block.backward.elementwise += adapters;
     if (job_.frozen_bytes < 2) {
-      const double expand = shared_.dequantize * (parameters_.dense + parameters_.experts / split_.expert) / tensor *
+      const double expand = shared_.dequantize * (parameters_.dense / tensor + parameters_.experts / split_.expert_cards) *
                             (job_.frozen_bytes + 2) / machine_.memory;
       block.forward.elementwise += expand;
       block.backward.elementwise += expand;
@@ -221,11 +235,13 @@ BlockTimes Estimator::Block() const {
   }
 
   if (tensor > 1) {
-    // An all-reduce, or a reduce-scatter and an all-gather, after each half of the block.
+    // An all-reduce, or a reduce-scatter and an all-gather, after each half of the block. Tokens that go to experts elsewhere stay
+    // as they are split; shared experts need all of them.
+    const bool gathers_for_experts = shape_.shared_expert_ffn > 0 || (split_.expert <= 1 && split_.expert_tensor > 1);
+    const double halves = gathers_for_experts ? 2 : 2 - moe;
     const Group group{tensor, 1};
     const double bytes = machine_.element_bytes * split_.tokens * hidden;
-    const double exchange = job_.framework.tensor_exposed * 4 * GatherSeconds(machine_, shared_, group, bytes) +
-                            2 * job_.framework.sync_us * 1e-6 * std::log2(tensor);
+    const double exchange = halves * TensorExchange(group, bytes, job_.framework.tensor_exposed);
     block.forward.tensor = exchange;
     block.backward.tensor = exchange;
   }
@@ -289,9 +305,9 @@ double Estimator::DataSeconds(double layers, bool first, bool last, double step_
   const double shards = ToDouble(layout_.shards());
   const Group group{shards, split_.tensor};
   const double dense = StageParameters(layers, first, last);
-  const double expert = job_.frozen_base ? 0 : layers * parameters_.experts / split_.expert;
-  const double expert_replicas = std::max(1.0, shards * split_.tensor / split_.expert);
-  const Group expert_group{expert_replicas, split_.expert};
+  const double expert = job_.frozen_base ? 0 : layers * parameters_.experts / split_.expert_cards;
+  const double expert_replicas = expert > 0 ? layout_.expert_shards() : 1;
+  const Group expert_group{expert_replicas, split_.expert_cards};
   // Gradients travel in the type of the activations, whatever they are summed in.
   const double weight = machine_.element_bytes;
   const double gradient = std::min(job_.recipe.gradient_bytes, weight);
@@ -331,8 +347,8 @@ double Estimator::DataSeconds(double layers, bool first, bool last, double step_
 
 double Estimator::OptimizerSeconds(double layers, bool first, bool last) const {
   const double replicas = ToDouble(layout_.shards());
-  const double expert = job_.frozen_base ? 0 : layers * parameters_.experts / split_.expert;
-  const double expert_replicas = std::max(1.0, replicas * split_.tensor / split_.expert);
+  const double expert = job_.frozen_base ? 0 : layers * parameters_.experts / split_.expert_cards;
+  const double expert_replicas = layout_.expert_shards();
   const bool sharded = layout_.zero_stage >= 1;
   const double owned =
       StageParameters(layers, first, last) / (sharded ? replicas : 1) + expert / (sharded ? expert_replicas : 1);

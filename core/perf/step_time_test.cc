@@ -234,6 +234,65 @@ TEST(StepTimeTest, TensorParallelBlocksExchangeTwiceEachWay) {
   EXPECT_NEAR(step.matmul, 6 * 12.0 * 4096 * 4096 * 4096 / 4 / 100e12, 1e-6);
 }
 
+/// Gpt(1) with 8 experts of 4,096 in place of the feed-forward layer, two for a token.
+StepJob Experts() {
+  StepJob job = Gpt(1);
+  job.shape.experts = 8;
+  job.shape.experts_per_token = 2;
+  job.shape.expert_ffn = 4096;
+  job.shape.moe_layers = 1;
+  return job;
+}
+
+// 2,048 tokens on 4 cards, 512 each, of two rows of 8,192 bytes: 8.39 MB that go to the experts and come back, forward and backward.
+TEST(StepTimeTest, TokensOfWholeExpertsAreExchangedAllToAll) {
+  const Layout layout{.data_parallel = 2, .tensor_parallel = 4, .expert_parallel = 8};
+  const StepTime step = EstimateStepTime(Experts(), RoundMachine(), NoLosses(), layout, 1);
+  // Over 8 cards of one fast domain: 7/8 of them at 100 GB/s, and three doublings of 10 us.
+  EXPECT_NEAR(step.expert, 4 * (8388608.0 * 7 / 8 / 100e9 + 30e-6), 1e-9);
+  // Between the tensor-parallel cards only the attention's half: 16.8 MB, 3/4 of them, gathered and summed, each way.
+  EXPECT_NEAR(step.tensor, 4 * (16777216.0 * 3 / 4 / 100e9 + 20e-6), 1e-9);
+}
+
+TEST(StepTimeTest, CardsThatShareExpertsGatherTheirRowsToo) {
+  const Layout layout{.data_parallel = 8, .tensor_parallel = 4, .expert_parallel = 8, .expert_tensor_parallel = 4};
+  StepJob job = Experts();
+  job.framework.tensor_exposed = 0.5;
+  SharedConstants shared = NoLosses();
+  shared.expert_exposed = 0.5;
+  const StepTime step = EstimateStepTime(job, RoundMachine(), shared, layout, 1);
+  // The 8 cards are 4 apart: two of each domain of 8. 6/8 of the 8.39 MB leave it at 10 GB/s; 10 us and two doublings of 20 us.
+  // Half of that is hidden. Then the rows of 4 cards, 33.6 MB, 3/4 of them at 100 GB/s and two doublings of 10 us; nothing is.
+  EXPECT_NEAR(step.expert, 4 * (0.5 * (8388608.0 * 6 / 8 / 10e9 + 50e-6) + 33554432.0 * 3 / 4 / 100e9 + 20e-6), 1e-9);
+}
+
+TEST(StepTimeTest, ExpertsOfEveryCardAreSplitAsADenseLayer) {
+  const Layout layout{.tensor_parallel = 4};
+  const StepTime step = EstimateStepTime(Experts(), RoundMachine(), NoLosses(), layout, 1);
+  EXPECT_EQ(step.expert, 0);
+  EXPECT_NEAR(step.tensor, 8 * (16777216.0 * 3 / 4 / 100e9 + 20e-6), 1e-9);
+  // 4 h^2 of attention and 2 x 2 h^2 of two experts, a quarter of each, 2,048 tokens, 6 FLOPs.
+  EXPECT_NEAR(step.matmul, 6 * 8.0 * 4096 * 4096 / 4 * 2048 / 100e12, 1e-9);
+}
+
+// An eighth of 8 x 2 h^2 on each card of eight, or a 32nd on each of 32.
+TEST(StepTimeTest, SumsOfGradientsAreOfTheExpertsThatACardHas) {
+  StepJob job = Experts();
+  job.framework.exposed = 1;
+  job.recipe = {.weight_bytes = 2, .gradient_bytes = 2, .optimizer_bytes = 12};
+  const auto data = [&](int64_t split) {
+    const Layout layout{
+        .data_parallel = 16, .tensor_parallel = 4, .expert_parallel = 8, .expert_tensor_parallel = split, .zero_stage = 1};
+    return EstimateStepTime(job, RoundMachine(), NoLosses(), layout, 1).data;
+  };
+  // Attention and router, (4 h^2 + 8 h) / 4 a card: 16 replicas, 2 of each domain, 20 GB/s, 10 us and three doublings of 20 us.
+  const double h = 4096;
+  const double dense = 4 * (4 * h * h + 8 * h) / 4 * 15 / 16 / 20e9 + 70e-6;
+  // Whole: 2 h^2 a card, 8 copies of one card of each domain. Split: h^2 / 2 a card, two copies, 32 cards apart.
+  EXPECT_NEAR(data(1), dense + 4 * 2 * h * h * 7 / 8 / 10e9 + 60e-6, 1e-9);
+  EXPECT_NEAR(data(4), dense + 4 * h * h / 2 * 1 / 2 / 10e9 + 20e-6, 1e-9);
+}
+
 TEST(StepTimeTest, GradientsHideBehindTheMicrobatchAsFarAsTheFrameworkHidesThem) {
   StepJob job = Gpt(2);
   job.recipe = {.weight_bytes = 2, .gradient_bytes = 4, .optimizer_bytes = 12};

@@ -87,6 +87,10 @@ LaunchFlags Megatron(const LaunchJob& job) {
     answer.unsupported = fmt::format("ZeRO-{} with a pipeline", layout.zero_stage);
     return answer;
   }
+  if (job.has_experts && layout.tensor_parallel > 1 && !layout.sequence_parallel) {
+    answer.unsupported = "experts beside tensor parallelism without sequence parallelism";
+    return answer;
+  }
   // Its own distribution of Muon's states takes the place of the distributed optimizer's.
   const bool muon = job.optimizer == "muon";
   const std::optional<std::string_view> optimizer =
@@ -107,7 +111,11 @@ LaunchFlags Megatron(const LaunchJob& job) {
   }
   if (!split->empty()) line.Add(*split);
   line.AddDegree("--context-parallel-size", layout.context_parallel);
-  line.AddDegree("--expert-model-parallel-size", layout.expert_parallel);
+  if (layout.expert_parallel > 1) {
+    line.Add("--expert-model-parallel-size", layout.expert_parallel);
+    if (layout.tensor_parallel > 1) line.Add("--expert-tensor-parallel-size", layout.expert_tensor());
+    line.Add("--moe-token-dispatcher-type alltoall");
+  }
   line.Add("--micro-batch-size", layout.micro_batch_size);
   line.Add("--global-batch-size", job.global_batch);
   if (job.seq_len > 0) line.Add("--seq-length", job.seq_len);
@@ -154,6 +162,14 @@ LaunchFlags Torchtitan(const LaunchJob& job) {
     answer.unsupported = fmt::format("states shared by {} cards, of sequences over {}", layout.shards(), layout.context_parallel);
     return answer;
   }
+  // Experts are spread over all cards of a sequence first, over those that shard the states then.
+  const int64_t of_sequence = layout.context_parallel * layout.tensor_parallel / layout.expert_tensor();
+  const int64_t sharing = layout.zero_stage == 0 ? layout.context_parallel : layout.shards();
+  if (layout.expert_parallel > 1 && (layout.expert_parallel % of_sequence != 0 ||
+                                     sharing * layout.tensor_parallel % layout.expert_cards() != 0)) {
+    answer.unsupported = fmt::format("experts over {} cards, of sequences over {}", layout.expert_parallel, of_sequence);
+    return answer;
+  }
   if (layout.zero_stage == 0) {
     line.Add("--parallelism.data_parallel_replicate_degree", layout.data_parallel);
     line.Add("--parallelism.data_parallel_shard_degree 1");
@@ -166,6 +182,7 @@ LaunchFlags Torchtitan(const LaunchJob& job) {
   line.AddDegree("--parallelism.tensor_parallel_degree", layout.tensor_parallel);
   line.AddDegree("--parallelism.context_parallel_degree", layout.context_parallel);
   line.AddDegree("--parallelism.expert_parallel_degree", layout.expert_parallel);
+  if (layout.expert_parallel > 1) line.AddDegree("--parallelism.expert_tensor_parallel_degree", layout.expert_tensor());
   if (layout.pipeline_parallel > 1) {
     line.Add("--parallelism.pipeline_parallel_degree", layout.pipeline_parallel);
     line.Add("--parallelism.pipeline_parallel_schedule", layout.virtual_pipeline > 1 ? "Interleaved1F1B" : "1F1B");
@@ -222,6 +239,7 @@ LaunchFlags DeepSpeed(const LaunchJob& job) {
   if (layout.pipeline_parallel == 1) line.Add("--no-pipeline-parallel");
   line.AddDegree("--ds-sequence-parallel-size", layout.context_parallel);
   line.AddDegree("--moe-expert-parallel-size", layout.expert_parallel);
+  if (job.has_experts && layout.expert_tensor() > 1) line.Add("--enable-expert-tensor-parallelism");
   line.Add("--zero-stage", layout.zero_stage);
   line.Add("--micro-batch-size", layout.micro_batch_size);
   line.Add("--global-batch-size", job.global_batch);

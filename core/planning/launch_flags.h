@@ -17,6 +17,7 @@ struct LaunchJob {
   int64_t seq_len = 0;        ///< 0: no sequences; left out.
   int64_t layers = 1;  ///< Transformer blocks: interleaved schedules are given by layers of a chunk; 0: no transformer.
   int64_t nodes = 1;
+  bool has_experts = false;
   /// Name of hardware::Precision, or of the peak that the card falls back to: "bf16", "fp16", "fp8", ….
   std::string_view precision;
   bool flash_attention = true;
@@ -40,6 +41,9 @@ struct LaunchFlags {
 ///
 ///   --tensor-model-parallel-size 8 --pipeline-model-parallel-size 4 --micro-batch-size 1 --global-batch-size 32
 ///   --sequence-parallel --use-distributed-optimizer --recompute-granularity full …
+///
+/// Experts of several cards are whole or split over the tensor-parallel ones (Layout::expert_tensor): each is told what it would not
+/// do by itself, and Megatron-LM the all-to-all that times are of, where it would gather all tokens.
 ///
 /// The data parallel degree follows from the number of processes there; torchtitan is told it. Adam is everyone's default; another optimizer
 /// is named where there is a flag for it. Adapters are for Accelerate alone, where the script is told them in the words of TRL and PEFT.

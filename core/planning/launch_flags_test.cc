@@ -240,6 +240,50 @@ TEST(LaunchFlagsTest, WeightsShardedWithinGroupsAreHybridSharding) {
   EXPECT_EQ(Flags(job)["torchtitan"].unsupported, "states shared by 8 cards, of sequences over 16");
 }
 
+// Untold, Megatron-LM splits them over the tensor-parallel cards and gathers all tokens; the others keep them whole.
+TEST(LaunchFlagsTest, ExpertsOfSeveralCardsAreWholeInEveryFramework) {
+  LaunchJob job = Job();
+  job.has_experts = true;
+  job.layout = {.data_parallel = 8, .tensor_parallel = 4, .expert_parallel = 16};
+  auto flags = Flags(job);
+  EXPECT_THAT(flags["megatron-core"].flags, HasSubstr("--expert-model-parallel-size 16 --expert-tensor-parallel-size 1 "
+                                                      "--moe-token-dispatcher-type alltoall"));
+  EXPECT_THAT(flags["torchtitan"].flags, HasSubstr("--parallelism.expert_parallel_degree 16"));
+  EXPECT_THAT(flags["torchtitan"].flags, Not(HasSubstr("expert_tensor")));
+  EXPECT_THAT(flags["deepspeed"].flags, HasSubstr("--moe-expert-parallel-size 16"));
+  EXPECT_THAT(flags["deepspeed"].flags, Not(HasSubstr("expert-tensor")));
+  job.layout.expert_tensor_parallel = 4;
+  job.layout.expert_parallel = 8;
+  flags = Flags(job);
+  EXPECT_THAT(flags["megatron-core"].flags, HasSubstr("--expert-model-parallel-size 8 --expert-tensor-parallel-size 4"));
+  EXPECT_THAT(flags["torchtitan"].flags, HasSubstr("--parallelism.expert_tensor_parallel_degree 4"));
+  EXPECT_THAT(flags["deepspeed"].flags, HasSubstr("--moe-expert-parallel-size 8 --enable-expert-tensor-parallelism"));
+}
+
+TEST(LaunchFlagsTest, ExpertsOfEveryCardAreSplitAsAllElseIs) {
+  LaunchJob job = Job();
+  job.has_experts = true;
+  auto flags = Flags(job);
+  EXPECT_THAT(flags["megatron-core"].flags, Not(HasSubstr("expert")));
+  EXPECT_THAT(flags["torchtitan"].flags, Not(HasSubstr("expert")));
+  EXPECT_THAT(flags["deepspeed"].flags, HasSubstr("--enable-expert-tensor-parallelism"));
+  job.layout.sequence_parallel = false;
+  EXPECT_EQ(Flags(job)["megatron-core"].unsupported, "experts beside tensor parallelism without sequence parallelism");
+  job.has_experts = false;
+  EXPECT_THAT(Flags(job)["megatron-core"].unsupported, IsEmpty());
+  EXPECT_THAT(Flags(job)["deepspeed"].flags, Not(HasSubstr("expert")));
+}
+
+TEST(LaunchFlagsTest, TorchtitanSpreadsExpertsOverTheCardsOfASequenceFirst) {
+  LaunchJob job = Job();
+  job.layout = {.data_parallel = 8, .tensor_parallel = 4, .context_parallel = 2, .expert_parallel = 4};
+  EXPECT_EQ(Flags(job)["torchtitan"].unsupported, "experts over 4 cards, of sequences over 8");
+  job.layout.expert_parallel = 16;
+  EXPECT_THAT(Flags(job)["torchtitan"].unsupported, IsEmpty());
+  job.layout.zero_stage = 0;  // Copies of the states do not share experts.
+  EXPECT_EQ(Flags(job)["torchtitan"].unsupported, "experts over 16 cards, of sequences over 8");
+}
+
 TEST(LaunchFlagsTest, APipelineHasNoShardedGradients) {
   LaunchJob job = Job();
   job.layout.zero_stage = 2;

@@ -130,6 +130,7 @@ const std::map<std::string, Setter, std::less<>>& Setters() {
       {"dp", Number(&Run::data_parallel)},
       {"cp", Number(&Run::context_parallel)},
       {"ep", Number(&Run::expert_parallel)},
+      {"etp", Number(&Run::expert_tensor_parallel)},
       {"vpp", Number(&Run::virtual_pipeline)},
       {"microbatch", Number(&Run::micro_batch)},
       {"global_batch", Number(&Run::global_batch)},

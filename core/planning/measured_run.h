@@ -30,7 +30,7 @@ struct MeasuredRun {
   std::optional<double> parameters, layers, hidden, ffn_hidden, heads, kv_heads, vocab, seq_len, moe_experts, moe_topk;
   std::optional<bool> gated_mlp;
   std::optional<double> gpus, tensor_parallel, pipeline_parallel, data_parallel, context_parallel, expert_parallel,
-      virtual_pipeline, micro_batch, global_batch, zero_stage, shard_group;
+      expert_tensor_parallel, virtual_pipeline, micro_batch, global_batch, zero_stage, shard_group;
   std::optional<bool> sequence_parallel;
   std::optional<double> nic_gbps_per_gpu, node_size;
 

@@ -314,6 +314,7 @@ std::vector<LaunchFlags> LaunchOf(const PoolContext& context, const Trial& trial
                         .seq_len = static_cast<int64_t>(work.tokens_per_sample),
                         .layers = work.space.shape ? work.space.shape->layers : 0,
                         .nodes = (trial.gpus + context.range.per_node - 1) / context.range.per_node,
+                        .has_experts = work.space.shape && work.space.shape->experts > 0,
                         .precision = falls_back ? std::string_view(context.peak.precision) : work.precision->name,
                         .flash_attention = work.space.flash_attention,
                         .optimizer = work.optimizer->name,

@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
 #include "core/planning/framework.h"
+#include "core/planning/goodput.h"
 #include "fmt/format.h"
 
 namespace planner::planning {
@@ -185,6 +186,7 @@ absl::Status CheckSizes(const MeasuredRun& run) {
                              Limit{"dp", run.data_parallel, 1e8},
                              Limit{"cp", run.context_parallel, kMostDegree},
                              Limit{"ep", run.expert_parallel, kMostDegree},
+                             Limit{"etp", run.expert_tensor_parallel, kMostDegree},
                              Limit{"vpp", run.virtual_pipeline, kMostDegree},
                              Limit{"shard_group", run.shard_group, kMostDegree},
                              Limit{"microbatch", run.micro_batch, 1e9},
@@ -214,6 +216,7 @@ absl::StatusOr<perf::Layout> LayoutOf(const MeasuredRun& run, int64_t batch) {
   layout.pipeline_parallel = SizeOr(run.pipeline_parallel, 1);
   layout.context_parallel = SizeOr(run.context_parallel, 1);
   layout.expert_parallel = SizeOr(run.expert_parallel, 1);
+  layout.expert_tensor_parallel = SizeOr(run.expert_tensor_parallel, 0);
   layout.virtual_pipeline = SizeOr(run.virtual_pipeline, 1);
   layout.tensor_parallel = SizeOr(run.tensor_parallel, 1);
   const int64_t others = layout.pipeline_parallel * layout.context_parallel;
@@ -256,32 +259,6 @@ int64_t DefaultMicroBatch(std::string_view framework, const perf::Layout& layout
   int64_t micro_batch = 1;
   while (share % (2 * micro_batch) == 0 && 2 * ToDouble(micro_batch) * positions <= kMicroBatchTokens) micro_batch *= 2;
   return micro_batch;
-}
-
-/// Whoever names the framework and says nothing of recomputation has tuned the run: the least that fits, and of full
-/// recomputation only what the missing memory asks for. Where not even the framework is named, but the layout is, the run is
-/// taken as it is described: nothing is recomputed. What saves most for its time goes first (activations and norms), so that a share s of the
-/// memory costs s^2 of the time.
-void ChooseRecompute(RunDescription& description) {
-  perf::Layout& layout = description.layout;
-  const auto bytes = [&](perf::Recompute recompute) {
-    layout.recompute = recompute;
-    return ToDouble(parallel::PeakMemory(description.memory, layout, description.micro_batches).total_bytes());
-  };
-  const double none = bytes(perf::Recompute::kNone);
-  // Programs for a single card leave it to the caller, who would have said so.
-  const bool as_described =
-      description.framework == "single" || (description.framework.empty() && !description.layout_is_unknown);
-  if (as_described || none <= description.capacity_bytes) {
-    layout.recompute = perf::Recompute::kNone;
-    return;
-  }
-  if (!description.job.flash_attention && bytes(perf::Recompute::kSelective) <= description.capacity_bytes) return;
-  if (description.framework == "jax" && bytes(perf::Recompute::kFull) > description.capacity_bytes)
-    description.memory.habits.checkpoints_on_host = true;
-  const double full = bytes(perf::Recompute::kFull);
-  const double share = full < none ? std::clamp((none - description.capacity_bytes) / (none - full), 0.0, 1.0) : 1;
-  description.job.recompute_share = share * share;
 }
 
 double FullRecomputeBytes(const RunDescription& description) {
@@ -336,6 +313,28 @@ double AdapterParameters(const TransformerShape& shape) {
 }
 
 }  // namespace
+
+void ChooseRecompute(RunDescription& description) {
+  perf::Layout& layout = description.layout;
+  const auto bytes = [&](perf::Recompute recompute) {
+    layout.recompute = recompute;
+    return ToDouble(parallel::PeakMemory(description.memory, layout, description.micro_batches).total_bytes());
+  };
+  const double none = bytes(perf::Recompute::kNone);
+  // Programs for a single card leave it to the caller, who would have said so.
+  const bool as_described =
+      description.framework == "single" || (description.framework.empty() && !description.layout_is_unknown);
+  if (as_described || none <= description.capacity_bytes) {
+    layout.recompute = perf::Recompute::kNone;
+    return;
+  }
+  if (!description.job.flash_attention && bytes(perf::Recompute::kSelective) <= description.capacity_bytes) return;
+  if (description.framework == "jax" && bytes(perf::Recompute::kFull) > description.capacity_bytes)
+    description.memory.habits.checkpoints_on_host = true;
+  const double full = bytes(perf::Recompute::kFull);
+  const double share = full < none ? std::clamp((none - description.capacity_bytes) / (none - full), 0.0, 1.0) : 1;
+  description.job.recompute_share = share * share;
+}
 
 absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardware::GpuCatalog& gpus,
                                            const std::vector<KnownModel>& models) {
@@ -411,7 +410,13 @@ absl::StatusOr<RunDescription> DescribeRun(const MeasuredRun& run, const hardwar
   } else if (run.recompute == "selective") {
     layout.recompute = perf::Recompute::kSelective;
   } else if (run.recompute.empty()) {
+    description.recompute_is_unknown = true;
     ChooseRecompute(description);
+  }
+  if (run.task == "full_run") {
+    const double cards = ToDouble(layout.gpus());
+    description.goodput =
+        GoodputOf(cards, memory.parameters * (memory.recipe.weight_bytes + memory.recipe.optimizer_bytes) / cards).ratio;
   }
   if (run.task == "layer_microbench") {
     job.recipe = {};  // Forward and backward alone.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "absl/functional/function_ref.h"
 #include "core/base/status_macros.h"
 #include "core/planning/memory_interval.h"
 
@@ -11,22 +12,11 @@ namespace {
 
 constexpr int64_t kMostTensorParallel = 8;
 
-}  // namespace
+using Estimate = absl::FunctionRef<perf::StepTime(const perf::StepJob&, const perf::Layout&, double micro_batches)>;
 
-absl::StatusOr<perf::StepTime> StepTimeOf(const RunDescription& description, const perf::StepTimeConstants& constants) {
-  ASSIGN_OR_RETURN(const perf::Machine machine,
-                   perf::MakeMachine(*description.gpu, *description.precision, constants, description.machine));
-  perf::StepJob job = description.job;
-  job.framework = constants.Framework(description.framework);
-  if (description.framework == "layer_microbench") {
-    job.framework = constants.Framework("megatron-lm");
-    job.framework.step_ms = 0;
-    job.framework.micro_batch_ms = 0;
-  }
-  perf::StepTime best =
-      perf::EstimateStepTime(job, machine, constants.shared, description.layout, description.micro_batches);
-  if (!description.layout_is_unknown) return best;
-  // Whoever trained it chose well: more tensor parallelism in place of data parallelism, if that is faster.
+/// Of an unknown layout: more tensor parallelism in place of data parallelism, if that is faster.
+perf::StepTime FastestTensorParallel(const RunDescription& description, Estimate estimate) {
+  perf::StepTime best = estimate(description.job, description.layout, description.micro_batches);
   perf::Layout layout = description.layout;
   double micro_batch = static_cast<double>(layout.micro_batch_size);
   while (layout.tensor_parallel < kMostTensorParallel && layout.data_parallel % 2 == 0) {
@@ -41,11 +31,52 @@ absl::StatusOr<perf::StepTime> StepTimeOf(const RunDescription& description, con
       const double micro_batches = sequences * static_cast<double>(description.layout.data_parallel) /
                                    static_cast<double>(layout.data_parallel) / size;
       if (micro_batches < 1) continue;
-      const perf::StepTime other = perf::EstimateStepTime(job, machine, constants.shared, layout, micro_batches);
+      const perf::StepTime other = estimate(description.job, layout, micro_batches);
       if (other.total() < best.total()) best = other;
     }
   }
   return best;
+}
+
+/// Of an unknown layout: states that groups of nodes share in place of all replicas, if that is faster and fits.
+perf::StepTime FastestShardGroup(const RunDescription& all, double domain, Estimate estimate) {
+  perf::StepTime best = FastestTensorParallel(all, estimate);
+  if (all.layout.zero_stage < 3 || all.layout.shard_group > 0) return best;
+  const int64_t replicas = all.layout.replicas();
+  for (auto group = std::max<int64_t>(2, static_cast<int64_t>(domain)); group < replicas; group *= 2) {
+    if (replicas % group != 0) continue;
+    RunDescription groups = all;
+    groups.layout.shard_group = group;
+    if (all.recompute_is_unknown) ChooseRecompute(groups);
+    const double bytes =
+        static_cast<double>(parallel::PeakMemory(groups.memory, groups.layout, groups.micro_batches).total_bytes());
+    if (bytes > groups.capacity_bytes) continue;
+    const perf::StepTime other = FastestTensorParallel(groups, estimate);
+    if (other.total() < best.total()) best = other;
+  }
+  return best;
+}
+
+}  // namespace
+
+absl::StatusOr<perf::StepTime> StepTimeOf(const RunDescription& description, const perf::StepTimeConstants& constants) {
+  ASSIGN_OR_RETURN(const perf::Machine machine,
+                   perf::MakeMachine(*description.gpu, *description.precision, constants, description.machine));
+  perf::FrameworkConstants framework = constants.Framework(description.framework);
+  if (description.framework == "layer_microbench") {
+    framework = constants.Framework("megatron-lm");
+    framework.step_ms = 0;
+    framework.micro_batch_ms = 0;
+  }
+  const auto estimate = [&](perf::StepJob job, const perf::Layout& layout, double micro_batches) {
+    job.framework = framework;
+    return perf::EstimateStepTime(job, machine, constants.shared, layout, micro_batches);
+  };
+  // Whoever trained in a layout that is not told chose well.
+  const perf::StepTime step = description.layout_is_unknown
+                                  ? FastestShardGroup(description, machine.domain, estimate)
+                                  : estimate(description.job, description.layout, description.micro_batches);
+  return description.goodput < 1 ? step * (1 / description.goodput) : step;
 }
 
 double PeakMemoryOf(const RunDescription& description) {

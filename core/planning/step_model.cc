@@ -36,8 +36,8 @@ absl::StatusOr<StepModel> StepModel::Make(const Workload& work, const cluster::P
 }
 
 const perf::MicroBatchTime& StepModel::MicroBatch(const parallel::Layout& layout) {
-  const Key key{layout.tensor_parallel, layout.context_parallel, layout.expert_parallel, layout.micro_batch_size,
-                layout.sequence_parallel, Sharded(layout)};
+  const Key key{layout.tensor_parallel, layout.context_parallel, layout.expert_parallel, layout.expert_tensor(),
+                layout.micro_batch_size, layout.sequence_parallel, Sharded(layout)};
   const auto hash = static_cast<uint64_t>(key.tensor + 37 * key.expert + 257 * key.micro_batch + 71 * key.context +
                                           (key.sharded ? 512 : 0));
   uint32_t& seen = seen_[hash % seen_.size()];

@@ -38,7 +38,7 @@ class StepModel {
  private:
   /// What of a layout the first part of its time depends on.
   struct Key {
-    int64_t tensor, context, expert, micro_batch;
+    int64_t tensor, context, expert, expert_tensor, micro_batch;
     bool sequence_parallel, sharded;
     friend bool operator==(const Key&, const Key&) = default;
   };

@@ -80,7 +80,7 @@ RC_GTEST_PROP(PlanningLaws, EveryRecommendationIsWhole, ()) {
   for (const Recommendation& answer : plan.recommendations) {
     const parallel::Layout& layout = answer.layout;
     RC_ASSERT(layout.gpus() == answer.gpu_count);
-    RC_ASSERT((layout.data_parallel * layout.context_parallel) % layout.expert_parallel == 0);
+    RC_ASSERT((layout.tensor_parallel * layout.data_parallel * layout.context_parallel) % layout.expert_cards() == 0);
     RC_ASSERT(layout.data_parallel * layout.micro_batch_size * answer.micro_batch_count == answer.global_batch);
     if (job.global_batch) RC_ASSERT(answer.global_batch == *job.global_batch);
     RC_ASSERT(answer.memory.total_bytes() <= answer.capacity_bytes);
