@@ -304,10 +304,12 @@ TEST_F(SlurmRuns, ARequeuedJobEndsOneRunAndBeginsTheNext) {
   const std::string job = SlurmCluster::JobOf(slurm().Submit({"--gres=gpu:a100:8", "--requeue", kShort}, "sleep 300"));
   ASSERT_NE(job, "");
   ASSERT_TRUE(Eventually([&] { return HasRun(job, "RUNNING"); })) << ReadFile(slurm().folder() / "log/hooks.log");
+  const std::string node = slurm().Field(job, "BatchHost");
   EXPECT_EQ(RunCommand({"scontrol", "requeue", job}).exit_code, 0);
   EXPECT_TRUE(Eventually([&] { return HasRun(job, "CANCELLED"); }))
       << RunsOf(job) << ReadFile(slurm().folder() / "log/hooks.log");
-  RunCommand({"scontrol", "update", "jobid=" + job, "starttime=now"});  // Slurm would have it wait for two minutes.
+  // Slurm would have it wait for two minutes: the node's slurmd refuses the job's credentials for the second in which it was requeued.
+  RunCommand({"scontrol", "update", "jobid=" + job, "starttime=now", "excnodelist=" + node});
   EXPECT_TRUE(Eventually([&] {
     const nlohmann::json runs = RunsOf(job);
     return runs.size() == 2 && runs[0].value("state", "") == "RUNNING";
