@@ -20,9 +20,9 @@ TEST(SampleFlopsTest, ScalesACountToOneSample) {
 }
 
 TEST(SampleFlopsTest, FrozenBaseNeedsNoWeightGradients) {
-  const SampleFlops flops = WithFrozenBase({2, 4, 0, 0}, 0.01);
+  const SampleFlops flops = WithFrozenBase({2, 4, 0.5, 0}, 0.01);
   EXPECT_DOUBLE_EQ(flops.forward, 2.01);
-  EXPECT_DOUBLE_EQ(flops.backward, 2.02);
+  EXPECT_DOUBLE_EQ(flops.backward, 2.52);
 }
 
 // SC21 eq. 3: 96 T L h^2 (1 + s/6h + V/16Lh) FLOPs with full recomputation, 300B tokens.

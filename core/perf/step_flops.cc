@@ -14,7 +14,7 @@ SampleFlops PerSample(const counting::CostReport& report, double samples) {
 }
 
 SampleFlops WithFrozenBase(SampleFlops base, double adapter_forward) {
-  base.backward = base.backward / 2 + 2 * adapter_forward;
+  base.backward = base.backward / 2 + base.attention_forward + 2 * adapter_forward;
   base.forward += adapter_forward;
   return base;
 }

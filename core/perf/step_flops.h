@@ -19,8 +19,9 @@ struct SampleFlops {
 SampleFlops PerSample(const counting::CostReport& report, double samples);
 
 /// With frozen weights and trained adapters: the backward pass propagates gradients through the base once (no weight
-/// gradients: half of a full backward pass), and runs the adapters forward once and backward twice. A base of 6 TFLOP
-/// (2 forward, 4 backward) with adapters of 0.01 costs 2.01 + 2.02.
+/// gradients: half of a full backward pass, but all of the attention cores', which have no weights), and runs the adapters forward
+/// once and backward twice. A base of 6 TFLOP (2 forward, 4 backward), 0.5 of the forward ones in attention cores, with adapters of
+/// 0.01 costs 2.01 + 2.52: 1.5 through the weights, 1 through the cores, 0.02 of the adapters.
 SampleFlops WithFrozenBase(SampleFlops base, double adapter_forward);
 
 /// Seconds that `flops` take: flops / (cards x peak x ratio). SC21 (2104.04473): GPT-3 with full recomputation, 4.30e23

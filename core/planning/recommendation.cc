@@ -237,8 +237,7 @@ double SkippedShare(const Workload& work, parallel::Recompute recompute) {
   const std::optional<model::TransformerShape>& shape = work.space.shape;
   // Of layers with a window what it hides is not counted in the first place.
   if (!work.step_job || !shape->causal || shape->window > 0 || !work.space.flash_attention) return 0;
-  const double backward = work.memory.frozen_base ? 1 : 2;
-  const double passes = 1 + backward + (recompute == parallel::Recompute::kNone ? 0 : 1);
+  const double passes = recompute == parallel::Recompute::kNone ? 3 : 4;
   return 0.5 * passes * work.flops.attention_forward / std::max(1.0, work.HardwareFlops(recompute));
 }
 

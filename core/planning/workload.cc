@@ -164,7 +164,7 @@ absl::Status ApplyFinetune(const JobSpec& job, Workload& work) {
   work.flops = perf::WithFrozenBase(work.flops, 2 * memory.adapter_parameters * memory.positions);
   work.explanation.push_back(
       fmt::format("{}: {:.4g} trained parameters (rank {}) on frozen weights of {:.4g} bytes; the base needs no "
-                  "weight gradients, which halves its backward pass.",
+                  "weight gradients, which halves its backward pass but for the attention's cores.",
                   four_bits ? "QLoRA" : "LoRA", memory.adapter_parameters, rank, memory.frozen_bytes));
   return absl::OkStatus();
 }
