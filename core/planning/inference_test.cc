@@ -1,11 +1,9 @@
 #include "core/planning/inference.h"
 
 #include "core/base/error.h"
-#include "core/counting/analytic_counter.h"
-#include "core/hardware/gpu_catalog.h"
 #include "core/planning/fake_models.h"
+#include "core/planning/planner_fixture.h"
 #include "gmock/gmock.h"
-#include "gtest/gtest.h"
 
 namespace planner::planning {
 namespace {
@@ -17,20 +15,11 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-class InferenceTest : public ::testing::Test {
+class InferenceTest : public PoolsTest {
  protected:
-  cluster::Pool Pool(const char* gpu) const {
-    cluster::Pool pool;
-    pool.gpu = **catalog_->Find(gpu);
-    pool.gpus_per_node = pool.gpu.gpus_per_node;
-    return pool;
-  }
   absl::StatusOr<InferencePlan> Plan(const InferenceJob& job, std::vector<cluster::Pool> pools) const {
     return PlanInference(job, counter_, {absl::FromUnixSeconds(1767225600), std::move(pools), {}});
   }
-
-  const absl::StatusOr<hardware::GpuCatalog> catalog_ = hardware::GpuCatalog::Create();
-  const counting::AnalyticCounter counter_;
 };
 
 TEST_F(InferenceTest, TheFewestCardsThatFitAndDoublings) {

@@ -11,8 +11,8 @@
 
 namespace planner::planning {
 
-/// Plans of jobs on pools of built-in GPU types, at a fixed time.
-class PlannerTest : public ::testing::Test {
+/// Pools of built-in GPU types, without nodes.
+class PoolsTest : public ::testing::Test {
  protected:
   cluster::Pool Pool(const char* gpu) const {
     cluster::Pool pool;
@@ -20,6 +20,14 @@ class PlannerTest : public ::testing::Test {
     pool.gpus_per_node = pool.gpu.gpus_per_node;
     return pool;
   }
+
+  const absl::StatusOr<hardware::GpuCatalog> catalog_ = hardware::GpuCatalog::Create();
+  const counting::AnalyticCounter counter_;
+};
+
+/// Plans of jobs on such pools, at a fixed time.
+class PlannerTest : public PoolsTest {
+ protected:
   Plan Make(const JobSpec& job, std::vector<cluster::Pool> pools) const {
     auto plan = planner_.MakePlan(job, {absl::FromUnixSeconds(1767225600), std::move(pools), {}});
     EXPECT_TRUE(plan.ok()) << plan.status();
@@ -40,8 +48,6 @@ class PlannerTest : public ::testing::Test {
   }
   static double Days(absl::Duration duration) { return absl::ToDoubleHours(duration) / 24; }
 
-  const absl::StatusOr<hardware::GpuCatalog> catalog_ = hardware::GpuCatalog::Create();
-  const counting::AnalyticCounter counter_;
   const Planner planner_{counter_};
 };
 

@@ -74,15 +74,7 @@ TEST_F(PlannerTest, WithoutDataOnlyRatesAreAnswered) {
 
 // A window hides keys from the attention; the products are as many as without. The model FLOPs are those of the pairs that are left.
 TEST_F(PlannerTest, AWindowShortensTheAttentionAlone) {
-  model::TransformerShape shape = {.layers = 32,
-                                   .hidden = 4096,
-                                   .heads = 32,
-                                   .kv_heads = 32,
-                                   .qk_dim = 128,
-                                   .v_dim = 128,
-                                   .ffn = 11008,
-                                   .gated = true,
-                                   .vocab = 32000};
+  model::TransformerShape shape = *FakeLlama7B().transformer;
   const auto make = [&] {
     JobSpec job = Fixed(Job(FakeDecoder(shape, 16384), 1e12), 64);
     job.global_batch = 64;
