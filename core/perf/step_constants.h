@@ -35,6 +35,7 @@ struct FrameworkConstants {
   double micro_batch_ms = 0;   ///< CPU time of the loop over microbatches, for each.
   double step_ms = 0;          ///< Once a step: optimizer launches, gradient norm, logging.
   double elementwise = 0;      ///< Bytes of element-wise work relative to fused kernels.
+  double loss_passes = 0;      ///< Reads and writes of the logits in 32 bits by the loss, forward and backward.
   double sync_us = 0;  ///< Waiting for each other before a tensor-parallel exchange, for each doubling of the cards.
   double tensor_exposed = 0;  ///< Share of tensor-parallel collectives that no product hides.
   double exposed = 0;  ///< Share of gradient and weight collectives that no computation hides.

@@ -95,6 +95,12 @@ class Estimator {
   double TensorExchange(const Group& group, double bytes, double exposed) const {
     return exposed * 2 * GatherSeconds(machine_, shared_, group, bytes) + job_.framework.sync_us * 1e-6 * std::log2(group.size);
   }
+  /// The gradient of a weight is written and read: added to the sum over the microbatches, which is read and written too, or
+  /// (ZeRO-3) sent to the card that owns it.
+  double GradientSum(double weights) const {
+    const double sum = layout_.zero_stage >= 3 ? 0 : job_.recipe.gradient_bytes;
+    return 2 * (machine_.element_bytes + sum) * weights / machine_.memory;
+  }
   BlockTimes Block() const;
   BlockTimes Head() const;
   double Recomputed(const BlockTimes& block) const;
@@ -210,11 +216,7 @@ BlockTimes Estimator::Block() const {
   }
 
   if (!job_.frozen_base) {
-    // The gradient of a weight is written and read: added to the sum over the microbatches, which is read and written too, or
-    // (ZeRO-3) sent to the card that owns it.
-    const double weights = parameters_.dense / tensor + parameters_.experts / split_.expert_cards;
-    const double sum = layout_.zero_stage >= 3 ? 0 : job_.recipe.gradient_bytes;
-    block.backward.elementwise += 2 * (machine_.element_bytes + sum) * weights / machine_.memory;
+    block.backward.elementwise += GradientSum(parameters_.dense / tensor + parameters_.experts / split_.expert_cards);
   }
 
   const double moe = moe_share();
@@ -270,10 +272,11 @@ BlockTimes Estimator::Head() const {
       WeightProduct(machine_, shared_, machine_.head_matmul, rows, ToDouble(shape_.hidden), vocab);
   head.forward.matmul = product.forward;
   head.backward.matmul = product.input_gradient + (job_.frozen_base ? 0 : product.weight_gradient);
-  // The loss in fp32: logits converted, their maximum, exponents and sum; the gradient.
-  const double pass = 4 * rows * vocab * job_.framework.elementwise / machine_.memory;
-  head.forward.elementwise = 2.5 * pass;
-  head.backward.elementwise = 1.5 * pass;
+  // The loss in fp32: logits converted, their maximum, exponents and sum; the gradient. Of the passes three quarters are forward.
+  const double passes = job_.framework.loss_passes * 4 * rows * vocab / machine_.memory;
+  head.forward.elementwise = 0.75 * passes;
+  head.backward.elementwise = 0.25 * passes;
+  if (!job_.frozen_base) head.backward.elementwise += GradientSum(parameters_.head / split_.tensor);
   return head;
 }
 
@@ -331,7 +334,10 @@ double Estimator::DataSeconds(double layers, bool first, bool last, double step_
       const Group groups{replicas / shards, split_.tensor * shards};
       exchange += 2 * GatherSeconds(machine_, shared_, groups, gradient * (dense + expert) / shards);
     }
-    return exposed(micro_batches_ * exchange, step_compute);
+    // What is exchanged is read and written once by each card, by a ring or from and to its buffers. That is the card's own work,
+    // which no computation hides.
+    const double copied = (shards > 1 ? bytes : 0) + (expert_replicas > 1 ? expert_bytes : 0);
+    return micro_batches_ * 2 * copied / machine_.memory + exposed(micro_batches_ * exchange, step_compute);
   }
   // Gradients are summed once a step (ZeRO-2: for every microbatch); sharded optimizers gather the weights.
   const double sums = layout_.zero_stage == 2 ? micro_batches_ : 1;

@@ -194,6 +194,19 @@ TEST(StepTimeTest, GradientsAreAddedToTheirSumUnlessTheirOwnerDoesIt) {
   EXPECT_NEAR(elementwise(3), 4 * 12.0 * 4096 * 4096 / 1e12, 1e-6);
 }
 
+TEST(StepTimeTest, TheLossPassesOverTheLogitsAndTheTableHasAGradient) {
+  StepJob job = Gpt(1);
+  const double without = EstimateStepTime(job, RoundMachine(), NoLosses(), {.micro_batch_size = 4}, 1).elementwise;
+  job.shape.vocab = 32000;
+  job.framework.loss_passes = 13;
+  const double with = EstimateStepTime(job, RoundMachine(), NoLosses(), {.micro_batch_size = 4}, 1).elementwise;
+  // 8,192 x 32,000 logits of 4 bytes, 13 times; the gradient of the table, of 2 bytes, is written and read; at 1 TB/s.
+  EXPECT_NEAR(with - without, (13 * 4.0 * 8192 * 32000 + 4.0 * 4096 * 32000) / 1e12, 1e-8);
+  job.frozen_base = true;
+  EXPECT_NEAR(EstimateMicroBatch(job, RoundMachine(), NoLosses(), {.micro_batch_size = 4}).head.backward.elementwise,
+              13 * 4.0 * 8192 * 32000 / 4 / 1e12, 1e-8);
+}
+
 TEST(StepTimeTest, FullRecomputationIsAnotherForwardPass) {
   const StepTime none = EstimateStepTime(Gpt(4), RoundMachine(), NoLosses(), {}, 1);
   const StepTime full = EstimateStepTime(Gpt(4), RoundMachine(), NoLosses(), {.recompute = Recompute::kFull}, 1);
@@ -308,13 +321,17 @@ TEST(StepTimeTest, GradientsHideBehindTheMicrobatchAsFarAsTheFrameworkHidesThem)
   EXPECT_EQ(EstimateStepTime(job, machine, NoLosses(), {.data_parallel = 8}, 1).data, 0);
   Layout sharded{.data_parallel = 8, .zero_stage = 3};
   job.framework.exposed = 1;
-  // Weights twice and gradients once, for every microbatch.
-  EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), sharded, 5).data, 5 * 0.875 * 6 * 24 * 4096 * 4096 / 100e9,
-              1e-6);
+  // Weights twice and gradients once, for every microbatch; read and written by the card at 1 TB/s.
+  const double copied = 2 * 6 / 1e12;
+  EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), sharded, 5).data,
+              5 * (0.875 * 6 / 100e9 + copied) * 24 * 4096 * 4096, 1e-6);
   // Within groups of two of the eight: gathered among two, and halves of the gradients summed by four groups.
   sharded.shard_group = 2;
   EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), sharded, 5).data,
-              5 * (0.5 * 6 + 2 * 0.75 * 2 / 2) * 24 * 4096 * 4096 / 100e9, 1e-6);
+              5 * ((0.5 * 6 + 2 * 0.75 * 2 / 2) / 100e9 + copied) * 24 * 4096 * 4096, 1e-6);
+  // Groups of one gather nothing.
+  sharded.shard_group = 1;
+  EXPECT_NEAR(EstimateStepTime(job, machine, NoLosses(), sharded, 5).data, 5 * 2 * 0.875 * 2 * 24 * 4096 * 4096 / 100e9, 1e-6);
   sharded.shard_group = 0;
   // In a pipeline they are kept: half of the blocks, once.
   sharded.pipeline_parallel = 2;

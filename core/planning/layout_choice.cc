@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/planning/memory_interval.h"
+
 namespace planner::planning {
 namespace {
 
@@ -114,6 +116,7 @@ LayoutChoice ChooseLayout(const Workload& work, const parallel::LayoutSpace& spa
   LayoutChoice choice;
   double best_score = std::numeric_limits<double>::infinity();
   int64_t least = std::numeric_limits<int64_t>::max();
+  const double memory_factor = std::exp(MemoryHalfWidth(work.framework));
   const Ranking ranking(work, space, step_model, corrections);
   const auto may_be_best = [&](const parallel::BatchedLayout& split) { return ranking.LeastOfSplit(split) < best_score; };
   // Recomputation costs time: a layout that is not the best without it is not with it either, whatever corrects it.
@@ -141,6 +144,8 @@ LayoutChoice ChooseLayout(const Workload& work, const parallel::LayoutSpace& spa
     const int64_t total = memory.total_bytes();
     if (total <= capacity_bytes) {
       if (!choice.best) rate();
+      if (static_cast<double>(total) * memory_factor > static_cast<double>(capacity_bytes)) score *= 1 + kTightMemory;
+      if (choice.best && score >= best_score) return;
       best_score = score;
       choice.best = LayoutChoice::Fit{candidate, memory};
       lost = predicted * ranking.least_factor() >= best_score;

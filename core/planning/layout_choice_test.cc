@@ -8,6 +8,7 @@
 #include "core/counting/analytic_counter.h"
 #include "core/hardware/gpu_catalog.h"
 #include "core/planning/fake_models.h"
+#include "core/planning/memory_interval.h"
 #include "core/planning/run_kind.h"
 #include "gtest/gtest.h"
 
@@ -31,9 +32,11 @@ std::optional<parallel::Layout> BestOfAll(const Workload& work, const parallel::
                                    (corrections != nullptr ? corrections->Of(candidate.layout).factor : 1)
                              : work.HardwareFlops(candidate.layout.recompute) * (1 + ExpectedLoss(candidate, space));
     const auto micro_batches = static_cast<double>(candidate.micro_batches);
-    if (score >= best_score || PeakMemory(work.memory, candidate.layout, micro_batches).total_bytes() > capacity)
-      return;
-    best_score = score;
+    const int64_t peak = PeakMemory(work.memory, candidate.layout, micro_batches).total_bytes();
+    const double most = static_cast<double>(peak) * std::exp(MemoryHalfWidth(work.framework));
+    const double tight = most > static_cast<double>(capacity) ? 1 + kTightMemory : 1;
+    if (peak > capacity || score * tight >= best_score) return;
+    best_score = score * tight;
     best = candidate.layout;
   });
   return best;

@@ -1,7 +1,8 @@
 #include "tests/accuracy/fitting/parameters.h"
 
+#include <algorithm>
 #include <array>
-#include <cmath>
+#include <string_view>
 
 #include "fmt/format.h"
 
@@ -46,11 +47,18 @@ std::vector<Parameter> ParametersOf(const StepTimeConstants& priors) {
 void SetTypicalFramework(StepTimeConstants& constants) {
   constexpr std::array kKnown = {"megatron-core", "megatron-lm", "megatron-deepspeed", "fsdp",
                                  "torchtitan",    "deepspeed",   "internevo"};
+  // Times grow with the other constants, and shrink with these.
+  constexpr std::array<std::string_view, 4> kRates = {"sum_network", "shard_bandwidth", "attention", "narrow_heads"};
   for (const auto& field : perf::FrameworkFields()) {
     if (field.spread <= 0) continue;
+    const bool is_rate = std::find(kRates.begin(), kRates.end(), field.name) != kRates.end();
     double sum = 0;
-    for (const char* name : kKnown) sum += std::log(constants.Framework(name).*field.member);
-    constants.frameworks.find(perf::kTypicalFramework)->second.*field.member = std::exp(sum / kKnown.size());
+    for (const char* name : kKnown) {
+      const double value = constants.Framework(name).*field.member;
+      sum += is_rate ? 1 / value : value;
+    }
+    const double mean = sum / kKnown.size();
+    constants.frameworks.find(perf::kTypicalFramework)->second.*field.member = is_rate ? 1 / mean : mean;
   }
 }
 

@@ -28,7 +28,8 @@ struct Parameter {
 /// All that the fields' spreads let move, but for the typical framework.
 std::vector<Parameter> ParametersOf(const perf::StepTimeConstants& priors);
 
-/// Makes the typical framework the geometric mean of those that large models are trained with on GPUs.
+/// Makes the typical framework the mean of those that large models are trained with on GPUs: its times are the mean of theirs, as far as
+/// times are sums of terms that grow with a constant, or shrink with one that is a rate (whose reciprocals are averaged).
 void SetTypicalFramework(perf::StepTimeConstants& constants);
 
 }  // namespace planner::fitting
