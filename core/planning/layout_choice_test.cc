@@ -74,6 +74,39 @@ TEST(ChooseLayoutTest, FindsTheBestOfAllLayouts) {
   }
 }
 
+TEST(ChooseLayoutTest, TakesALayoutThatSurelyFitsIfItIsNearlyAsFast) {
+  const auto catalog = hardware::GpuCatalog::Create();
+  JobSpec job;
+  job.model = FakeLlama65B();
+  job.token_count = 1.4e12;
+  Workload work = WorkOf(job);
+  work.space.interleaved = true;
+  work.space.Prepare();
+  cluster::Pool pool;
+  pool.gpu = **catalog->Find("a100");
+  auto model = StepModel::Make(work, pool, perf::BuiltInStepTimeConstants());
+  ASSERT_TRUE(model.ok());
+  constexpr int64_t kCards = 2048;
+  const auto capacity = static_cast<double>(pool.gpu.memory_bytes);
+  const auto most_bytes = [&](const parallel::MemoryPerGpu& memory) {
+    return static_cast<double>(memory.total_bytes()) * std::exp(MemoryHalfWidth(work.framework));
+  };
+  double fastest = std::numeric_limits<double>::infinity();
+  bool fastest_surely_fits = false;
+  parallel::ForEachLayout(work.space, kCards, [&](const parallel::BatchedLayout& candidate) {
+    const parallel::MemoryPerGpu memory =
+        PeakMemory(work.memory, candidate.layout, static_cast<double>(candidate.micro_batches));
+    if (static_cast<double>(memory.total_bytes()) > capacity || model->Time(candidate).total() >= fastest) return;
+    fastest = model->Time(candidate).total();
+    fastest_surely_fits = most_bytes(memory) <= capacity;
+  });
+  EXPECT_FALSE(fastest_surely_fits);
+  const LayoutChoice choice = ChooseLayout(work, work.space, kCards, pool.gpu.memory_bytes, &*model);
+  ASSERT_TRUE(choice.best);
+  EXPECT_LE(most_bytes(choice.best->memory), capacity);
+  EXPECT_LE(model->Time(choice.best->batched).total(), (1 + kTightMemory) * fastest);
+}
+
 TEST(ChooseLayoutTest, FindsTheBestOfAllCorrectedLayouts) {
   const auto catalog = hardware::GpuCatalog::Create();
   JobSpec job;
