@@ -22,8 +22,10 @@ TEST(InstalledClientTest, AProgramOfAnotherProjectIsAnswered) {
   };
   const auto [installed, install_log] = run("cmake --install " BUILD_FOLDER " --component client --prefix " + (folder / "prefix"));
   ASSERT_EQ(installed, 0) << install_log;
+  // A library that was built with sanitizers is linked with them.
+  const std::string sanitizers = SANITIZERS[0] == '\0' ? "" : " -DCMAKE_CXX_FLAGS=-fsanitize=" SANITIZERS;
   const auto [built, build_log] = run("cmake -S " SOURCE_FOLDER "/clients/cpp/example -B " + (folder / "build") + " -DCMAKE_PREFIX_PATH=" +
-                                      (folder / "prefix") + " && cmake --build " + (folder / "build"));
+                                      (folder / "prefix") + sanitizers + " && cmake --build " + (folder / "build"));
   ASSERT_EQ(built, 0) << build_log;
 
   const std::string socket = "unix:" + (folder / "p.sock");
