@@ -58,14 +58,14 @@ std::optional<int64_t> CardsThatFit(PoolContext& context, int64_t from) {
   return std::nullopt;
 }
 
-/// "the fixed tensor 8 x pipeline 12 x data parallel 8 make 768 cards" where that is not how many there are, or does not
+/// "the fixed tensor parallel 8 x pipeline parallel 12 x data parallel 8 make 768 cards" where that is not how many there are, or does not
 /// divide them; empty if it does.
 std::string FixedDegrees(const parallel::LayoutConstraints& fixed, int64_t gpus) {
   std::vector<std::string> degrees;
   double product = 1;  // Four degrees may exceed 64 bits.
   const auto add = [&](const char* name, const std::optional<int64_t>& degree) {
     if (!degree) return;
-    degrees.push_back(fmt::format("{} {}", name, *degree));
+    degrees.push_back(fmt::format("{} parallel {}", name, *degree));
     product *= static_cast<double>(*degree);
   };
   add("tensor", fixed.tensor_parallel);
@@ -76,7 +76,7 @@ std::string FixedDegrees(const parallel::LayoutConstraints& fixed, int64_t gpus)
   const bool whole = degrees.size() == 4 || (degrees.size() == 3 && !fixed.context_parallel);
   const auto cards = static_cast<double>(gpus);
   if (whole ? product == cards : std::fmod(cards, product) == 0) return "";
-  return fmt::format("the fixed {} parallel make {:.0f} cards{}", fmt::join(degrees, " x "), product,
+  return fmt::format("the fixed {} {} {:.0f} cards{}", fmt::join(degrees, " x "), degrees.size() == 1 ? "makes" : "make", product,
                      whole ? "" : " or a multiple of that");
 }
 

@@ -65,10 +65,15 @@ absl::Status CheckJob(const InferenceJob& job) {
   return CheckCards(job);
 }
 
-/// The length that a counter refuses is that of the prompt.
-absl::Status NamePrompt(const absl::Status& status) {
+/// The length that a counter refuses, or with which its counts overflow, is that of the prompt.
+absl::Status NamePrompt(const absl::Status& status, int64_t prompt) {
+  constexpr char kField[] = "inference.prompt_length";
+  if (absl::IsOutOfRange(status)) {
+    return base::InvalidField(kField, fmt::format("is too large for this model: {}: prompt_length={}", std::string(status.message()), prompt),
+                              "COUNT_OVERFLOW");
+  }
   const bool is_length = base::DetailOf(status).field.ends_with("seq_len");
-  return is_length ? base::WithField("inference.prompt_length", status) : status;
+  return is_length ? base::WithField(kField, status) : status;
 }
 
 absl::StatusOr<const hardware::Precision*> PrecisionOr16Bits(const std::string& name, const char* field) {
@@ -298,7 +303,7 @@ absl::StatusOr<InferencePlan> PlanInference(const InferenceJob& job, const count
                                  .deadline = deadline,
                                  .cancelled = cancelled};
   const absl::StatusOr<counting::CostReport> counted = counter.Count(request);
-  RETURN_IF_ERROR(NamePrompt(counted.status()));
+  RETURN_IF_ERROR(NamePrompt(counted.status(), job.prompt));
   const counting::CostReport& report = *counted;
   ASSIGN_OR_RETURN(const Served served, Describe(job, report));
 

@@ -136,6 +136,9 @@ TEST_F(InferenceTest, LengthsBeyondTheModelsNameTheField) {
   const absl::Status status = Plan(job, {Pool("h100")}).status();
   EXPECT_EQ(base::DetailOf(status).field, "inference.prompt_length");
   EXPECT_EQ(status.message(), "inference.prompt_length: is more than the table has");
+  job = {.model = FakeLlama7B(), .prompt = 1 << 30};
+  EXPECT_EQ(Plan(job, {Pool("h100")}).status().message(),
+            "inference.prompt_length: is too large for this model: FLOPs of one pass does not fit 64 bits: prompt_length=1073741824");
 }
 
 TEST_F(InferenceTest, ExplanationsReadLikeSentences) {

@@ -103,14 +103,14 @@ TEST_F(PlannerTest, FixedDegreesAreKeptOrRefused) {
   EXPECT_EQ(best.layout.pipeline_parallel, 8);
   EXPECT_EQ(best.layout.data_parallel, 4);
   EXPECT_THAT(Make(Fixed(job, 120), {Pool("a100")}).infeasible_reasons,
-              ElementsAre(HasSubstr("the fixed tensor 4 x pipeline 8 parallel make 32 cards or a multiple of that")));
+              ElementsAre(HasSubstr("the fixed tensor parallel 4 x pipeline parallel 8 make 32 cards or a multiple of that")));
   job.layout.context_parallel = 1;
   job.layout.data_parallel = 2;
   EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons,
-              ElementsAre(HasSubstr("the fixed tensor 4 x pipeline 8 x context 1 x data 2 parallel make 64 cards")));
+              ElementsAre(HasSubstr("the fixed tensor parallel 4 x pipeline parallel 8 x context parallel 1 x data parallel 2 make 64 cards")));
   job.layout.context_parallel.reset();  // Sequences as short as these are not split unasked.
   EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons,
-              ElementsAre(HasSubstr("no layout: the fixed tensor 4 x pipeline 8 x data 2 parallel make 64 cards")));
+              ElementsAre(HasSubstr("no layout: the fixed tensor parallel 4 x pipeline parallel 8 x data parallel 2 make 64 cards")));
   job.layout.tensor_parallel = 3;
   EXPECT_THAT(Make(job, {Pool("a100")}).infeasible_reasons,
               ElementsAre(HasSubstr("tensor parallel 3 does not divide 64 heads")));
