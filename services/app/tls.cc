@@ -1,5 +1,7 @@
 #include "services/app/tls.h"
 
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -38,17 +40,19 @@ absl::Status Check(const config::v1::Tls& tls) {
 
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> ServerCredentialsOf(const config::v1::Tls& tls) {
   if (tls.certificate_file().empty()) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions options;
-  grpc::SslServerCredentialsOptions::PemKeyCertPair pair;
-  ASSIGN_OR_RETURN(pair.private_key, config::ReadPem(tls.key_file()));
-  ASSIGN_OR_RETURN(pair.cert_chain, config::ReadPem(tls.certificate_file()));
-  options.pem_key_cert_pairs = {pair};
-  if (!tls.client_ca_file().empty()) {
-    ASSIGN_OR_RETURN(options.pem_root_certs, config::ReadPem(tls.client_ca_file()));
-    options.client_certificate_request = GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY;
+  for (const std::string& file : {tls.key_file(), tls.certificate_file(), tls.client_ca_file()}) {
+    if (!file.empty()) RETURN_IF_ERROR(config::ReadPem(file).status());
   }
   RETURN_IF_ERROR(Check(tls));
-  return grpc::SslServerCredentials(options);
+  constexpr unsigned kRefreshSeconds = 1;
+  grpc::experimental::TlsServerCredentialsOptions options(std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+      tls.key_file(), tls.certificate_file(), tls.client_ca_file(), kRefreshSeconds));
+  options.watch_identity_key_cert_pairs();
+  if (!tls.client_ca_file().empty()) {
+    options.watch_root_certs();
+    options.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  }
+  return grpc::experimental::TlsServerCredentials(options);
 }
 
 }  // namespace planner::app

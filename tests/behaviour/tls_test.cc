@@ -2,6 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <utility>
 
 #include "clients/cpp/client.h"
 #include "planner/v1/estimation_service.grpc.pb.h"
@@ -17,10 +21,10 @@ using ::testing::SizeIs;
 /// A plannerd whose TCP address speaks TLS, asked by the client library.
 class TlsTest : public ::testing::Test {
  protected:
-  /// A certificate that signs itself, for 127.0.0.1: NAME.pem and NAME.key.
-  void Certify(const std::string& name) const {
+  /// A certificate that signs itself, for 127.0.0.1 unless another name is given: NAME.pem and NAME.key.
+  void Certify(const std::string& name, const std::string& subject = "IP:127.0.0.1") const {
     const std::string make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=" + name +
-                             " -addext subjectAltName=IP:127.0.0.1 -keyout " + Key(name) + " -out " + Pem(name) + " 2>/dev/null";
+                             " -addext subjectAltName=" + subject + " -keyout " + Key(name) + " -out " + Pem(name) + " 2>/dev/null";
     ASSERT_EQ(std::system(make.c_str()), 0);
   }
   std::string Pem(const std::string& name) const { return folder_ / (name + ".pem"); }
@@ -38,6 +42,18 @@ class TlsTest : public ::testing::Test {
     return (*client)->Call(&v1::EstimationService::Stub::GetVersion, v1::GetVersionRequest()).status();
   }
 
+  static std::string Text(const std::string& path) {
+    std::stringstream text;
+    text << std::ifstream(path).rdbuf();
+    return text.str();
+  }
+  /// Puts the files of `by` in place of those of `name`, each at once.
+  void Renew(const std::string& name, const std::string& by) const {
+    for (const auto& [from, to] : {std::pair(Key(by), Key(name)), std::pair(Pem(by), Pem(name))}) {
+      std::filesystem::copy_file(from, to + ".new");
+      std::filesystem::rename(to + ".new", to);
+    }
+  }
   ScratchFolder folder_;
 };
 
@@ -68,6 +84,31 @@ TEST_F(TlsTest, MutualTlsAnswersOnlyThoseWhoHaveACertificate) {
   EXPECT_TRUE(Ping(address, {.ca = Pem("server"), .certificate = Pem("client"), .key = Key("client")}).ok());
   EXPECT_TRUE(absl::IsUnavailable(Ping(address, {.ca = Pem("server")})));
   EXPECT_TRUE(absl::IsUnavailable(Ping(address, {.ca = Pem("server"), .certificate = Pem("stranger"), .key = Key("stranger")})));
+}
+
+TEST_F(TlsTest, AServersRenewedCertificateIsShownToNewConnections) {
+  Certify("server");
+  Certify("renewed");
+  const DaemonProcess daemon(Flags(ServerFiles()));
+  ASSERT_TRUE(daemon.ready()) << daemon.output();
+  const std::string address = daemon.Addresses("grpc").at(0);
+  const std::string old = folder_.Write("old.pem", Text(Pem("server")));
+  EXPECT_TRUE(Ping(address, {.ca = old}).ok());
+  EXPECT_TRUE(absl::IsUnavailable(Ping(address, {.ca = Pem("renewed")})));
+  Renew("server", "renewed");
+  // Files are looked at every second; a handshake takes some milliseconds.
+  int tries = 0;
+  constexpr int kMostTries = 20'000;
+  while (!Ping(address, {.ca = Pem("renewed")}).ok() && tries < kMostTries) ++tries;
+  EXPECT_LT(tries, kMostTries);
+  EXPECT_TRUE(absl::IsUnavailable(Ping(address, {.ca = old})));
+}
+
+TEST_F(TlsTest, AServerOfAnotherNameIsNotTrusted) {
+  Certify("server", "DNS:planner.example");
+  const DaemonProcess daemon(Flags(ServerFiles()));
+  ASSERT_TRUE(daemon.ready()) << daemon.output();
+  EXPECT_TRUE(absl::IsUnavailable(Ping(daemon.Addresses("grpc").at(0), {.ca = Pem("server")})));
 }
 
 TEST_F(TlsTest, FilesThatAreNoneAreSaidAtTheStart) {
