@@ -29,7 +29,13 @@ std::mt19937_64& Random() {
 
 World World::Real() {
   return {.now = [] { return base::Clock::Real().Now(); },
-          .wait = [](absl::Duration duration) { poll(nullptr, 0, static_cast<int>(absl::ToInt64Milliseconds(absl::Ceil(duration, absl::Milliseconds(1))))); },
+          .wait =
+              [](absl::Duration duration, grpc::Channel* channel) {
+                const absl::Time end = base::Clock::Real().Now() + duration;
+                if (channel != nullptr && !channel->WaitForConnected(absl::ToChronoTime(end))) return;
+                const absl::Duration left = std::max(end - base::Clock::Real().Now(), absl::ZeroDuration());
+                poll(nullptr, 0, static_cast<int>(absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1)))));
+              },
           .random = [] { return std::uniform_real_distribution<double>()(Random()); }};
 }
 
@@ -79,8 +85,8 @@ absl::Status Client::Run(absl::Time deadline, const Try& once) {
       current_ = is_mute ? (index + 1) % channels_.size() : index;
       return status;
     }
-    if (*wait > absl::ZeroDuration()) world_.wait(*wait);
     index = (index + 1) % channels_.size();
+    if (*wait > absl::ZeroDuration()) world_.wait(*wait, channels_[index].get());
   }
 }
 

@@ -28,7 +28,8 @@ struct ClientOptions {
 /// Time and chance, for tests to replace.
 struct World {
   std::function<absl::Time()> now;
-  std::function<void(absl::Duration)> wait;
+  /// Lets time pass. Meanwhile the channel, if there is one, connects: a handshake only goes on while somebody polls its channel.
+  std::function<void(absl::Duration, grpc::Channel*)> wait;
   std::function<double()> random;  ///< 0 to 1.
 
   static World Real();

@@ -67,7 +67,7 @@ class ClientTest : public ::testing::Test {
     return Client(std::move(channels), absl::Seconds(20), {},
                   {.now = [this] { return now_; },
                    .wait =
-                       [this](absl::Duration duration) {
+                       [this](absl::Duration duration, grpc::Channel*) {
                          waits_.push_back(absl::ToInt64Milliseconds(duration));
                          now_ += duration;
                        },

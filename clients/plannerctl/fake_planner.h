@@ -344,7 +344,7 @@ class RunTest : public ::testing::Test {
           return Connection{nullptr, {server_->InProcessChannel({})}};
         },
         .reader_left = [this] { return reader_left_; },
-        .wait = [this](absl::Duration) { while_waiting_(); },
+        .wait = [this](absl::Duration, grpc::Channel*) { while_waiting_(); },
     };
     return static_cast<int>(plannerctl::Run(arguments, environment));
   }

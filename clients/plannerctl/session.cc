@@ -28,7 +28,7 @@ absl::StatusOr<ExitCode> Session::ForEach(const std::vector<std::string>& names,
 }
 
 void Session::Wait(absl::Duration duration) {
-  environment_.wait(duration);
+  environment_.wait(duration, nullptr);
   deadline_ = environment_.clock.Now() + flags_.timeout;
 }
 
@@ -67,7 +67,7 @@ absl::StatusOr<cpp::Client*> Session::Client() {
     const cpp::RetryOptions retry{.most_rounds = flags_.server.empty() ? 1 : 3};
     cpp::World world = cpp::World::Real();
     world.now = [this] { return environment_.clock.Now(); };
-    world.wait = [this](absl::Duration duration) { environment_.wait(duration); };
+    world.wait = [this](absl::Duration duration, grpc::Channel* channel) { environment_.wait(duration, channel); };
     client_ = std::make_unique<cpp::Client>(connection_->channels, flags_.timeout, retry, std::move(world));
   }
   return client_.get();

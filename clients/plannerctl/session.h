@@ -63,8 +63,8 @@ struct Environment {
   std::function<absl::StatusOr<Connection>(const GlobalFlags& flags)> connect;
   /// Whether `out` is a pipe that nobody reads any more.
   std::function<bool()> reader_left;
-  /// Lets time pass, for commands that watch.
-  std::function<void(absl::Duration)> wait;
+  /// Lets time pass, for commands that watch and for calls that are tried again (cpp::World::wait).
+  std::function<void(absl::Duration, grpc::Channel*)> wait;
 };
 
 /// One command at work: its flags, its world, and the connection that opens with the first call.
@@ -110,7 +110,7 @@ class Session {
       });
       if (!has_come || !absl::IsUnavailable(status) || environment_.clock.Now() >= deadline_) return status;
       Warn("the connection was lost, asking again: " + std::string(status.message()));
-      environment_.wait(absl::Seconds(1));
+      environment_.wait(absl::Seconds(1), nullptr);
     }
   }
 

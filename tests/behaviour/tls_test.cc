@@ -104,6 +104,19 @@ TEST_F(TlsTest, AServersRenewedCertificateIsShownToNewConnections) {
   EXPECT_TRUE(absl::IsUnavailable(Ping(address, {.ca = old})));
 }
 
+TEST_F(TlsTest, ACallThatIsTriedAgainMeetsTheRenewedCertificate) {
+  Certify("server");
+  Certify("renewed");
+  const DaemonProcess daemon(Flags(ServerFiles()));
+  ASSERT_TRUE(daemon.ready()) << daemon.output();
+  const auto client = cpp::Client::Connect({.addresses = {daemon.Addresses("grpc").at(0)}, .tls = {.ca = Pem("renewed")}, .retry = {.most_rounds = 7}});
+  ASSERT_TRUE(client.ok()) << client.status();
+  Renew("server", "renewed");
+  // Waits of 0.1, 0.2, 0.4, 0.8, 1.6 and 3.2 seconds between its tries; files are looked at every second.
+  const absl::Status answer = (*client)->Call(&v1::EstimationService::Stub::GetVersion, v1::GetVersionRequest()).status();
+  EXPECT_TRUE(answer.ok()) << answer;
+}
+
 TEST_F(TlsTest, AServerOfAnotherNameIsNotTrusted) {
   Certify("server", "DNS:planner.example");
   const DaemonProcess daemon(Flags(ServerFiles()));
