@@ -2,11 +2,12 @@
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 #include <grpcpp/support/channel_arguments.h>
 
 #include <charconv>
 #include <fstream>
-#include <sstream>
 
 #include "core/base/error.h"
 #include "core/base/status_macros.h"
@@ -30,12 +31,12 @@ bool IsPort(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= 65535;
 }
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
+absl::Status CheckReadable(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  if (!file || text.str().empty()) return absl::FailedPreconditionError(fmt::format("cannot be read: file=\"{}\"", path));
-  return text.str();
+  if (!file || file.peek() == std::ifstream::traits_type::eof()) {
+    return absl::FailedPreconditionError(fmt::format("cannot be read: file=\"{}\"", path));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const TlsFiles& tls) {
@@ -46,13 +47,16 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const Tl
     if (!tls.key.empty()) return base::InvalidField("tls.ca", "is missing: who signs the servers' certificates?");
     return grpc::InsecureChannelCredentials();
   }
-  grpc::SslCredentialsOptions options;
-  ASSIGN_OR_RETURN(options.pem_root_certs, ReadFile(tls.ca));
-  if (!tls.key.empty()) {
-    ASSIGN_OR_RETURN(options.pem_cert_chain, ReadFile(tls.certificate));
-    ASSIGN_OR_RETURN(options.pem_private_key, ReadFile(tls.key));
+  for (const std::string& file : {tls.ca, tls.certificate, tls.key}) {
+    if (!file.empty()) RETURN_IF_ERROR(CheckReadable(file));
   }
-  return grpc::SslCredentials(options);
+  constexpr unsigned kRefreshSeconds = 1;
+  grpc::experimental::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+      tls.key, tls.certificate, tls.ca, kRefreshSeconds));
+  options.watch_root_certs();
+  if (!tls.key.empty()) options.watch_identity_key_cert_pairs();
+  return grpc::experimental::TlsCredentials(options);
 }
 
 }  // namespace

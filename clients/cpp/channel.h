@@ -15,7 +15,7 @@ namespace planner::cpp {
 /// gRPC itself would take "localhost" and only fail much later, by trying port 443.
 absl::StatusOr<std::string> TargetOf(std::string_view address);
 
-/// PEM files. All empty: no TLS, for the same machine or a network that is trusted.
+/// PEM files, read again when they change, for connections that are made then. All empty: no TLS, for the same machine or a network that is trusted.
 struct TlsFiles {
   std::string ca;           ///< Who signs the servers' certificates.
   std::string certificate;  ///< The client's own, where servers want one (mutual TLS), with its key.

@@ -117,6 +117,21 @@ TEST_F(TlsTest, ACallThatIsTriedAgainMeetsTheRenewedCertificate) {
   EXPECT_TRUE(answer.ok()) << answer;
 }
 
+TEST_F(TlsTest, AClientsRenewedCertificateIsShown) {
+  Certify("server");
+  Certify("client");
+  Certify("renewed");
+  const DaemonProcess daemon(Flags(ServerFiles() + "client_ca_file: '" + Pem("renewed") + "'"));
+  ASSERT_TRUE(daemon.ready()) << daemon.output();
+  const auto client = cpp::Client::Connect({.addresses = {daemon.Addresses("grpc").at(0)},
+                                            .tls = {.ca = Pem("server"), .certificate = Pem("client"), .key = Key("client")},
+                                            .retry = {.most_rounds = 7}});
+  ASSERT_TRUE(client.ok()) << client.status();
+  Renew("client", "renewed");
+  const absl::Status answer = (*client)->Call(&v1::EstimationService::Stub::GetVersion, v1::GetVersionRequest()).status();
+  EXPECT_TRUE(answer.ok()) << answer;
+}
+
 TEST_F(TlsTest, AServerOfAnotherNameIsNotTrusted) {
   Certify("server", "DNS:planner.example");
   const DaemonProcess daemon(Flags(ServerFiles()));
